@@ -1,0 +1,93 @@
+"""The NumPy backend: the reference that parity compares every framework with. Not built for speed."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.numpy.nets import Net, Updater
+from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
+from harness.optimizers import Optimizer
+from harness.spec import DeviceKind, Mode, Task
+
+
+class NumpyProgram:
+    """One task in float64; every call has finished when it returns."""
+
+    def __init__(self, task: Task, optimizer: Optimizer, weights: Arrays, seed: int) -> None:
+        self.net = Net(task, dict(weights), seed)
+        self.updater = Updater(optimizer)
+        self.arrays: dict[str, NDArray[Any]] = {}
+        self.last_losses: list[float] = []
+
+    def load(self, arrays: Arrays) -> None:
+        self.arrays = dict(arrays)
+
+    def _batch(self, split: Split, indices: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[Any]]:
+        return self.arrays[f"{split}_x"][indices].astype(np.float64), self.arrays[f"{split}_y"][indices]
+
+    def train(self, order: NDArray[np.int32]) -> None:
+        self.last_losses = []
+        for indices in order:
+            loss, gradients = self.net.loss_and_gradients(*self._batch("train", indices))
+            self.updater.update(self.net.parameters, gradients)
+            self.last_losses.append(loss)
+
+    def synchronize(self) -> None:
+        """Do nothing: NumPy computes before it returns."""
+
+    def losses(self) -> NDArray[np.float32]:
+        return np.array(self.last_losses, dtype=np.float32)
+
+    def gradients(self, indices: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
+        return self.net.loss_and_gradients(*self._batch("train", indices))[1]
+
+    def predict(self, split: Split, indices: NDArray[np.int32]) -> NDArray[np.float64]:
+        return self.net.forward(self._batch(split, indices)[0], training=False)[0]
+
+    def host(self, outputs: NDArray[np.float64]) -> NDArray[Any]:
+        return outputs
+
+    def parameters(self) -> dict[str, NDArray[Any]]:
+        return {name: value.copy() for name, value in self.net.parameters.items()}
+
+    def device_memory(self) -> DeviceMemory:
+        return DeviceMemory(reason="NumPy has no allocator of its own; see host_peak_bytes")
+
+
+class NumpyBackend:
+    """Float64 on the CPU, eager only."""
+
+    name = "numpy"
+    default_mode: Mode = "eager"
+
+    def versions(self) -> dict[str, str]:
+        return {"numpy": np.__version__}
+
+    def settings(self) -> dict[str, str]:
+        return {"precision": "float64"}
+
+    def devices(self) -> tuple[Device, ...]:
+        return (Device(kind="cpu", name="cpu"),)
+
+    def modes(self) -> tuple[Mode, ...]:
+        return ("eager",)
+
+    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> str | None:
+        if device != "cpu":
+            return f"NumPy computes on the CPU only, not on {device}"
+        if mode != "eager":
+            return f"NumPy has no {mode} mode, only eager"
+        return None
+
+    def traps(self) -> tuple[Trap, ...]:
+        return ()
+
+    def build(
+        self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
+    ) -> NumpyProgram:
+        return NumpyProgram(task, optimizer, weights, seed)
+
+
+def backend() -> Backend:
+    return NumpyBackend()

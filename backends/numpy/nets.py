@@ -1,0 +1,114 @@
+"""A whole net by hand: forward through the layers, back through them, losses and optimizers."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.numpy.layers import PLAIN, Array, Backward, Parameters, batch_norm, dropout, sigmoid
+from harness.layers import BatchNorm, Dropout
+from harness.model import is_penalised, is_trained, layer_parameters, named_layers
+from harness.optimizers import AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
+from harness.spec import Loss, Task
+
+Target = NDArray[Any]
+
+
+class Net:
+    """The layers of a task with their parameters, float64."""
+
+    def __init__(self, task: Task, weights: Parameters, seed: int) -> None:
+        self.layers = named_layers(task)
+        self.loss: Loss = task.loss
+        self.parameters = {name: np.array(value, dtype=np.float64) for name, value in weights.items()}
+        self.random = np.random.default_rng([seed, 2])
+
+    def forward(self, x: Array, *, training: bool) -> tuple[Array, list[Backward]]:
+        """Return the outputs `(B, ...)` and the backward functions, one per layer."""
+        backwards = []
+        for named in self.layers:
+            names = {full.rpartition(".")[2]: full for full in layer_parameters(named)}
+            own = {part: self.parameters[full] for part, full in names.items()}
+            match named.layer:
+                case BatchNorm() as layer:
+                    x, backward = batch_norm(layer, x, own, training=training)
+                    self.parameters.update({full: own[part] for part, full in names.items()})
+                case Dropout() as layer:
+                    x, backward = dropout(layer, x, self.random if training else None)
+                case layer:
+                    x, backward = PLAIN[type(layer)](layer, x, own)
+            backwards.append(backward)
+        return x, backwards
+
+    def loss_and_gradients(self, x: Array, y: Target) -> tuple[float, Parameters]:
+        """Return the mean loss of a mini-batch and its gradient for every trained parameter."""
+        outputs, backwards = self.forward(x, training=True)
+        loss, dy = loss_and_slope(self.loss, outputs, y)
+        gradients: Parameters = {}
+        for named, backward in zip(reversed(self.layers), reversed(backwards), strict=True):
+            dy, own = backward(dy)
+            gradients |= {f"{named.name}.{part}": value for part, value in own.items()}
+        return loss, {name: gradients[name] for name in self.parameters if is_trained(name)}
+
+
+def loss_and_slope(kind: Loss, outputs: Array, y: Target) -> tuple[float, Array]:
+    """Return the mean loss over the mini-batch and its gradient with respect to the outputs `(B, K)`.
+
+    `softmax_cross_entropy` takes class numbers `y` of shape (B,); the other two take `y` of the outputs' shape.
+    """
+    n = len(outputs)
+    match kind:
+        case "softmax_cross_entropy":
+            shifted = outputs - outputs.max(axis=1, keepdims=True)
+            log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+            one_hot = np.eye(outputs.shape[1])[y]
+            return float(-(one_hot * log_p).sum() / n), (np.exp(log_p) - one_hot) / n
+        case "sigmoid_cross_entropy":
+            losses = np.maximum(outputs, 0) - outputs * y + np.log1p(np.exp(-np.abs(outputs)))
+            return float(losses.mean()), (sigmoid(outputs) - y) / outputs.size
+        case "mean_squared_error":
+            return float(np.mean((outputs - y) ** 2)), 2 * (outputs - y) / outputs.size
+
+
+class Updater:
+    """One optimizer with its accumulators; the formulas are those of `harness/optimizers.py`."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.step = 0
+        self.first: Parameters = {}
+        self.second: Parameters = {}
+
+    def update(self, parameters: Parameters, gradients: Parameters) -> None:
+        """Move the parameters in place by one step."""
+        rate = self.optimizer.rate_at(self.step)
+        self.step += 1
+        for name, gradient in gradients.items():
+            w = parameters[name]
+            g = gradient
+            if is_penalised(w.shape):
+                g = g + self.optimizer.l2 * w + self.optimizer.l1 * np.sign(w)
+            w -= rate * self._direction(name, g)
+
+    def _direction(self, name: str, g: Array) -> Array:
+        first, second = self.first.get(name, np.zeros_like(g)), self.second.get(name, np.zeros_like(g))
+        match self.optimizer:
+            case Momentum(momentum=m):
+                direction = first = m * first + g
+            case Nesterov(momentum=m):
+                first = m * first + g
+                direction = g + m * first
+            case AdaGrad(epsilon=epsilon):
+                second = second + g * g
+                direction = g / (np.sqrt(second) + epsilon)
+            case RMSprop(rho=rho, epsilon=epsilon):
+                second = rho * second + (1 - rho) * g * g
+                direction = g / (np.sqrt(second) + epsilon)
+            case Adam(beta1=b1, beta2=b2, epsilon=epsilon):
+                first, second = b1 * first + (1 - b1) * g, b2 * second + (1 - b2) * g * g
+                corrected = np.sqrt(second / (1 - b2**self.step))
+                direction = first / (1 - b1**self.step) / (corrected + epsilon)
+            case _:
+                direction = g
+        self.first[name], self.second[name] = first, second
+        return direction

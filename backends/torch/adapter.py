@@ -1,0 +1,183 @@
+"""The PyTorch backend: `torch.nn` modules under a plain training loop, or under `torch.compile`.
+
+`gpu` is CUDA, `npu` is Ascend through the `torch_npu` plug-in; one module per device kind, `torch.cuda` or
+`torch.npu`, answers the same calls.
+"""
+
+import importlib.util
+import shutil
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from backends.torch import nets
+from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
+from harness.model import is_penalised
+from harness.optimizers import Optimizer
+from harness.spec import DeviceKind, Mode, Task
+
+DEVICES: dict[DeviceKind, str] = {"cpu": "cpu", "gpu": "cuda", "npu": "npu"}
+
+
+class TorchProgram:
+    """One task on one device; `compiled` is the model itself in eager mode."""
+
+    def __init__(self, task: Task, optimizer: Optimizer, device: str, mode: Mode, weights: Arrays) -> None:
+        self.task = task
+        self.device = torch.device(device)
+        self.module = torch.get_device_module(self.device)
+        self.net = nets.model(task, weights).to(self.device)
+        self.compiled: Any = torch.compile(self.net) if mode == "graph" else self.net
+        self.names = tuple(weights)
+        self.definition = optimizer
+        self.optimizer = nets.optimizer_for(optimizer, self.net)
+        self.step = 0
+        self.data: dict[str, Tensor] = {}
+        self.last_losses = torch.zeros(0)
+
+    def load(self, arrays: Arrays) -> None:
+        for name, array in arrays.items():
+            tensor = torch.from_numpy(np.ascontiguousarray(array))
+            labels = name.endswith("_y") and self.task.loss == "softmax_cross_entropy"
+            self.data[name] = (tensor.long() if labels else tensor).to(self.device)
+
+    def train(self, order: NDArray[np.int32]) -> None:
+        self.net.train()
+        x, y = self.data["train_x"], self.data["train_y"]
+        losses = []
+        for indices in torch.from_numpy(order).to(self.device):
+            self.optimizer.zero_grad()
+            loss = nets.loss(self.task.loss, self.compiled(x[indices]), y[indices])
+            loss.backward()
+            self.prepare_update()
+            self.optimizer.step()
+            losses.append(loss.detach())
+        self.last_losses = torch.stack(losses)
+
+    def prepare_update(self) -> None:
+        """Set the step's learning rate and add the L1 penalty, the two things that torch's optimizers leave to us."""
+        if self.definition.schedule is not None:
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.definition.rate_at(self.step)
+        if self.definition.l1:
+            for p in self.net.parameters():
+                if is_penalised(p.shape) and p.grad is not None:
+                    p.grad.add_(p.detach().sign(), alpha=self.definition.l1)
+        self.step += 1
+
+    def synchronize(self) -> None:
+        self.module.synchronize()
+
+    def losses(self) -> NDArray[np.float32]:
+        return np.asarray(self.last_losses.cpu().numpy())
+
+    def gradients(self, indices: NDArray[np.int32]) -> dict[str, NDArray[np.float32]]:
+        self.net.train()
+        self.net.zero_grad()
+        batch = torch.from_numpy(indices).to(self.device)
+        nets.loss(self.task.loss, self.compiled(self.data["train_x"][batch]), self.data["train_y"][batch]).backward()
+        tensors = nets.named_tensors(self.net, self.names)
+        return {name: t.grad.cpu().numpy() for name, t in tensors.items() if t.grad is not None}
+
+    def predict(self, split: Split, indices: NDArray[np.int32]) -> Tensor:
+        self.net.eval()
+        with torch.inference_mode():
+            outputs: Tensor = self.compiled(self.data[f"{split}_x"][torch.from_numpy(indices).to(self.device)])
+        return outputs
+
+    def host(self, outputs: Tensor) -> NDArray[np.float32]:
+        return np.asarray(outputs.cpu().numpy())
+
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        tensors = nets.named_tensors(self.net, self.names)
+        return {name: t.detach().cpu().numpy().copy() for name, t in tensors.items()}
+
+    def device_memory(self) -> DeviceMemory:
+        if self.device.type == "cpu":
+            return DeviceMemory(reason="torch's CPU allocator keeps no peak; see host_peak_bytes")
+        return DeviceMemory(peak_bytes=self.module.max_memory_allocated())
+
+
+class TorchBackend:
+    """PyTorch on the CPU, on CUDA (`gpu`) and on Ascend (`npu`)."""
+
+    name = "torch"
+    default_mode: Mode = "eager"
+
+    def versions(self) -> dict[str, str]:
+        found = {"torch": torch.__version__, "numpy": np.__version__}
+        if torch.version.cuda:
+            found["cuda"] = torch.version.cuda
+            found["cudnn"] = str(torch.backends.cudnn.version())
+        return found
+
+    def settings(self) -> dict[str, str]:
+        return {
+            "threads": str(torch.get_num_threads()),
+            "matmul_precision": torch.get_float32_matmul_precision(),
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        }
+
+    def devices(self) -> tuple[Device, ...]:
+        found = [Device(kind="cpu", name="cpu")]
+        if torch.cuda.is_available():
+            for index in range(torch.cuda.device_count()):
+                facts = torch.cuda.get_device_properties(index)
+                found.append(Device(kind="gpu", name=facts.name, memory_bytes=facts.total_memory))
+        if npu_is_available():
+            npu = torch.get_device_module("npu")
+            found += [Device(kind="npu", name=npu.get_device_name(i)) for i in range(npu.device_count())]
+        return tuple(found)
+
+    def modes(self) -> tuple[Mode, ...]:
+        return ("eager", "graph")
+
+    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> str | None:
+        if mode not in self.modes():
+            return f"PyTorch has no {mode} mode here: its modes are eager and graph (torch.compile)"
+        if device == "gpu" and not torch.cuda.is_available():
+            if torch.version.cuda is None:
+                return f"this PyTorch {torch.__version__} is a build for the CPU only: install one with CUDA for gpu"
+            return f"PyTorch {torch.__version__} (CUDA {torch.version.cuda}) finds no NVIDIA GPU or driver here"
+        if device == "npu" and not npu_is_available():
+            return "PyTorch reaches Ascend through the torch_npu plug-in, which finds no device or is not installed"
+        if mode == "graph" and device == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+            return "torch.compile needs a C++ compiler on the CPU and finds none: install g++"
+        return None
+
+    def traps(self) -> tuple[Trap, ...]:
+        found = []
+        if torch.get_float32_matmul_precision() != "highest":
+            sentence = "float32 products are computed in a lower precision: call set_float32_matmul_precision('highest')"
+            found.append(Trap(name="reduced precision", sentence=sentence))
+        if float(torch.tensor([1e-20]) * torch.tensor([1e-20])) != 0:
+            sentence = (
+                "denormal numbers are computed, not flushed to zero as TensorFlow and MindSpore do by themselves; "
+                "a recurrent net can run 15 times slower for it (seen with 2.13.0)"
+            )
+            found.append(Trap(name="denormals", sentence=sentence, harmful=False))
+        return tuple(found)
+
+    def build(
+        self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
+    ) -> TorchProgram:
+        torch.manual_seed(seed)
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = False
+        return TorchProgram(task, optimizer, DEVICES[device], mode, weights)
+
+
+def npu_is_available() -> bool:
+    """Return whether the Ascend plug-in is installed and finds a device."""
+    if importlib.util.find_spec("torch_npu") is None:
+        return False
+    import torch_npu  # noqa: F401  (its import registers the device)
+
+    return bool(torch.get_device_module("npu").is_available())
+
+
+def backend() -> Backend:
+    return TorchBackend()

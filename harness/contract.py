@@ -1,0 +1,108 @@
+"""The contract of a backend: what an author must write, on one screen.
+
+A backend is a folder `backends/<name>/` whose `adapter.py` ends with `def backend() -> Backend`, so that mypy checks
+it against this file. Importing the adapter imports the framework; nothing else in Evenbench does.
+
+Arrays that cross this border are NumPy arrays in the task's own layout: images `(B, C, H, W)`, `Dense.weight`
+`(out, in)`, `Conv2d.weight` `(filters, channels, height, width)`. Whatever layout a framework prefers, it converts
+inside, outside the clock.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from harness.optimizers import Optimizer
+from harness.spec import DeviceKind, Mode, Task
+
+Arrays = Mapping[str, NDArray[Any]]
+Split = str
+"""`train` or `test`: the arrays of a split are `<split>_x` and `<split>_y`."""
+
+
+class Device(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One place where a backend can compute, by the name that the whole of Evenbench uses for it."""
+
+    kind: DeviceKind
+    name: str
+    memory_bytes: int | None = None
+
+
+class Trap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something about a framework that spoils a comparison on this machine, and the sentence that mends it."""
+
+    name: str
+    sentence: str
+    harmful: bool = True
+    """False: worth knowing and recorded, but the numbers stay right."""
+
+
+class DeviceMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Peak bytes by the framework's own allocator, or None with the reason."""
+
+    peak_bytes: int | None = None
+    reason: str | None = None
+
+
+class Program(Protocol):
+    """One task, built natively by one framework, ready to train."""
+
+    def load(self, arrays: Arrays) -> None:
+        """Put the data set on the device, once: `train_x`, `train_y`, `test_x`, `test_y`."""
+
+    def train(self, order: NDArray[np.int32]) -> None:
+        """Make N optimizer steps on the training examples `order` of shape (N, B); may return early."""
+
+    def synchronize(self) -> None:
+        """Return only when all queued work is done."""
+
+    def losses(self) -> NDArray[np.float32]:
+        """Return a host copy of the mean losses of the last `train` call, before each update: (N,)."""
+
+    def gradients(self, indices: NDArray[np.int32]) -> dict[str, NDArray[np.float32]]:
+        """Return the gradients of the mean loss of one training mini-batch (B,), without penalties or update."""
+
+    def predict(self, split: Split, indices: NDArray[np.int32]) -> Any:
+        """Run forward only on examples (B,) and return the outputs on the device; may return early."""
+
+    def host(self, outputs: Any) -> NDArray[np.float32]:
+        """Copy what `predict` returned to the host, in the task's layout: (B, K) or (B, C, H, W)."""
+
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        """Return host copies of all parameters under the names and shapes of `harness/model.py`."""
+
+    def device_memory(self) -> DeviceMemory:
+        """Return the peak bytes that the framework's own allocator handed out on the device."""
+
+
+class Backend(Protocol):
+    """Who computes a task."""
+
+    name: str
+    default_mode: Mode
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the framework and of the libraries below it that change its numbers or speed."""
+
+    def settings(self) -> dict[str, str]:
+        """Return what was set or found that changes speed or precision: threads, denormals, matmul precision."""
+
+    def devices(self) -> tuple[Device, ...]:
+        """Return the devices that are present and usable now."""
+
+    def modes(self) -> tuple[Mode, ...]:
+        """Return the modes that the framework has, wherever it runs."""
+
+    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> str | None:
+        """Return the sentence that says why this task cannot run so, or None if it can."""
+
+    def traps(self) -> tuple[Trap, ...]:
+        """Return the known traps that apply on this machine right now."""
+
+    def build(
+        self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
+    ) -> Program:
+        """Build the model natively with the given initial weights; `seed` feeds only what is random in training."""

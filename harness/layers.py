@@ -1,0 +1,99 @@
+"""The layers that a model is made of, and the rules of arithmetic that every backend obeys.
+
+A model is a tuple of these. Shapes leave out the batch axis: `(C, H, W)` for images and `(F,)` for features;
+images are channels-first here, whatever a framework prefers inside. All arithmetic is float32 unless a run asks
+for something else by name.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+ActivationName = Literal["sigmoid", "tanh", "relu", "leaky_relu", "selu"]
+
+
+class _Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="layer"):
+    """What all layers share: they are frozen data, written in JSON with their class name under `layer`."""
+
+
+class Dense(_Layer, kw_only=True):
+    """`y = x W' + b` with `W` of shape `(units, inputs)` and `b` of shape `(units,)`."""
+
+    units: int
+    bias: bool = True
+
+
+class Conv2d(_Layer, kw_only=True):
+    """Cross-correlation with `filters` square kernels, `W` of shape `(filters, C, kernel, kernel)`.
+
+    `padding` zeros are put on each of the four sides, so that no framework's own idea of "same" comes into play.
+    """
+
+    filters: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    bias: bool = True
+
+
+class MaxPool2d(_Layer, kw_only=True):
+    """Maximum over windows of `size` by `size` that do not overlap; a remainder at the far edge is dropped."""
+
+    size: int = 2
+
+
+class AvgPool2d(_Layer, kw_only=True):
+    """Mean over windows of `size` by `size` that do not overlap; a remainder at the far edge is dropped."""
+
+    size: int = 2
+
+
+class Flatten(_Layer, kw_only=True):
+    """`(C, H, W)` to `(C*H*W,)`, channel slowest."""
+
+
+class Dropout(_Layer, kw_only=True):
+    """In training each value is zero with probability `rate`, else divided by `1 - rate`; the identity elsewhere."""
+
+    rate: float
+
+
+class BatchNorm(_Layer, kw_only=True):
+    """Normalise each channel or feature, then scale by `weight` and shift by `bias`.
+
+    Training uses the biased variance of the mini-batch. The running statistics, used outside of training, move by
+    `r = momentum * r + (1 - momentum) * batch`, with the unbiased variance (n - 1), and start at mean 0, variance 1.
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+
+
+class Activation(_Layer, kw_only=True):
+    """An element-wise function without parameters.
+
+    `leaky_relu` has the given `slope` left of zero. `selu` has the constants of Klambauer et al. 2017,
+    alpha 1.6732632423543772 and scale 1.0507009873554805.
+    """
+
+    kind: ActivationName
+    slope: float = 0.01
+
+
+class PReLU(_Layer, kw_only=True):
+    """`max(x, 0) + a * min(x, 0)` with one trained slope `a` per channel or feature (He et al. 2015)."""
+
+    slope: float = 0.25
+
+
+class Maxout(_Layer, kw_only=True):
+    """The largest of `pieces` affine maps: `y_u = max_p (x W_p' + b_p)_u` (Goodfellow et al. 2013).
+
+    `W` has the shape `(units * pieces, inputs)`; the rows of unit `u` are `u*pieces ... u*pieces + pieces - 1`.
+    """
+
+    units: int
+    pieces: int = 2
+
+
+Layer = Dense | Conv2d | MaxPool2d | AvgPool2d | Flatten | Dropout | BatchNorm | Activation | PReLU | Maxout

@@ -1,0 +1,148 @@
+"""What came out of a run: raw seconds, losses, quality, memory, environment, status and reason. Written once.
+
+Seconds and bytes are as measured; no rate, mean or verdict is stored, so that a later report can correct an earlier
+one. A number that was not finite is stored as null.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from harness.contract import Trap
+from harness.spec import RunSpec, Task
+
+SCHEMA = 1
+"""The number of the record's form. 1: the first (2026-11)."""
+
+Status = Literal[
+    "ok", "missed_target", "unsupported", "diverged", "out_of_memory", "timeout", "crashed", "interrupted"
+]
+BlockKind = Literal["first", "calibration", "steady", "short"]
+
+
+class _Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
+    """Frozen, validated, and strict about unknown fields."""
+
+
+class Block(_Data, kw_only=True):
+    """Some optimizer steps between two synchronisations.
+
+    `first` is the very first step, with whatever the framework compiles on it; `calibration` blocks grow until one
+    takes long enough to be read; `steady` blocks are what throughput is computed from; a `short` block is what was
+    left of an epoch and took less than the shortest readable time.
+    """
+
+    kind: BlockKind
+    steps: int
+    seconds: float
+    cpu_seconds: float
+    """CPU time of the worker's process, all threads, in the same interval."""
+
+
+class Evaluation(_Data, kw_only=True):
+    """The quality on the test split after `steps` optimizer steps and `train_seconds` of training alone."""
+
+    steps: int
+    train_seconds: float
+    quality: dict[str, float | None]
+
+
+class Phases(_Data, kw_only=True):
+    """Wall seconds per phase of the worker; null where the run did not get that far."""
+
+    import_s: float | None = None
+    build_s: float | None = None
+    load_s: float | None = None
+    first_step_s: float | None = None
+    train_s: float | None = None
+    evaluate_s: float | None = None
+    total_s: float | None = None
+
+
+class Memory(_Data, kw_only=True):
+    """Peak bytes of the worker. `reasons` says why a figure is null.
+
+    `host_peak_bytes`: peak anonymous resident memory above its state before the framework was imported.
+    `import_bytes`: the part of it that the import alone took. `device_peak_bytes`: the framework's own allocator.
+    `device_process_bytes`: the driver's view of the process.
+    """
+
+    host_peak_bytes: int | None = None
+    import_bytes: int | None = None
+    device_peak_bytes: int | None = None
+    device_process_bytes: int | None = None
+    reasons: dict[str, str] = {}
+
+
+class Measured(_Data, kw_only=True):
+    """All that a worker can say about itself; written again after every phase, so that a sudden end loses little."""
+
+    python: str = ""
+    versions: dict[str, str] = {}
+    settings: dict[str, str] = {}
+    traps: tuple[Trap, ...] = ()
+    device_name: str | None = None
+    phases: Phases = Phases()
+    blocks: tuple[Block, ...] = ()
+    batch_size: int = 0
+    examples: dict[str, int] = {}
+    """How many examples each split holds."""
+    loss_steps: tuple[int, ...] = ()
+    losses: tuple[float | None, ...] = ()
+    """Mean training losses over the steps since the step before in `loss_steps`, at most about 1,000 of them."""
+    evaluations: tuple[Evaluation, ...] = ()
+    quality: dict[str, float | None] = {}
+    memory: Memory = Memory()
+
+
+class Outcome(_Data, kw_only=True):
+    """How a run ended. `reason` is one sentence for the reader, empty when all is well."""
+
+    status: Status
+    reason: str = ""
+    error_type: str | None = None
+    signal: str | None = None
+    stderr_tail: str = ""
+    """The last 4 KiB that the worker wrote to stderr."""
+
+
+class ParityVerdict(_Data, kw_only=True):
+    """Whether this backend, device and mode was shown to compute the task; `passed` is null if it was not checked."""
+
+    passed: bool | None
+    reason: str = ""
+    largest_error: float | None = None
+    """The largest error of any level, as a multiple of that level's tolerance."""
+
+
+class Machine(_Data, kw_only=True):
+    """The computer, as far as it can matter for a number."""
+
+    cpu: str
+    cpu_flags: tuple[str, ...]
+    cores: int
+    memory_bytes: int
+    system: str
+    kernel: str
+    python: str
+    accelerators: tuple[str, ...] = ()
+
+
+class Record(_Data, kw_only=True):
+    """One run, for ever."""
+
+    schema: int = SCHEMA
+    evenbench: str
+    git_revision: str | None
+    started_at: str
+    """UTC, ISO 8601."""
+    spec: RunSpec
+    task: Task
+    dataset_fingerprint: str
+    machine: Machine
+    affinity: tuple[int, ...]
+    interpreter: str
+    interpreter_source: str
+    outcome: Outcome
+    parity: ParityVerdict
+    measured: Measured

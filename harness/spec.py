@@ -1,0 +1,109 @@
+"""What is computed: a Task is frozen data that names no framework, and a RunSpec says who computes it, where and how."""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from harness.errors import unknown_name
+from harness.layers import Layer
+from harness.optimizers import Optimizer
+
+DeviceKind = Literal["cpu", "gpu", "npu"]
+Mode = Literal["eager", "graph", "xla"]
+Loss = Literal["softmax_cross_entropy", "sigmoid_cross_entropy", "mean_squared_error"]
+Metric = Literal["accuracy", "mean_squared_error"]
+
+
+class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The quality that a run has to reach on the test split, else its status is `missed_target`."""
+
+    metric: Metric = "accuracy"
+    at_least: float
+
+    def reached(self, quality: "dict[str, float]") -> bool:
+        """Return whether the measured quality reaches the target (NaN never does)."""
+        return quality[self.metric] >= self.at_least
+
+
+class Preset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One size of a task: on which data, for how long, with which optimizer, and what must come out."""
+
+    dataset: str
+    epochs: int
+    batch_size: int
+    optimizer: Optimizer
+    target: Target | None = None
+    evaluations: int = 1
+    """How often the test split is evaluated, spread evenly over the epochs; the last one is always at the end."""
+    timeout_s: float = 600.0
+
+
+class Tolerances(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The largest error that parity allows at each level.
+
+    An error is the largest absolute difference from the float64 reference, divided by the largest magnitude in the
+    reference's array (see `harness/parity.py`), so that a small gradient is held to the same standard as a large one.
+    """
+
+    forward: float = 1e-5
+    loss: float = 1e-5
+    gradients: float = 1e-4
+    update: float = 1e-5
+    losses: float = 1e-4
+
+
+class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One deep-learning task. Two runs are comparable only if their tasks are equal, field by field."""
+
+    name: str
+    version: int
+    summary: str
+    input_shape: tuple[int, ...]
+    layers: tuple[Layer, ...]
+    loss: Loss
+    datasets: tuple[str, ...]
+    presets: dict[str, Preset]
+    initializer: Literal["glorot_uniform", "fan_in_uniform"] = "glorot_uniform"
+    parity_batch: int = 16
+    tolerances: Tolerances = Tolerances()
+
+    def preset(self, name: str) -> Preset:
+        """Return the preset of that name, or raise the error that lists the known ones."""
+        try:
+            return self.presets[name]
+        except KeyError:
+            raise unknown_name(f"preset of {self.name}", name, tuple(self.presets)) from None
+
+
+class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One run: a task on one backend, device and mode with one seed; everything needed to repeat it."""
+
+    task: str
+    task_version: int
+    backend: str
+    device: DeviceKind = "cpu"
+    mode: Mode
+    preset: str
+    dataset: str
+    profile: str = "stock"
+    seed: int
+    repeat: int
+    timeout_s: float
+    memory_limit_bytes: int | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The name of the run inside its study; also the name of its record's file."""
+        return ".".join(
+            (self.task, self.backend, self.device, self.mode, self.preset, self.dataset)
+            + ((self.profile,) if self.profile != "stock" else ())
+            + (f"s{self.seed}", f"r{self.repeat}")
+        )
+
+
+def fingerprint(task: Task) -> str:
+    """Return 12 hexadecimal digits that change when any field of the task changes."""
+    import hashlib
+
+    return hashlib.sha256(msgspec.json.encode(task, order="deterministic")).hexdigest()[:12]
