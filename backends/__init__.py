@@ -1,13 +1,30 @@
 """Who computes: one folder per framework, each with `adapter.py` and exact pins in `requirements.txt`.
 
-`TABLE` names them all; to add a backend, write its folder and its line. The parent process never imports an adapter.
+`TABLE` names them all; to add a backend, write its folder and its entry. The parent process never imports an adapter:
+what it needs to plan stands here, and a test compares it with what the adapter says.
 """
 
+from harness.registry import Entry
+
 TABLE = {
-    "torch": "backends.torch.adapter:backend",
-    "tensorflow": "backends.tensorflow.adapter:backend",
-    "mindspore": "backends.mindspore.adapter:backend",
-    "numpy": "backends.numpy.adapter:backend",
+    "torch": Entry(
+        adapter="backends.torch.adapter:backend", framework="torch", modes=("eager", "graph"), default_mode="eager"
+    ),
+    "tensorflow": Entry(
+        adapter="backends.tensorflow.adapter:backend",
+        framework="tensorflow",
+        modes=("eager", "graph", "xla"),
+        default_mode="graph",
+    ),
+    "mindspore": Entry(
+        adapter="backends.mindspore.adapter:backend",
+        framework="mindspore",
+        modes=("eager", "graph"),
+        default_mode="graph",
+    ),
+    "numpy": Entry(
+        adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"
+    ),
 }
 
 REFERENCE = "numpy"

@@ -125,7 +125,6 @@ class Machine(_Data, kw_only=True):
     system: str
     kernel: str
     python: str
-    accelerators: tuple[str, ...] = ()
 
 
 class Record(_Data, kw_only=True):

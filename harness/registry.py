@@ -1,32 +1,52 @@
-"""The two tables, read: names to tasks and to adapters. The seam where third parties' entry points will join."""
+"""The two tables, read: names to tasks and to backends. The seam where third parties' entry points will join."""
 
 from importlib import import_module
 from typing import Any
 
-import backends
-import tasks
+from msgspec import Struct
+
 from harness.errors import ContractError, unknown_name
-from harness.spec import Task
+from harness.spec import Mode, Task
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """The light description of a backend beside its heavy adapter, joined by an import string."""
+
+    adapter: str
+    """`module:function` of the function that returns the Backend; only a worker may resolve it."""
+    framework: str
+    """The name under which the framework is imported."""
+    modes: tuple[Mode, ...]
+    default_mode: Mode
+    """The mode that the framework's own tutorial uses."""
+
+
+def _backends() -> dict[str, Entry]:
+    return dict(import_module("backends").TABLE)
+
+
+def _tasks() -> dict[str, str]:
+    return dict(import_module("tasks").TABLE)
 
 
 def task_names() -> tuple[str, ...]:
     """Return the names of all tasks in the order of their table."""
-    return tuple(tasks.TABLE)
+    return tuple(_tasks())
 
 
 def backend_names() -> tuple[str, ...]:
     """Return the names of all backends in the order of their table, the reference last."""
-    return tuple(backends.TABLE)
-
-
-def framework_names() -> tuple[str, ...]:
-    """Return the names of the backends that are compared: all but the reference."""
-    return tuple(name for name in backends.TABLE if name != backends.REFERENCE)
+    return tuple(_backends())
 
 
 def reference_name() -> str:
     """Return the name of the backend that parity compares with."""
-    return backends.REFERENCE
+    return str(import_module("backends").REFERENCE)
+
+
+def framework_names() -> tuple[str, ...]:
+    """Return the names of the backends that are compared: all but the reference."""
+    return tuple(name for name in backend_names() if name != reference_name())
 
 
 def task(name: str) -> Task:
@@ -35,23 +55,25 @@ def task(name: str) -> Task:
     Raises:
         UsageError: no table holds the name.
     """
-    if name not in tasks.TABLE:
+    table = _tasks()
+    if name not in table:
         raise unknown_name("task", name, task_names())
-    found = resolve(tasks.TABLE[name])()
+    found = resolve(table[name])()
     if not isinstance(found, Task):
-        raise ContractError(f"{tasks.TABLE[name]} must return a Task, but returned {type(found).__name__}")
+        raise ContractError(f"{table[name]} must return a Task, but returned {type(found).__name__}")
     return found
 
 
-def adapter(name: str) -> str:
-    """Return the import string of a backend's adapter; only a worker may resolve it.
+def entry(name: str) -> Entry:
+    """Return the description of a backend.
 
     Raises:
         UsageError: no table holds the name.
     """
-    if name not in backends.TABLE:
+    table = _backends()
+    if name not in table:
         raise unknown_name("backend", name, backend_names())
-    return backends.TABLE[name]
+    return table[name]
 
 
 def resolve(import_string: str) -> Any:

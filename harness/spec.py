@@ -36,6 +36,8 @@ class Preset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     target: Target | None = None
     evaluations: int = 1
     """How often the test split is evaluated, spread evenly over the epochs; the last one is always at the end."""
+    measure_s: float = 1.0
+    """Seconds of steady blocks that a run must have; where training is over sooner, it goes on for the clock alone."""
     timeout_s: float = 600.0
 
 
@@ -49,7 +51,7 @@ class Tolerances(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     forward: float = 1e-5
     loss: float = 1e-5
     gradients: float = 1e-4
-    update: float = 1e-5
+    update: float = 1e-3
     losses: float = 1e-4
 
 

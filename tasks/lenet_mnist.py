@@ -37,7 +37,9 @@ def task() -> Task:
         loss="softmax_cross_entropy",
         datasets=("digits", "mnist", "fashion-mnist"),
         presets={
-            "smoke": Preset(dataset="digits", epochs=1, batch_size=BATCH, optimizer=Momentum(learning_rate=0.02)),
+            "smoke": Preset(
+                dataset="digits", epochs=1, batch_size=BATCH, optimizer=Momentum(learning_rate=0.02), measure_s=0.2
+            ),
             "quick": Preset(
                 dataset="digits",
                 epochs=5,

@@ -5,13 +5,14 @@ from harness.optimizers import Adam
 from harness.spec import Preset, Target, Task
 
 
-def _preset(steps: int, target: float | None) -> Preset:
+def _preset(steps: int, measure_s: float, target: float | None) -> Preset:
     return Preset(
         dataset="xor",
         epochs=steps,
         batch_size=4,
         optimizer=Adam(learning_rate=0.05),
         target=None if target is None else Target(at_least=target),
+        measure_s=measure_s,
         timeout_s=300,
     )
 
@@ -26,6 +27,6 @@ def task() -> Task:
         layers=(Dense(units=8), Activation(kind="tanh"), Dense(units=1)),
         loss="sigmoid_cross_entropy",
         datasets=("xor",),
-        presets={"smoke": _preset(50, None), "quick": _preset(500, 1.0), "full": _preset(2000, 1.0)},
+        presets={"smoke": _preset(50, 0.2, None), "quick": _preset(500, 1.0, 1.0), "full": _preset(500, 5.0, 1.0)},
         parity_batch=4,
     )

@@ -21,6 +21,11 @@ from harness.spec import DeviceKind, Mode, Task
 
 DEVICES: dict[DeviceKind, str] = {"cpu": "cpu", "gpu": "cuda", "npu": "npu"}
 
+COMPILE_OPTIONS: dict[str, Any] = {"reorder_for_peak_memory": False}
+"""Seen with 2.13.0 on the CPU: with this inductor pass on, as it is by default, the compiled backward pass of LeNet-5
+gives zero gradients for both convolutions, without a word, and only the dense layers learn. Can go when `evenbench
+parity --backend torch --mode graph` passes without it."""
+
 
 class TorchProgram:
     """One task on one device; `compiled` is the model itself in eager mode."""
@@ -30,7 +35,7 @@ class TorchProgram:
         self.device = torch.device(device)
         self.module = torch.get_device_module(self.device)
         self.net = nets.model(task, weights).to(self.device)
-        self.compiled: Any = torch.compile(self.net) if mode == "graph" else self.net
+        self.compiled: Any = torch.compile(self.net, options=COMPILE_OPTIONS) if mode == "graph" else self.net
         self.names = tuple(weights)
         self.definition = optimizer
         self.optimizer = nets.optimizer_for(optimizer, self.net)
@@ -40,7 +45,7 @@ class TorchProgram:
 
     def load(self, arrays: Arrays) -> None:
         for name, array in arrays.items():
-            tensor = torch.from_numpy(np.ascontiguousarray(array))
+            tensor = torch.from_numpy(np.array(array))  # a copy in memory: the given arrays may be files
             labels = name.endswith("_y") and self.task.loss == "softmax_cross_entropy"
             self.data[name] = (tensor.long() if labels else tensor).to(self.device)
 
@@ -108,7 +113,7 @@ class TorchBackend:
     default_mode: Mode = "eager"
 
     def versions(self) -> dict[str, str]:
-        found = {"torch": torch.__version__, "numpy": np.__version__}
+        found = {"torch": str(torch.__version__), "numpy": np.__version__}
         if torch.version.cuda:
             found["cuda"] = torch.version.cuda
             found["cudnn"] = str(torch.backends.cudnn.version())
@@ -119,6 +124,8 @@ class TorchBackend:
             "threads": str(torch.get_num_threads()),
             "matmul_precision": torch.get_float32_matmul_precision(),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "flush_denormals": "on" if flushes_denormals() else "off",
+            "compile_options": str(COMPILE_OPTIONS),
         }
 
     def devices(self) -> tuple[Device, ...]:
@@ -153,7 +160,7 @@ class TorchBackend:
         if torch.get_float32_matmul_precision() != "highest":
             sentence = "float32 products are computed in a lower precision: call set_float32_matmul_precision('highest')"
             found.append(Trap(name="reduced precision", sentence=sentence))
-        if float(torch.tensor([1e-20]) * torch.tensor([1e-20])) != 0:
+        if not flushes_denormals():
             sentence = (
                 "denormal numbers are computed, not flushed to zero as TensorFlow and MindSpore do by themselves; "
                 "a recurrent net can run 15 times slower for it (seen with 2.13.0)"
@@ -168,6 +175,11 @@ class TorchBackend:
         torch.set_float32_matmul_precision("highest")
         torch.backends.cudnn.allow_tf32 = False
         return TorchProgram(task, optimizer, DEVICES[device], mode, weights)
+
+
+def flushes_denormals() -> bool:
+    """Return whether a product of 1e-40 comes out as zero."""
+    return not (torch.tensor([1e-20]) * torch.tensor([1e-20])).any()
 
 
 def npu_is_available() -> bool:

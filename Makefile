@@ -1,0 +1,39 @@
+# The commands of a working day. Each may be called alone on a fresh clone, and is quick the second time.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test check format clean
+.DELETE_ON_ERROR:
+
+setup: $(STAMP)  ## the command `evenbench`, its development tools, and the frameworks' environments
+	$(BIN)/evenbench env create
+
+demo: setup  ## the quick preset of every task on every framework; prints the report and where it lies
+	$(BIN)/evenbench run
+
+test: setup  ## all tests
+	$(BIN)/pytest
+
+check: $(STAMP)  ## format, lint and types; changes nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## mend what ruff can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what was built here; environments are removed by `evenbench env remove`, results never
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is written last: an interrupted installation is begun again.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else "Python 3.11 or 3.12 is needed, MindSpore has no wheel for others: make PYTHON=python3.11 ...")'
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $(STAMP)

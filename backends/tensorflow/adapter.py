@@ -1,0 +1,243 @@
+"""The TensorFlow backend: Keras layers under an own training step; a block of steps is one loop in one `tf.function`.
+
+`eager` is the plain step with a gradient tape; `graph` runs the loop in TensorFlow's runtime; in `xla` the single
+step is compiled by XLA and called from that loop, so that another number of steps compiles nothing anew.
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
+from harness.model import is_trained, named_layers
+from harness.optimizers import Optimizer
+from harness.spec import DeviceKind, Mode, Task
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+
+import keras  # noqa: E402  (reads the environment above)
+import tensorflow as tf  # noqa: E402
+from tensorflow.python.util import _pywrap_util_port  # noqa: E402  (no public name says it)
+
+from backends.tensorflow import nets  # noqa: E402
+
+DEVICES: dict[DeviceKind, str] = {"cpu": "/device:CPU:0", "gpu": "/device:GPU:0"}
+
+
+class TensorflowProgram:
+    """One task on one device; every whole number that the device sees is int64, since int32 stays on the host."""
+
+    def __init__(
+        self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
+    ) -> None:
+        self.task = task
+        self.kind = device
+        self.mode = mode
+        self.device = DEVICES[device]
+        self.definition = optimizer
+        self.layouts = nets.layouts(task)
+        with tf.device(self.device):
+            self.net = nets.model(task, weights, seed)
+            self.tensors = nets.named_tensors(self.net, tuple(weights))
+            self.trained = [tensor for name, tensor in self.tensors.items() if is_trained(name)]
+            self.update = nets.optimizer_for(optimizer, self.trained)
+        self.step = 0
+        self.data: dict[str, Any] = {}
+        self.last_losses: Any = np.zeros(0, np.float32)
+        self.run_block: Any = self.block
+        self.run_step: Any = self.one_step
+        self.run_gradients: Any = self.loss_and_gradients
+        self.run_forward: Any = self.forward
+        if mode != "eager":
+            self.compile()
+
+    def compile(self) -> None:
+        """Wrap the functions with one signature each, so that no batch size and no number of steps traces again."""
+        last = named_layers(self.task)[-1].output_shape
+        x = tf.TensorSpec((None, *nets.inside_shape(self.task.input_shape)), tf.float32)
+        labels = self.task.loss == "softmax_cross_entropy"
+        y = tf.TensorSpec((None,), tf.int64) if labels else tf.TensorSpec((None, *nets.inside_shape(last)), tf.float32)
+        scalar = tf.TensorSpec((), tf.float32)
+        indices, order = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None, None), tf.int64)
+        rates = tf.TensorSpec((None, 2), tf.float32)
+        xla = self.mode == "xla"
+
+        def compiled(function: Any, *signature: Any, jit_compile: bool = xla) -> Any:
+            return tf.function(function, input_signature=signature, jit_compile=jit_compile, autograph=False)
+
+        if xla:
+            self.run_step = compiled(self.one_step, x, y, scalar, scalar)
+        self.run_gradients = compiled(self.loss_and_gradients, x, y)
+        self.run_forward = compiled(self.forward, x, indices)
+        self.run_block = compiled(self.loop, x, y, order, rates, jit_compile=False)
+
+    def load(self, arrays: Arrays) -> None:
+        for name, array in arrays.items():
+            labels = name.endswith("_y") and self.task.loss == "softmax_cross_entropy"
+            inside = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+            with tf.device(self.device):
+                self.data[name] = tf.constant(np.array(inside, np.int64 if labels else np.float32, order="C"))
+
+    def loss_and_gradients(self, x: Any, y: Any) -> tuple[Any, list[Any]]:
+        """Return the mean loss of a mini-batch and its gradients, in training mode."""
+        with tf.GradientTape() as tape:
+            loss = nets.loss(self.task.loss, self.net(x, training=True), y)
+        return loss, tape.gradient(loss, self.trained)
+
+    def one_step(self, x: Any, y: Any, rate: Any, epsilon: Any) -> Any:
+        """Make one optimizer step on a mini-batch and return the loss before it."""
+        loss, gradients = self.loss_and_gradients(x, y)
+        self.update(gradients, rate, epsilon)
+        return loss
+
+    def block(self, x: Any, y: Any, order: Any, rates: Any) -> Any:
+        """Make the steps of a block from Python."""
+        losses = [
+            self.run_step(tf.gather(x, indices), tf.gather(y, indices), rate, epsilon)
+            for indices, (rate, epsilon) in zip(order, rates, strict=True)
+        ]
+        return tf.stack(losses)
+
+    def loop(self, x: Any, y: Any, order: Any, rates: Any) -> Any:
+        """Make the steps of a block in TensorFlow's runtime."""
+
+        def body(i: Any, losses: Any) -> tuple[Any, Any]:
+            rate, epsilon = tf.unstack(rates[i])
+            loss = self.run_step(tf.gather(x, order[i]), tf.gather(y, order[i]), rate, epsilon)
+            return i + 1, losses.write(i, loss)
+
+        count = tf.shape(order)[0]
+        losses = tf.TensorArray(tf.float32, size=count)
+        return tf.while_loop(lambda i, _: i < count, body, (0, losses))[1].stack()
+
+    def forward(self, x: Any, indices: Any) -> Any:
+        """Run forward only on some examples."""
+        return self.net(tf.gather(x, indices), training=False)
+
+    def train(self, order: NDArray[np.int32]) -> None:
+        rates = nets.rates_of(self.definition, range(self.step, self.step + len(order)))
+        with tf.device(self.device):
+            block = tf.constant(order, tf.int64), tf.constant(rates)
+            self.last_losses = self.run_block(self.data["train_x"], self.data["train_y"], *block)
+        self.step += len(order)
+
+    def synchronize(self) -> None:
+        tf.test.experimental.sync_devices()
+
+    def losses(self) -> NDArray[np.float32]:
+        return np.asarray(self.last_losses)
+
+    def gradients(self, indices: NDArray[np.int32]) -> dict[str, NDArray[np.float32]]:
+        with tf.device(self.device):
+            batch = tf.constant(indices, tf.int64)
+            x, y = (tf.gather(self.data[name], batch) for name in ("train_x", "train_y"))
+            values = self.run_gradients(x, y)[1]
+        names = filter(is_trained, self.tensors)
+        return {name: self.layouts[name].outside(g.numpy()) for name, g in zip(names, values, strict=True)}
+
+    def predict(self, split: Split, indices: NDArray[np.int32]) -> Any:
+        with tf.device(self.device):
+            return self.run_forward(self.data[f"{split}_x"], tf.constant(indices, tf.int64))
+
+    def host(self, outputs: Any) -> NDArray[np.float32]:
+        array = outputs.numpy()
+        return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if array.ndim == 4 else array
+
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        return {name: self.layouts[name].outside(tensor.numpy()) for name, tensor in self.tensors.items()}
+
+    def device_memory(self) -> DeviceMemory:
+        if self.kind == "cpu":
+            return DeviceMemory(reason="TensorFlow's CPU allocator keeps no peak; see host_peak_bytes")
+        return DeviceMemory(peak_bytes=tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+
+class TensorflowBackend:
+    """TensorFlow on the CPU and on CUDA (`gpu`)."""
+
+    name = "tensorflow"
+    default_mode: Mode = "graph"
+
+    def __init__(self) -> None:
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+
+    def versions(self) -> dict[str, str]:
+        found = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
+        built = tf.sysconfig.get_build_info()
+        if built["is_cuda_build"]:
+            found["cuda"] = built["cuda_version"]
+            found["cudnn"] = built["cudnn_version"]
+        return found
+
+    def settings(self) -> dict[str, str]:
+        tiny = tf.constant([1e-30])
+        found = {
+            "intra_op_threads": threads(tf.config.threading.get_intra_op_parallelism_threads()),
+            "inter_op_threads": threads(tf.config.threading.get_inter_op_parallelism_threads()),
+            "onednn": "on" if _pywrap_util_port.IsMklEnabled() else "off",
+            "tensor_float_32": "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off",
+            "denormals": "computed" if float((tiny * 1e-10)[0]) else "flushed to zero",
+            "gpu_memory": "allocated as needed",
+        }
+        return found | {name: os.environ[name] for name in ("XLA_FLAGS", "TF_XLA_FLAGS") if name in os.environ}
+
+    def devices(self) -> tuple[Device, ...]:
+        found = [Device(kind="cpu", name="cpu")]
+        for gpu in tf.config.list_physical_devices("GPU"):
+            facts = tf.config.experimental.get_device_details(gpu)
+            found.append(Device(kind="gpu", name=facts.get("device_name", gpu.name)))
+        return tuple(found)
+
+    def modes(self) -> tuple[Mode, ...]:
+        return ("eager", "graph", "xla")
+
+    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> str | None:
+        if mode not in self.modes():
+            return f"TensorFlow has no {mode} mode: its modes are {', '.join(self.modes())}"
+        if device == "npu":
+            return f"TensorFlow {tf.__version__} does not reach Ascend: Huawei's plug-in is for 1.15 and 2.6 only"
+        if device == "gpu" and not tf.config.list_physical_devices("GPU"):
+            if not tf.test.is_built_with_cuda():
+                return f"this TensorFlow {tf.__version__} is a build for the CPU only: install tensorflow[and-cuda]"
+            cuda = tf.sysconfig.get_build_info()["cuda_version"]
+            return (
+                f"TensorFlow {tf.__version__} (CUDA {cuda}) finds no NVIDIA GPU, driver or CUDA libraries here: "
+                "install tensorflow[and-cuda]"
+            )
+        return None
+
+    def traps(self) -> tuple[Trap, ...]:
+        found = []
+        if tf.config.list_physical_devices("GPU"):
+            if tf.config.experimental.tensor_float_32_execution_enabled():
+                sentence = "float32 products are computed as TF32: call enable_tensor_float_32_execution(False)"
+                found.append(Trap(name="reduced precision", sentence=sentence))
+            if os.environ.get("NVIDIA_TF32_OVERRIDE") == "1":
+                sentence = "NVIDIA_TF32_OVERRIDE=1 forces float32 products to TF32: unset it"
+                found.append(Trap(name="forced TF32", sentence=sentence))
+        if os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "STRICT").upper() != "STRICT":
+            sentence = "ONEDNN_DEFAULT_FPMATH_MODE lets oneDNN compute float32 in a lower precision: unset it"
+            found.append(Trap(name="oneDNN precision", sentence=sentence))
+        if "tf_xla_auto_jit" in os.environ.get("TF_XLA_FLAGS", "") or tf.config.optimizer.get_jit():
+            sentence = "XLA compiles parts of graph mode too, which is then no longer what it says: unset TF_XLA_FLAGS"
+            found.append(Trap(name="automatic XLA", sentence=sentence))
+        return tuple(found)
+
+    def build(
+        self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
+    ) -> TensorflowProgram:
+        keras.config.set_floatx("float32")
+        return TensorflowProgram(task, optimizer, device=device, mode=mode, weights=weights, seed=seed)
+
+
+def threads(number: int) -> str:
+    """Return a thread setting in words: 0 means one thread per core that the process may use when TensorFlow starts."""
+    return str(number) if number else f"0 (automatic, {len(os.sched_getaffinity(0))} cores by affinity)"
+
+
+def backend() -> Backend:
+    return TensorflowBackend()

@@ -1,0 +1,169 @@
+"""Parity, done: the same trace from the reference and from a backend, each in a process of its own, compared.
+
+A pass is remembered under everything that could change it (task, optimizer, Evenbench's own code, the installed
+packages, the processor), so that a study does not prove the same thing again every day. A failure is never remembered.
+"""
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import hints, parity, registry
+from harness.errors import EvenbenchError
+from harness.execute import ROOT, available_cores, judge, launch, workplace
+from harness.home import cache_folder
+from harness.interpreters import Interpreter
+from harness.jobs import TraceJob
+from harness.parity import LEVELS, Parity
+from harness.record import ParityVerdict
+from harness.spec import DeviceKind, Mode, Preset, Task
+from harness.worker_trace import TRACE
+
+TIMEOUT_S = 300.0
+Trace = Mapping[str, NDArray[Any]]
+
+
+class TraceFailed(EvenbenchError):
+    """A worker could not compute its trace; the text says why."""
+
+
+class Checker:
+    """Checks parity; the reference's traces are computed once per task and preset."""
+
+    def __init__(self, *, extra_path: tuple[str, ...] = (), remember: bool = True) -> None:
+        self.extra_path = extra_path
+        self.remember = remember
+        self._references: dict[str, Trace] = {}
+
+    def check(
+        self, task: Task, preset: Preset, *, backend: str, device: DeviceKind, mode: Mode, interpreter: Interpreter
+    ) -> Parity:
+        """Return the verdict on one backend, device and mode."""
+        file = None
+        if self.remember and (packages := installed_packages(interpreter)):
+            facts = (backend, device, mode, interpreter.python, packages, code_digest(backend), processor())
+            file = cache_folder() / "parity" / f"{parity.key(task, preset, *facts)}.json"
+            if (known := _read(file)) is not None:
+                return known
+        verdict = self.check_adapter(
+            task,
+            preset,
+            adapter=registry.entry(backend).adapter,
+            name=backend,
+            device=device,
+            mode=mode,
+            python=interpreter.python,
+        )
+        if file is not None and verdict.passed:
+            _write(file, verdict)
+        return verdict
+
+    def check_adapter(
+        self, task: Task, preset: Preset, *, adapter: str, name: str, device: DeviceKind, mode: Mode, python: str
+    ) -> Parity:
+        """Return the verdict on an adapter that need not stand in the table."""
+
+        def verdict(passed: bool, **more: Any) -> Parity:
+            return Parity(task=task.name, backend=name, device=device, mode=mode, passed=passed, **more)
+
+        inputs = parity.inputs(task)
+        job = {"task": task, "preset": preset}
+        try:
+            reference = self._reference(task, preset, inputs)
+            candidate = self._trace(python, inputs, **job, adapter=adapter, device=device, mode=mode)
+            levels = parity.compare(task, reference, candidate, inputs)
+            versions = {n.removeprefix("versions/"): str(v) for n, v in candidate.items() if n.startswith("versions/")}
+            failed = [level for level in LEVELS if not levels[level].passed]
+            if not failed:
+                return verdict(True, levels=levels, versions=versions)
+            first_layer = None
+            if failed[0] == "forward":
+                cut = self._trace(python, inputs, **job, adapter=adapter, device=device, mode=mode, prefixes=True)
+                first_layer = parity.first_difference(task, self._reference(task, preset, inputs, prefixes=True), cut)
+        except TraceFailed as error:
+            return verdict(False, levels={}, failure=str(error))
+        hint = hints.hint(task, preset, failed[0], reference, candidate, inputs)
+        return verdict(False, levels=levels, versions=versions, first_layer=first_layer, hint=hint)
+
+    def _reference(self, task: Task, preset: Preset, inputs: Trace, *, prefixes: bool = False) -> Trace:
+        name = f"{parity.key(task, preset)}{prefixes}"
+        if name not in self._references:
+            entry = registry.entry(registry.reference_name())
+            self._references[name] = self._trace(
+                sys.executable,
+                inputs,
+                task=task,
+                preset=preset,
+                adapter=entry.adapter,
+                device="cpu",
+                mode=entry.default_mode,
+                prefixes=prefixes,
+            )
+        return self._references[name]
+
+    def _trace(self, python: str, inputs: Trace, **job: Any) -> Trace:
+        with workplace() as place:
+            parity.save_inputs(place / "inputs.npz", inputs)
+            trace_job = TraceJob(
+                **job, out=str(place / "out"), cores=available_cores(), inputs=str(place / "inputs.npz")
+            )
+            ended = launch(place, trace_job, python, timeout_s=TIMEOUT_S, extra_path=self.extra_path)
+            if ended.interrupted:
+                raise KeyboardInterrupt
+            outcome = judge(ended, TIMEOUT_S)
+            if outcome.status != "ok":
+                raise TraceFailed(outcome.reason)
+            with np.load(place / "out" / TRACE, allow_pickle=False) as file:
+                return dict(file)
+
+
+def record_verdict(verdict: Parity) -> ParityVerdict:
+    """Return what a record carries of a verdict."""
+    passed = verdict.passed if verdict.levels else None
+    return ParityVerdict(passed=passed, reason=verdict.summary(), largest_error=verdict.largest())
+
+
+def installed_packages(interpreter: Interpreter) -> str:
+    """Return a digest of the packages in an interpreter's own environment, or nothing if they cannot be listed."""
+    prefix = Path(interpreter.python).parent.parent
+    if not (prefix / "pyvenv.cfg").exists():
+        return ""
+    names = sorted(path.name for path in prefix.glob("lib/python*/site-packages/*.dist-info"))
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def code_digest(backend: str) -> str:
+    """Return a digest of all of Evenbench's code that takes part in a comparison."""
+    reference = registry.reference_name()
+    folders = [ROOT / "harness", *(ROOT / "backends" / name for name in sorted({backend, reference}))]
+    files = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def processor() -> str:
+    """Return what the kernel says of the processor: its kernels, and so its rounding, depend on it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return "".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
+
+
+def _read(file: Path) -> Parity | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Parity)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _write(file: Path, verdict: Parity) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(".new")
+    temporary.write_bytes(msgspec.json.encode(verdict))
+    temporary.replace(file)

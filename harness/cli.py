@@ -1,0 +1,104 @@
+"""The command `evenbench`: the only place that prints to the user and decides the exit code.
+
+0: all well. 1: a run or a check failed. 2: the call was wrong. Commands are imported only when they are called, so
+that `--help` answers at once.
+"""
+
+import importlib.util
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from harness import __version__
+from harness.errors import EvenbenchError, UsageError
+
+COMMANDS = {
+    "run": ("harness.cli_run", "run", "Run tasks on backends, measure them and compare."),
+    "report": ("harness.cli_report", "report", "Show the comparison of a study."),
+    "show": ("harness.cli_report", "show", "Show all that is known of one run."),
+    "list": ("harness.cli_report", "list_", "List the tasks, the backends and the studies."),
+    "parity": ("harness.cli_parity", "parity", "Prove that backends compute the same as the reference."),
+    "doctor": ("harness.cli_doctor", "doctor", "Say what works on this machine, what does not, and how to mend it."),
+    "env": ("harness.cli_env", "env", "Make and remove the environments that hold the frameworks."),
+}
+"""Name of a command: its module, the function in it, and what `--help` says of it."""
+
+PACKAGES = ("harness", "backends", "tasks", "reports")
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports them when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _ = COMMANDS[cmd_name]
+        command = getattr(import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}:{name} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="evenbench")
+def evenbench() -> None:
+    """Run one deep-learning task on MindSpore, TensorFlow and PyTorch, and compare them so that you can believe it.
+
+    Begin with `evenbench doctor`, then `evenbench run`.
+    """
+
+
+def strangers() -> tuple[str, ...]:
+    """Return our packages that do not lie beside `harness`: their names are common, others may own them."""
+    beside = Path(__file__).resolve().parent.parent
+    found = []
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None or Path(spec.origin).resolve().parent.parent != beside:
+            found.append(name)
+    return tuple(found)
+
+
+def _on_terminate(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line and exit with its code; a mistake of the user is one sentence, never a traceback."""
+    signal.signal(signal.SIGTERM, _on_terminate)
+    try:
+        if found := strangers():
+            raise UsageError(
+                f"the packages {', '.join(found)} that Python finds are not Evenbench's: "
+                "start it from its own environment, in which nothing else is called so"
+            )
+        code = evenbench.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        sys.exit(1)
+    except EvenbenchError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader, `head` for example, has gone; nothing is wrong
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

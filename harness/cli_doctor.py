@@ -1,0 +1,102 @@
+"""The command `evenbench doctor`: what works here, what serves it, and what would spoil a comparison."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from harness.doctor import Checkup, Diagnosis
+
+
+@click.command()
+@click.option("--backend", "names", multiple=True, metavar="NAME", help="Only this backend; may be repeated.")
+@click.option("--python", "pythons", multiple=True, metavar="NAME=PATH", help="Use this interpreter for a backend.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def doctor(context: click.Context, names: tuple[str, ...], pythons: tuple[str, ...], as_json: bool) -> None:
+    """Say what works on this machine, and how to mend what would spoil a comparison.
+
+    Ends with 0 if every backend works and nothing harmful was found, else with 1.
+    """
+    import msgspec
+    from rich.console import Console
+
+    from harness import doctor as checks
+    from harness import interpreters, registry
+
+    overrides = interpreters.parse(pythons)
+    wanted = tuple(dict.fromkeys(part for name in names for part in name.split(","))) or registry.backend_names()
+    for name in wanted:
+        registry.entry(name)
+    machine = checks.look_at_machine()  # before our own workers make it noisy
+    talk = Console(stderr=True)
+    checkups = []
+    for name in wanted:
+        with talk.status(f"asking {name} ..."):
+            checkups.append(checks.examine(name, overrides, machine))
+    diagnosis = checks.conclude(machine, tuple(checkups))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(diagnosis), indent=2))
+    else:
+        out = Console()
+        for part in _parts(diagnosis):
+            out.print(part)
+    context.exit(0 if diagnosis.healthy else 1)
+
+
+def _parts(diagnosis: "Diagnosis") -> "list[RenderableType]":
+    """Return what a reader sees, from the overview to the details."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    machine = diagnosis.machine
+    overview = Table("backend", "works", "version", "devices", "modes", "interpreter", box=SIMPLE, pad_edge=False)
+    overview.caption = "* the mode that is run by default"
+    overview.caption_justify = "left"
+    detail = Table("backend", "python", "import", "interpreter and why", box=SIMPLE, pad_edge=False)
+    detail.columns[-1].overflow = "fold"
+    for checkup in diagnosis.backends:
+        overview.add_row(*_overview_row(checkup))
+        if (facts := checkup.description) is not None:
+            where = f"{checkup.python}\n{checkup.reason}"
+            detail.add_row(checkup.backend, facts.python, f"{facts.import_s:.1f} s", where)
+    summary = (
+        f"Evenbench {diagnosis.evenbench}, Python {machine.python}, {machine.cores} processors, "
+        f"load {machine.load_1min:.1f}, {machine.memory_free_bytes / 1e9:.1f} GB of memory and "
+        f"{machine.disk_free_bytes / 1e9:.0f} GB of disk free"
+    )
+    parts: list[RenderableType] = [summary, overview]
+    if detail.row_count:
+        parts.append(detail)
+    return [*parts, _troubles(diagnosis)]
+
+
+def _overview_row(checkup: "Checkup") -> tuple[str, ...]:
+    facts = checkup.description
+    if facts is None:
+        return (checkup.backend, "no", "", "", "", checkup.source or "none")
+    from harness import registry
+
+    modes = ", ".join(f"{mode}*" if mode == facts.default_mode else mode for mode in facts.modes)
+    devices = ", ".join(device.kind if device.kind == device.name else device.name for device in facts.devices)
+    version = facts.versions.get(registry.entry(checkup.backend).framework, "")
+    return (checkup.backend, "yes", version, devices, modes, checkup.source or "")
+
+
+def _troubles(diagnosis: "Diagnosis") -> "RenderableType":
+    """Return everything that is wrong, the harmful first, or the sentence that all is well."""
+    from rich.table import Table
+    from rich.text import Text
+
+    found = [(checkup.error, True) for checkup in diagnosis.backends if checkup.error]
+    traps = [("machine", trap) for trap in diagnosis.traps]
+    traps += [(checkup.backend, trap) for checkup in diagnosis.backends for trap in checkup.traps]
+    found += [(f"{where}: {trap.name}: {trap.sentence}", trap.harmful) for where, trap in traps]
+    if not found:
+        return "Nothing wrong was found."
+    grid = Table.grid(padding=(0, 1))
+    for sentence, harmful in sorted(found, key=lambda row: not row[1]):
+        grid.add_row(Text("!", style="bold red") if harmful else Text("i", style="blue"), Text(sentence))
+    return grid

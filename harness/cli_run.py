@@ -1,0 +1,201 @@
+"""The command `evenbench run`: plan, run, store, report."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli_choices import (
+    choice_options,
+    find_choices,
+    find_interpreters,
+    find_tasks,
+    folder,
+    parse_bytes,
+    parse_seeds,
+)
+from harness.cli_options import json_option, results_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.record import Record
+    from harness.spec import RunSpec
+    from harness.store import Store, Study
+    from harness.study import Plan
+
+
+@click.command()
+@choice_options
+@click.option("--preset", default="quick", show_default=True, help="Size of the tasks: smoke, quick or full.")
+@click.option(
+    "--repeats", type=int, help="Processes per task, backend and mode.  [default: 3; 1 with --seed; 5 with full]"
+)
+@click.option(
+    "--seed", "seeds", multiple=True, help="Seeds, such as 0,1,2 or 0-9.  [default: repeat r is seeded with r]"
+)
+@click.option("--dataset", help="Data set instead of the preset's own.")
+@click.option(
+    "--data-dir", envvar="EVENBENCH_DATA", help="Folder with the original data files.  [default: EVENBENCH_DATA]"
+)
+@click.option("--study", help="Name of the study.  [default: the time and the preset]")
+@click.option("--resume", metavar="STUDY", help="Go on with a study: run only what has no record yet.")
+@click.option("--timeout", "timeout_s", type=float, help="Seconds after which a run is ended.  [default: the preset's]")
+@click.option("--memory-limit", help="Most memory that a run may take, such as 4GB.  [default: none]")
+@click.option("--no-parity", is_flag=True, help="Skip the proof of equality; no row will be ranked.")
+@click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
+@results_option
+@json_option
+def run(**asked: Any) -> int:
+    """Run tasks on backends, measure them and compare.
+
+    Without options: the quick preset of every task on every framework that works here, three times, on the CPU.
+    Every run is a process of its own; its record is stored at once under RESULTS/STUDY.
+    """
+    from harness.store import Store, check_name
+
+    def warn(text: str) -> None:
+        click.echo(text, err=True)
+
+    results = folder(asked["results"])
+    if results is None:
+        raise click.UsageError("--results must not be empty")
+    if asked["resume"] is not None:
+        store = Store(results / check_name(asked["resume"]))
+        study, plan = _resumed(store, asked, warn)
+    else:
+        study, plan = _planned(asked, warn)
+        store = Store(results / check_name(study.name))
+    if asked["dry_run"]:
+        _show_plan(study.specs, store, as_json=asked["as_json"])
+        return 0
+    if asked["resume"] is None:
+        store.create(study)
+    return _conduct(plan, store, as_json=asked["as_json"])
+
+
+def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
+    """Return the study and the plan that the options ask for."""
+    from harness.measure import timestamp
+    from harness.plan import Wish, plan
+    from harness.store import Study
+    from harness.study import Plan
+
+    tasks = find_tasks(asked["tasks"])
+    choices, named = find_choices(asked["backends"], asked["devices"], asked["modes"], warn=warn)
+    found = find_interpreters(choices, asked["pythons"], named=named, warn=warn)
+    seeds = parse_seeds(asked["seeds"])
+    default_repeats = 1 if seeds else (5 if asked["preset"] in ("full", "paper") else 3)
+    wish = Wish(
+        tasks=tasks,
+        choices=tuple(c for c in choices if (c.backend, c.device) in found),
+        preset=asked["preset"],
+        repeats=default_repeats if asked["repeats"] is None else asked["repeats"],
+        seeds=seeds,
+        dataset=asked["dataset"],
+        timeout_s=asked["timeout_s"],
+        memory_limit_bytes=parse_bytes(asked["memory_limit"]),
+    )
+    specs = plan(wish)
+    now = timestamp()
+    study = Study(
+        name=asked["study"] or f"{now[:19].replace(':', '').replace('T', '-')}-{asked['preset']}",
+        created_at=now,
+        command=tuple(sys.argv[1:]),
+        specs=specs,
+    )
+    return study, Plan(
+        specs=specs,
+        interpreters=found,
+        data_dir=folder(asked["data_dir"]),
+        with_parity=not asked["no_parity"],
+    )
+
+
+def _resumed(store: "Store", asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
+    """Return a study from the disk and the plan to finish it."""
+    from harness.errors import UsageError
+    from harness.plan import Choice
+    from harness.registry import task
+    from harness.study import Plan, missing
+
+    study = store.study()
+    left = missing(study.specs, store)
+    for spec in left:
+        if task(spec.task).version != spec.task_version:
+            raise UsageError(
+                f"study {study.name} was planned with version {spec.task_version} of {spec.task}, "
+                f"this Evenbench has version {task(spec.task).version}: start a new study"
+            )
+    choices = [Choice(backend=s.backend, device=s.device, mode=s.mode) for s in left]
+    found = find_interpreters(choices, asked["pythons"], named=True, warn=warn) if left else {}
+    return study, Plan(
+        specs=study.specs,
+        interpreters=found,
+        data_dir=folder(asked["data_dir"]),
+        with_parity=not asked["no_parity"],
+    )
+
+
+def _show_plan(specs: "tuple[RunSpec, ...]", store: "Store", *, as_json: bool) -> None:
+    import msgspec
+
+    from harness.study import missing
+
+    left = missing(specs, store)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(left)).decode())
+        return
+    for spec in left:
+        click.echo(spec.run_id)
+    click.echo(f"{len(left)} of {len(specs)} runs would run, into {store.folder}", err=True)
+
+
+def _conduct(plan: "Plan", store: "Store", *, as_json: bool) -> int:
+    """Run the plan, show the report, and return the exit code."""
+    from harness import facts
+    from harness.cli_progress import Progress
+    from harness.execute import Setting, available_cores
+    from harness.study import Conductor, missing
+
+    setting = Setting(machine=facts.machine(), git_revision=facts.git_revision(), cores=available_cores())
+    with Progress(len(missing(plan.specs, store))) as progress:
+        records = Conductor(plan, store=store, setting=setting, listener=progress).run()
+    interrupted = bool(records) and records[-1].outcome.status == "interrupted"
+    if as_json:
+        _print_json(records, store.folder)
+    else:
+        _print_report(store.folder)
+    if interrupted:
+        click.echo(f"stopped; `evenbench run --resume {store.folder.name}` goes on", err=True)
+    failed = [r for r in records if r.outcome.status != "ok" or r.parity.passed is False]
+    if failed:
+        click.echo(
+            f"{len(failed)} of {len(records)} runs did not end well or are not comparable; "
+            f"`evenbench show RUN` tells all of one",
+            err=True,
+        )
+    return 1 if failed else 0
+
+
+def _print_json(records: "tuple[Record, ...]", study: "Path") -> None:
+    import msgspec
+
+    runs = [
+        {
+            "run": r.spec.run_id,
+            "status": r.outcome.status,
+            "reason": r.outcome.reason,
+            "parity": r.parity.passed,
+            "quality": r.measured.quality,
+        }
+        for r in records
+    ]
+    click.echo(msgspec.json.format(msgspec.json.encode({"study": str(study), "runs": runs})).decode())
+
+
+def _print_report(study: "Path") -> None:
+    from reports.report import render
+
+    render(study, ("terminal", "md", "csv"))
+    click.echo(f"\nThe records and the report (report.md, report.csv) are in {study}")

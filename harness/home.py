@@ -1,0 +1,81 @@
+"""The user's folders: where caches and environments lie, and the rule that what lies there is complete."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+
+from harness.errors import UsageError
+
+VARIABLE = "EVENBENCH_HOME"
+
+
+def home() -> Path:
+    """Return the folder for all that Evenbench keeps, made if need be: EVENBENCH_HOME or the user's data folder.
+
+    Raises:
+        UsageError: the folder cannot be made or written.
+    """
+    named = os.environ.get(VARIABLE)
+    folder = Path(named).expanduser().absolute() if named else platformdirs.user_data_path("evenbench")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, RuntimeError) as error:
+        raise cannot_write(folder, error) from error
+    return folder
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made or downloaded again; it may be deleted at any time between runs."""
+    return home() / "cache"
+
+
+def environments_folder() -> Path:
+    """Return the folder of the managed environments, one per backend."""
+    return home() / "environments"
+
+
+def write_once(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """Return `folder`, filled by `fill(temporary folder)` unless it is there already.
+
+    The files are written into a temporary folder beside, which is then renamed: whoever sees `folder` sees all of
+    it, and of two processes that write at once the second takes what the first has put there.
+
+    Raises:
+        UsageError: the disk is full or the folder cannot be written; nothing is left behind.
+    """
+    if folder.is_dir():
+        return folder
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".incomplete-", dir=folder.parent))
+        inner = temporary / folder.name  # mkdtemp's own folder is private; this one gets the user's usual rights
+        inner.mkdir()
+        fill(inner)
+        _rename(inner, folder)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _rename(inner: Path, folder: Path) -> None:
+    try:
+        os.replace(inner, folder)
+    except OSError:
+        if not folder.is_dir():  # else another process was first, with the same content
+            raise
+
+
+def cannot_write(folder: Path, error: Exception) -> UsageError:
+    """Return the error for a folder below home that refuses to be written."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else f"the disk may be full ({error})"
+    return UsageError(f"cannot write {folder}: {reason}; make room there or name another folder with {VARIABLE}")

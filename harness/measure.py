@@ -1,0 +1,131 @@
+"""The timed loop. The only file that reads the clock.
+
+A run trains in blocks of optimizer steps between two synchronisations. Blocks grow until one takes `TARGET_BLOCK_S`,
+so that the clock's resolution and the cost of synchronising vanish in it; those before are `calibration`. Evaluation,
+copies of the losses and everything else that is not training happen between the blocks, outside the clock.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.contract import Program
+from harness.record import Block, BlockKind
+
+TARGET_BLOCK_S = 0.05
+SHORTEST_BLOCK_S = 0.02
+"""A block that took less is not read: it may be the rest of an epoch or a lucky calibration."""
+
+
+class Diverged(Exception):
+    """A training loss was not finite."""
+
+    def __init__(self, step: int, loss: float) -> None:
+        super().__init__(f"the training loss became {loss} at step {step}")
+
+
+class Stopwatch:
+    """Wall seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Return the seconds since construction."""
+        return time.perf_counter() - self._start
+
+
+def timestamp() -> str:
+    """Return now in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def time_block(program: Program, order: NDArray[np.int32], kind: BlockKind) -> Block:
+    """Train on `order` (N, B), wait for the device, and return what it took. The program must be idle before."""
+    cpu = time.process_time()
+    start = time.perf_counter()
+    program.train(order)
+    program.synchronize()
+    seconds = time.perf_counter() - start
+    return Block(kind=kind, steps=len(order), seconds=seconds, cpu_seconds=time.process_time() - cpu)
+
+
+class Trainer:
+    """Trains a program block by block and keeps what every block took and what its losses were."""
+
+    def __init__(self, program: Program, order: NDArray[np.int32]) -> None:
+        self.program = program
+        self.order = order
+        self.step = 0
+        self.blocks: list[Block] = []
+        self.losses: list[float] = []
+        """One per optimizer step of the training proper."""
+        self.train_seconds = 0.0
+        """Seconds of the training proper, the first step included."""
+        self._replaying = False
+        self._steps_per_block = 1
+        self._calibrated = False
+
+    def first_step(self) -> float:
+        """Make the very first step and return its seconds."""
+        return self._block(1, "first").seconds
+
+    def train_until(self, end: int, after_block: Callable[[], None]) -> None:
+        """Train up to optimizer step `end`; `after_block` is called between blocks.
+
+        Raises:
+            Diverged: a loss was not finite.
+        """
+        while self.step < end:
+            self._next_block(min(self._steps_per_block, end - self.step))
+            after_block()
+
+    def keep_measuring(self, steady_s: float, after_block: Callable[[], None]) -> None:
+        """Go on through the same order from its start until `steady_s` seconds of steady blocks are there.
+
+        For tasks that are learnt before their speed can be read. The quality has been taken by then, and neither the
+        losses nor the seconds of these steps count as training.
+        """
+        self._replaying = True
+        while sum(b.seconds for b in self.blocks if b.kind == "steady") < steady_s:
+            self.step %= len(self.order)
+            self._next_block(min(self._steps_per_block, len(self.order) - self.step))
+            after_block()
+
+    def _next_block(self, steps: int) -> None:
+        whole = steps == self._steps_per_block
+        block = self._block(steps, "steady" if self._calibrated else "calibration")
+        if not self._calibrated and whole:
+            if block.seconds >= TARGET_BLOCK_S:
+                self._calibrated = True
+            else:
+                wanted = math.ceil(steps * TARGET_BLOCK_S / max(block.seconds, 1e-6))
+                self._steps_per_block = min(wanted, 8 * steps, len(self.order))
+                self._calibrated = self._steps_per_block == len(self.order) == steps
+
+    def _block(self, steps: int, kind: BlockKind) -> Block:
+        block = time_block(self.program, self.order[self.step : self.step + steps], kind)
+        if kind == "steady" and block.seconds < SHORTEST_BLOCK_S and steps < self._steps_per_block:
+            block = Block(kind="short", steps=steps, seconds=block.seconds, cpu_seconds=block.cpu_seconds)
+        self.blocks.append(block)
+        losses = [float(loss) for loss in self.program.losses()]
+        for i, loss in enumerate(losses):
+            if not math.isfinite(loss):
+                raise Diverged(self.step + i + 1, loss)
+        self.step += steps
+        if not self._replaying:
+            self.losses += losses
+            self.train_seconds += block.seconds
+        return block
+
+
+def loss_curve(losses: list[float], points: int = 1000) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Thin a list of losses, one per step, to the means of at most `points` chunks; return their last steps and means."""
+    chunk = max(1, math.ceil(len(losses) / points))
+    starts = range(0, len(losses), chunk)
+    steps = tuple(min(start + chunk, len(losses)) for start in starts)
+    return steps, tuple(float(np.mean(losses[start : start + chunk])) for start in starts)

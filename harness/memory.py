@@ -1,0 +1,68 @@
+"""How much memory the worker took, read from the kernel's own counters.
+
+`host_peak_bytes` is the peak of the process's resident memory (VmHWM, kept by the kernel, so that no spike is missed)
+less the pages that are files (RssFile: shared libraries and memory-mapped data) less the anonymous memory that the
+process held before the framework was imported.
+"""
+
+from pathlib import Path
+
+from harness.record import Memory
+
+STATUS = Path("/proc/self/status")
+
+
+def status_bytes(field: str) -> int | None:
+    """Return a field of /proc/self/status in bytes, or None where the kernel does not tell."""
+    try:
+        lines = STATUS.read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name == field:
+            return int(value.split()[0]) * 1024
+    return None
+
+
+class HostMemory:
+    """Remembers the anonymous memory at construction, before the framework comes in."""
+
+    def __init__(self) -> None:
+        self._before = status_bytes("RssAnon")
+        self._import_bytes: int | None = None
+
+    def imported(self) -> None:
+        """Note what the import of the framework took."""
+        now = status_bytes("RssAnon")
+        if self._before is not None and now is not None:
+            self._import_bytes = now - self._before
+
+    def read(self) -> Memory:
+        """Return the host's figures so far."""
+        peak, files = status_bytes("VmHWM"), status_bytes("RssFile")
+        if self._before is None or peak is None or files is None:
+            return Memory(reasons={"host_peak_bytes": "this system has no /proc/self/status with VmHWM and RssFile"})
+        return Memory(host_peak_bytes=max(0, peak - files - self._before), import_bytes=self._import_bytes)
+
+
+def device_process_bytes(device_kind: str) -> tuple[int | None, str | None]:
+    """Return the driver's view of this process's device memory in bytes, or None with the reason."""
+    if device_kind == "cpu":
+        return None, "the device is the CPU"
+    if device_kind != "gpu":
+        return None, f"no counter for {device_kind} is read yet"
+    try:
+        import pynvml
+    except ImportError:
+        return None, "nvidia-ml-py is not installed in the backend's environment"
+    import os
+
+    try:
+        pynvml.nvmlInit()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        processes = [p for h in handles for p in pynvml.nvmlDeviceGetComputeRunningProcesses(h)]
+    except pynvml.NVMLError as error:
+        return None, f"NVML answered: {error}"
+    mine = [p.usedGpuMemory for p in processes if p.pid == os.getpid() and p.usedGpuMemory is not None]
+    return (sum(mine), None) if mine else (None, "NVML does not list this process")

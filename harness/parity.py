@@ -1,0 +1,197 @@
+"""The gate before any ranking: does a backend compute what the reference computes?
+
+Both get the same weights, mini-batches and labels, drawn here. Six levels are compared, each with the task's own
+tolerance. The error of a level is the largest absolute difference of an array from the float64 reference, divided by
+the largest magnitude in the reference's array, and the largest of that over the level's arrays. For `update` the
+divisor is how far the parameter moved, but at least a thousandth of its magnitude, since float32 cannot resolve less.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from harness.layers import Activation, BatchNorm, Dense, Maxout, PReLU
+from harness.model import is_trained, layer_parameters, named_layers, parameter_shapes
+from harness.spec import DeviceKind, Mode, Preset, Task
+
+STEPS = 20
+UPDATE_TOLERANCE_FLOOR = 1e-3
+Arrays = Mapping[str, NDArray[Any]]
+LevelName = Literal["parameters", "forward", "loss", "gradients", "update", "losses"]
+LEVELS: tuple[LevelName, ...] = ("parameters", "forward", "loss", "gradients", "update", "losses")
+
+
+class Level(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one level of the comparison showed; `error` is null where it is not finite or shapes differ."""
+
+    error: float | None
+    tolerance: float
+    passed: bool
+    where: str = ""
+    """The array with the largest error."""
+
+
+class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The verdict on one task, backend, device and mode."""
+
+    task: str
+    backend: str
+    device: DeviceKind
+    mode: Mode
+    passed: bool
+    levels: dict[str, Level]
+    versions: dict[str, str] = {}
+    failure: str = ""
+    """Why nothing could be compared: the backend refused, crashed or took too long."""
+    first_layer: str | None = None
+    """The first layer whose output differs, where the forward pass does."""
+    hint: str = ""
+
+    def largest(self) -> float | None:
+        """Return the largest error of any level as a multiple of its tolerance."""
+        errors = [level.error / level.tolerance for level in self.levels.values() if level.error is not None]
+        return max(errors, default=None)
+
+    def summary(self) -> str:
+        """Return one sentence for a report: what failed and what to look at, or nothing if all passed."""
+        if self.failure:
+            return self.failure
+        failed = [name for name in LEVELS if name in self.levels and not self.levels[name].passed]
+        if not failed:
+            return ""
+        level = self.levels[failed[0]]
+        size = "not comparable" if level.error is None else f"{level.error:.1e}"
+        place = f" at {self.first_layer or level.where}" if self.first_layer or level.where else ""
+        return f"differs from the reference in {failed[0]}{place} ({size}, allowed {level.tolerance:.0e}). {self.hint}".strip()
+
+
+def inputs(task: Task, seed: int = 0) -> dict[str, NDArray[Any]]:
+    """Draw what is handed to both sides: data, labels, the order of 20 mini-batches, and weights.
+
+    Every parameter is away from zero, biases too: a bias that a backend lacks cannot hide. For nets without
+    convolution or pooling, a last mini-batch of inputs of 1e-6 makes gradients so small that an optimizer's epsilon
+    decides the step.
+    """
+    random = np.random.default_rng([seed, 3])
+    batch = task.parity_batch
+    n = 5 * batch
+    out = named_layers(task)[-1].output_shape
+    x = random.standard_normal((n + batch, *task.input_shape)).astype(np.float32)
+    x[n:] *= 1e-6
+    y: NDArray[Any]
+    if task.loss == "softmax_cross_entropy":
+        y = random.integers(0, out[0], n + batch).astype(np.int32)
+    elif task.loss == "sigmoid_cross_entropy":
+        y = random.integers(0, 2, (n + batch, *out)).astype(np.float32)
+    else:
+        y = random.standard_normal((n + batch, *out)).astype(np.float32)
+    order = np.stack([random.permutation(n)[:batch] for _ in range(STEPS)]).astype(np.int32)
+    found = {"train_x": x, "train_y": y, "test_x": x[:batch], "test_y": y[:batch], "order": order}
+    if all(isinstance(layer, Dense | Activation | PReLU | Maxout) for layer in task.layers):
+        found["tiny_order"] = np.arange(n, n + batch, dtype=np.int32)[None]
+    return found | {f"weights/{name}": value for name, value in _weights(task, random).items()}
+
+
+def _weights(task: Task, random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+    weights = {}
+    for named in named_layers(task):
+        for name, shape in layer_parameters(named).items():
+            part = name.rpartition(".")[2]
+            if isinstance(named.layer, BatchNorm | PReLU):
+                low, high = (-0.5, 0.5) if part in ("bias", "mean") else (0.2, 1.5)
+            else:
+                kernel = next(iter(layer_parameters(named).values()))
+                high = 1.0 / np.sqrt(np.prod(kernel[1:]))
+                low = -high
+            weights[name] = random.uniform(low, high, shape).astype(np.float32)
+    return weights
+
+
+def compare(task: Task, reference: Arrays, candidate: Arrays, weights: Arrays) -> dict[str, Level]:
+    """Return the six levels of a candidate's trace against the reference's."""
+    tolerances = task.tolerances
+    levels = {"parameters": _parameters_level(task, candidate, weights)}
+    names = [name for name in parameter_shapes(task) if is_trained(name)]
+    levels["forward"] = _level(reference, candidate, ["forward/outputs"], tolerances.forward)
+    levels["loss"] = _level(reference, candidate, ["loss/first"], tolerances.loss)
+    levels["gradients"] = _level(reference, candidate, [f"gradients/{n}" for n in names], tolerances.gradients)
+    levels["update"] = _update_level(task, reference, candidate, weights)
+    levels["losses"] = _level(reference, candidate, ["losses/all"], tolerances.losses)
+    return levels
+
+
+def _parameters_level(task: Task, candidate: Arrays, weights: Arrays) -> Level:
+    """Level 1: names and shapes are the task's, and the values are those that were handed in."""
+    shapes = parameter_shapes(task)
+    own = {name.removeprefix("parameters/"): value for name, value in candidate.items() if name.startswith("parameters/")}
+    for name in sorted(shapes.keys() | own.keys()):
+        if name not in own or name not in shapes or own[name].shape != shapes[name]:
+            return Level(error=None, tolerance=0.0, passed=False, where=name)
+    errors = {name: _difference(weights[f"weights/{name}"], own[name]) for name in shapes}
+    where = max(errors, key=errors.__getitem__, default="")
+    error = errors.get(where, 0.0)
+    return Level(error=error, tolerance=1e-6, passed=error <= 1e-6, where=where if error > 1e-6 else "")
+
+
+def _update_level(task: Task, reference: Arrays, candidate: Arrays, weights: Arrays) -> Level:
+    errors: dict[str, float | None] = {}
+    for group in ("update", "tiny"):
+        for name in parameter_shapes(task):
+            key = f"{group}/{name}"
+            if key not in reference:
+                continue
+            before = weights[f"weights/{name}"]
+            moved = float(np.abs(reference[key] - before).max())
+            scale = max(moved, UPDATE_TOLERANCE_FLOOR * float(np.abs(before).max()))
+            errors[key] = _difference(reference[key], candidate.get(key), scale)
+    return _worst(errors, task.tolerances.update)
+
+
+def _level(reference: Arrays, candidate: Arrays, names: list[str], tolerance: float) -> Level:
+    return _worst({name: _difference(reference[name], candidate.get(name)) for name in names}, tolerance)
+
+
+def _worst(errors: Mapping[str, float | None], tolerance: float) -> Level:
+    missing = [name for name, error in errors.items() if error is None]
+    finite = {name: error for name, error in errors.items() if error is not None}
+    where = missing[0] if missing else max(finite, key=finite.__getitem__, default="")
+    error = None if missing else finite.get(where, 0.0)
+    passed = error is not None and error <= tolerance
+    return Level(error=error, tolerance=tolerance, passed=passed, where="" if passed else where)
+
+
+def _difference(expected: NDArray[Any], came: NDArray[Any] | None, scale: float | None = None) -> float | None:
+    """Return the error of one array, or None if it is missing, has another shape or is not finite."""
+    if came is None or came.shape != expected.shape or not np.isfinite(came).all():
+        return None
+    largest = float(np.abs(expected).max(initial=0.0)) if scale is None else scale
+    return float(np.abs(came.astype(np.float64) - expected).max(initial=0.0)) / max(largest, 1e-30)
+
+
+def first_difference(task: Task, reference: Arrays, candidate: Arrays) -> str | None:
+    """Return the name of the first layer whose output differs, from the traces of the cut-off models."""
+    for count, named in enumerate(named_layers(task), start=1):
+        name = f"prefix/{count}"
+        error = _difference(reference[name], candidate.get(name))
+        if error is None or error > task.tolerances.forward:
+            return named.name
+    return None
+
+
+def key(task: Task, preset: Preset, *facts: str) -> str:
+    """Return a name for a verdict that changes with anything that could change it."""
+    text = msgspec.json.encode([task, preset.optimizer, *facts], order="deterministic")
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def save_inputs(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write the inputs where both sides can read them."""
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+
+

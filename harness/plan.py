@@ -1,0 +1,75 @@
+"""From names to RunSpecs: pure, so that `--dry-run`, `--resume` and the tests see exactly what will run.
+
+Rounds are outermost: a round holds every (task, backend, mode) once, in an order shuffled by the plan's seed, so that
+a slow drift of the machine falls on all backends alike.
+"""
+
+import random
+
+from msgspec import Struct
+
+from harness.errors import UsageError
+from harness.spec import DeviceKind, Mode, RunSpec, Task
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """One backend on one device in one mode."""
+
+    backend: str
+    device: DeviceKind
+    mode: Mode
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """What the user asked for, with every name resolved."""
+
+    tasks: tuple[Task, ...]
+    choices: tuple[Choice, ...]
+    preset: str
+    repeats: int
+    seeds: tuple[int, ...] | None = None
+    """None: repeat r is seeded with r. Else every seed is run `repeats` times."""
+    dataset: str | None = None
+    timeout_s: float | None = None
+    memory_limit_bytes: int | None = None
+
+
+def plan(wish: Wish) -> tuple[RunSpec, ...]:
+    """Return the runs in the order in which they are to be done.
+
+    Raises:
+        UsageError: a task has no such preset or does not take the data set, or nothing is left to run.
+    """
+    for task in wish.tasks:
+        task.preset(wish.preset)
+        if wish.dataset is not None and wish.dataset not in task.datasets:
+            known = ", ".join(task.datasets)
+            raise UsageError(f"task {task.name} does not take the data set {wish.dataset!r}: it takes {known}")
+    if wish.repeats < 1:
+        raise UsageError(f"--repeats must be at least 1, but is {wish.repeats}")
+    rounds = [(r, r) for r in range(wish.repeats)]
+    if wish.seeds is not None:
+        rounds = [(seed, r) for r in range(wish.repeats) for seed in wish.seeds]
+    specs = []
+    for number, (seed, repeat) in enumerate(rounds):
+        cells = [(task, choice) for task in wish.tasks for choice in wish.choices]
+        random.Random(number).shuffle(cells)
+        specs += [_spec(wish, task, choice, seed, repeat) for task, choice in cells]
+    return tuple(specs)
+
+
+def _spec(wish: Wish, task: Task, choice: Choice, seed: int, repeat: int) -> RunSpec:
+    preset = task.preset(wish.preset)
+    return RunSpec(
+        task=task.name,
+        task_version=task.version,
+        backend=choice.backend,
+        device=choice.device,
+        mode=choice.mode,
+        preset=wish.preset,
+        dataset=wish.dataset or preset.dataset,
+        seed=seed,
+        repeat=repeat,
+        timeout_s=wish.timeout_s or preset.timeout_s,
+        memory_limit_bytes=wish.memory_limit_bytes,
+    )

@@ -1,0 +1,156 @@
+"""Studies on disk: `results/<study>/study.json` and one `<run_id>.json` per run. Nothing is ever overwritten.
+
+A run that was interrupted is kept as `<run_id>.interrupted-<n>.json`, so that it can be run again.
+"""
+
+import errno
+import os
+import re
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from harness.errors import StoreError, UsageError
+from harness.record import SCHEMA, Record
+from harness.spec import RunSpec
+
+STUDY = "study.json"
+
+
+class Study(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was planned together."""
+
+    schema: int = SCHEMA
+    name: str
+    created_at: str
+    command: tuple[str, ...]
+    specs: tuple[RunSpec, ...]
+
+
+class Damaged(Struct, frozen=True, kw_only=True):
+    """A file of a study that could not be read, and why."""
+
+    path: str
+    reason: str
+
+
+class Store:
+    """One study's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def create(self, study: Study) -> None:
+        """Make the folder and write the plan.
+
+        Raises:
+            UsageError: the study is there already.
+            StoreError: the folder cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._write(STUDY, msgspec.json.format(msgspec.json.encode(study)))
+        except FileExistsError as error:
+            raise UsageError(
+                f"a study {self.folder.name!r} exists in {self.folder.parent}: "
+                f"choose another --study, or go on with it by --resume {self.folder.name}"
+            ) from error
+        except OSError as error:
+            raise self._cannot_write(error) from error
+
+    def study(self) -> Study:
+        """Return the plan.
+
+        Raises:
+            UsageError: there is no study in this folder.
+            StoreError: its plan is damaged.
+        """
+        path = self.folder / STUDY
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Study)
+        except (FileNotFoundError, NotADirectoryError):
+            raise UsageError(f"there is no study in {self.folder}: {known_studies(self.folder.parent)}") from None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise StoreError(f"{path} cannot be read: {error}") from error
+
+    def add(self, record: Record) -> Path:
+        """Write a record and return its path.
+
+        Raises:
+            StoreError: it is there already, or the folder cannot be written.
+        """
+        name = record.spec.run_id
+        if record.outcome.status == "interrupted":
+            name += f".interrupted-{len(list(self.folder.glob(f'{name}.interrupted-*.json'))) + 1}"
+        try:
+            return self._write(f"{name}.json", msgspec.json.encode(record))
+        except FileExistsError as error:
+            raise StoreError(f"{self.folder / name}.json exists; records are never overwritten") from error
+        except OSError as error:
+            raise self._cannot_write(error) from error
+
+    def _write(self, name: str, content: bytes) -> Path:
+        """Write beside the file and link it into place, which fails where the name is taken."""
+        path, temporary = self.folder / name, self.folder / f".{name}.new"
+        try:
+            temporary.write_bytes(content + b"\n")
+            try:
+                os.link(temporary, path)
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+                    raise
+                if path.exists():  # a file system without hard links
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return path
+
+    def _cannot_write(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"cannot write to {self.folder}: {error.strerror}; make room or choose another folder with --results, "
+            "then go on with --resume"
+        )
+
+    def done(self) -> set[str]:
+        """Return the ids of the runs that have a record and need not be run again."""
+        return {path.stem for path in self._record_files() if not re.search(r"\.interrupted-\d+$", path.stem)}
+
+    def _record_files(self) -> list[Path]:
+        return [p for p in sorted(self.folder.glob("*.json")) if p.name != STUDY and not p.name.startswith(".")]
+
+    def records(self) -> tuple[list[Record], list[Damaged]]:
+        """Return all records that can be read, and the files that cannot.
+
+        An interrupted attempt is left out where the run was finished later.
+        """
+        decoder = msgspec.json.Decoder(Record)
+        found: dict[str, Record] = {}
+        damaged = []
+        for path in self._record_files():
+            try:
+                record = decoder.decode(path.read_bytes())
+            except (OSError, msgspec.MsgspecError) as error:
+                damaged.append(Damaged(path=str(path), reason=str(error)))
+                continue
+            run_id = record.spec.run_id
+            if run_id not in found or found[run_id].outcome.status == "interrupted":
+                found[run_id] = record
+        return list(found.values()), damaged
+
+
+def known_studies(results: Path) -> str:
+    """Return a sentence part that names the studies in a results folder."""
+    try:
+        names = sorted(path.parent.name for path in results.glob(f"*/{STUDY}"))
+    except OSError:
+        names = []
+    return f"studies in {results} are {', '.join(names)}" if names else f"{results} holds no studies yet"
+
+
+def check_name(name: str) -> str:
+    """Return a study's name, or raise if it could leave the results folder or break a shell line."""
+    if not re.fullmatch(r"[\w][\w.+-]{0,99}", name):
+        raise UsageError(f"a study's name is letters, digits, '.', '_', '+' and '-' (up to 100), but this is {name!r}")
+    return name

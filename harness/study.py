@@ -1,0 +1,120 @@
+"""A study, done: every planned run that has no record yet, one after the other, each record stored at once."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from harness.check import Checker, record_verdict
+from harness.data import Prepared, prepare
+from harness.errors import DataError
+from harness.execute import Setting, execute
+from harness.interpreters import Interpreter
+from harness.record import ParityVerdict, Record
+from harness.registry import task as find_task
+from harness.spec import DeviceKind, RunSpec
+from harness.store import Store
+
+
+class Listener(Protocol):
+    """Who is told how a study goes on."""
+
+    def preparing(self, what: str) -> None:
+        """Say that something that every run of a kind needs is being made."""
+
+    def started(self, spec: RunSpec) -> None:
+        """Say that a run has begun."""
+
+    def finished(self, record: Record) -> None:
+        """Say that a run has ended and its record is stored."""
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What to run, with what."""
+
+    specs: tuple[RunSpec, ...]
+    interpreters: Mapping[tuple[str, DeviceKind], Interpreter]
+    data_dir: Path | None
+    with_parity: bool = True
+
+
+def missing(specs: tuple[RunSpec, ...], store: Store) -> tuple[RunSpec, ...]:
+    """Return the runs that have no record yet, in their order."""
+    done = store.done()
+    return tuple(spec for spec in specs if spec.run_id not in done)
+
+
+class Conductor:
+    """Runs a plan; data, weights and parity verdicts are made once and shared by the runs that need them."""
+
+    def __init__(self, plan: Plan, *, store: Store, setting: Setting, listener: Listener) -> None:
+        self.plan = plan
+        self.store = store
+        self.setting = setting
+        self.listener = listener
+        self.checker = Checker(extra_path=setting.extra_path)
+        self._prepared: dict[tuple[str, str, str, int], Prepared] = {}
+        self._verdicts: dict[tuple[str, str, str, str, str], ParityVerdict] = {}
+
+    def run(self) -> tuple[Record, ...]:
+        """Do what is missing and return the new records; stops after an interrupted one.
+
+        Raises:
+            DataError: a data set cannot be had. It is looked for before the first run.
+            StoreError: a record cannot be written.
+        """
+        specs = missing(self.plan.specs, self.store)
+        for spec in specs:
+            self._data(spec)
+        for spec in specs:
+            self._parity(spec)
+        records = []
+        for spec in specs:
+            self.listener.started(spec)
+            task = find_task(spec.task)
+            record = execute(
+                spec,
+                task=task,
+                preset=task.preset(spec.preset),
+                data=self._data(spec),
+                interpreter=self.plan.interpreters[spec.backend, spec.device],
+                parity=self._parity(spec),
+                setting=self.setting,
+            )
+            self.store.add(record)
+            self.listener.finished(record)
+            records.append(record)
+            if record.outcome.status == "interrupted":
+                break
+        return tuple(records)
+
+    def _data(self, spec: RunSpec) -> Prepared:
+        key = (spec.task, spec.preset, spec.dataset, spec.seed)
+        if key not in self._prepared:
+            task = find_task(spec.task)
+            preset = task.preset(spec.preset)
+            self.listener.preparing(f"data {spec.dataset}, seed {spec.seed}")
+            prepared = prepare(task, preset, dataset=spec.dataset, seed=spec.seed, data_dir=self.plan.data_dir)
+            if prepared.examples["test"] < 1:
+                raise DataError(f"the data set {spec.dataset} has no test examples")
+            self._prepared[key] = prepared
+        return self._prepared[key]
+
+    def _parity(self, spec: RunSpec) -> ParityVerdict:
+        if not self.plan.with_parity:
+            return ParityVerdict(passed=None, reason="parity was not checked (--no-parity)")
+        key = (spec.task, spec.preset, spec.backend, spec.device, spec.mode)
+        if key not in self._verdicts:
+            task = find_task(spec.task)
+            self.listener.preparing(f"parity of {spec.backend} {spec.mode} on {spec.task}")
+            verdict = self.checker.check(
+                task,
+                task.preset(spec.preset),
+                backend=spec.backend,
+                device=spec.device,
+                mode=spec.mode,
+                interpreter=self.plan.interpreters[spec.backend, spec.device],
+            )
+            self._verdicts[key] = record_verdict(verdict)
+        return self._verdicts[key]

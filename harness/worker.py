@@ -1,0 +1,78 @@
+"""The worker: one process, one job. Binds itself, imports one framework, does the job, writes what came out.
+
+Started by `harness/execute.py` as `python -m harness.worker JOB.json` with the backend's own interpreter in an empty
+folder. Whatever happens here becomes an Outcome; what cannot be caught here, the parent sees from outside.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from harness.execute_io import bind, write_result
+from harness.jobs import DescribeJob, Job, Result, RunJob, TraceJob
+from harness.record import Measured, Outcome
+
+
+def main(path: str) -> int:
+    """Do the job in the file at `path` and return the exit code: 0 if a complete result was written."""
+    job = msgspec.json.decode(Path(path).read_bytes(), type=Job)
+    bind(job)
+    match job:
+        case RunJob():
+            from harness.worker_run import Run
+
+            run = Run(job)
+            outcome = attempt(run.go)
+            write_result(job.out, Result(outcome=outcome, measured=run.measured()))
+        case TraceJob():
+            from harness.worker_trace import trace
+
+            outcome = attempt(lambda: trace(job))
+            write_result(job.out, Result(outcome=outcome, measured=Measured()))
+        case DescribeJob():
+            from harness.worker_describe import describe
+
+            description = None
+
+            def go() -> Outcome:
+                nonlocal description
+                description = describe(job)
+                return Outcome(status="ok")
+
+            outcome = attempt(go)
+            write_result(job.out, Result(outcome=outcome, description=description))
+    return 0
+
+
+def attempt(go: Callable[[], Outcome]) -> Outcome:
+    """Run `go` and turn any exception into an Outcome, with the traceback on stderr for the record's tail."""
+    from harness.measure import Diverged
+
+    try:
+        return go()
+    except Diverged as error:
+        return Outcome(status="diverged", reason=f"{error}: lower the learning rate or look at the data")
+    except Exception as error:
+        traceback.print_exc()
+        kind = type(error).__name__
+        first_line = (str(error).strip().splitlines() or [""])[0][:300]
+        if is_out_of_memory(kind, str(error)):
+            return Outcome(status="out_of_memory", reason=f"memory ran out: {kind}: {first_line}", error_type=kind)
+        return Outcome(status="crashed", reason=f"{kind}: {first_line}", error_type=kind)
+
+
+def is_out_of_memory(kind: str, text: str) -> bool:
+    """Return whether an exception, by its class's name or its text, says that memory ran out."""
+    named = kind in ("MemoryError", "OutOfMemoryError", "ResourceExhaustedError")
+    return named or any(sign in text.lower() for sign in ("out of memory", "bad_alloc", "can't allocate memory"))
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a framework's threads must not get the chance to hang or crash a finished run

@@ -1,0 +1,160 @@
+"""One run, phase by phase: import, build, load, first step, training with evaluations, memory."""
+
+import math
+import platform
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.contract import Backend, Program
+from harness.execute_io import write_result
+from harness.jobs import Result, RunJob
+from harness.measure import Stopwatch, Trainer, loss_curve
+from harness.memory import HostMemory, device_process_bytes
+from harness.quality import outputs, quality
+from harness.record import Evaluation, Measured, Outcome, Phases
+from harness.registry import resolve
+
+SAVE_EVERY_S = 2.0
+
+
+class Run:
+    """Does a RunJob; `measured()` says at any time what is known so far."""
+
+    def __init__(self, job: RunJob) -> None:
+        self.job = job
+        self.total = Stopwatch()
+        self.saved = Stopwatch()
+        self.host = HostMemory()
+        self.phases: dict[str, float] = {}
+        self.evaluations: list[Evaluation] = []
+        self.facts: dict[str, Any] = {}
+        self.trainer: Trainer | None = None
+        self.program: Program | None = None
+
+    def go(self) -> Outcome:
+        """Do the whole run and return how it ended.
+
+        Raises:
+            Diverged: a training loss was not finite.
+        """
+        watch = Stopwatch()
+        backend: Backend = resolve(self.job.adapter)()
+        self.phases["import_s"] = watch.seconds()
+        self.host.imported()
+        self.facts = {"versions": backend.versions(), "traps": backend.traps()}
+        spec = self.job.spec
+        reason = backend.why_not(self.job.task, spec.device, spec.mode)
+        if reason is not None:
+            return Outcome(status="unsupported", reason=reason)
+        self.facts["device_name"] = next(d.name for d in backend.devices() if d.kind == spec.device)
+        self.program = program = self.build(backend)
+        self.facts["settings"] = backend.settings()
+        self.train(program)
+        return self.judge()
+
+    def build(self, backend: Backend) -> Program:
+        """Build the program and put the data on the device."""
+        spec, job = self.job.spec, self.job
+        with np.load(job.weights, allow_pickle=False) as file:
+            weights = dict(file)
+        watch = Stopwatch()
+        program = backend.build(
+            job.task, job.preset.optimizer, device=spec.device, mode=spec.mode, weights=weights, seed=spec.seed
+        )
+        program.synchronize()
+        self.phases["build_s"] = watch.seconds()
+        self.arrays = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in job.arrays.items()}
+        watch = Stopwatch()
+        program.load(self.arrays)
+        program.synchronize()
+        self.phases["load_s"] = watch.seconds()
+        return program
+
+    def train(self, program: Program) -> None:
+        """Train through the whole order with the preset's evaluations, then go on until the speed can be read."""
+        order: NDArray[np.int32] = np.load(self.job.order, allow_pickle=False)
+        self.trainer = trainer = Trainer(program, order)
+        self.phases["evaluate_s"] = 0.0
+        self.phases["first_step_s"] = trainer.first_step()
+        for end in evaluation_steps(len(order), self.job.preset.evaluations):
+            trainer.train_until(end, self.save_now_and_then)
+            self.evaluate(program, trainer)
+        trainer.keep_measuring(self.job.preset.measure_s, self.save_now_and_then)
+
+    def evaluate(self, program: Program, trainer: Trainer) -> None:
+        """Take the quality on the test split, outside of the training clock."""
+        y = self.arrays["test_y"]
+        watch = Stopwatch()
+        predicted = outputs(program, "test", len(y))
+        self.phases["evaluate_s"] += watch.seconds()
+        self.evaluations.append(
+            Evaluation(
+                steps=trainer.step,
+                train_seconds=trainer.train_seconds,
+                quality=quality(self.job.task.loss, predicted, np.asarray(y)),
+            )
+        )
+        self.save()
+
+    def judge(self) -> Outcome:
+        """Compare the last quality with the target."""
+        target, reached = self.job.preset.target, self.evaluations[-1].quality
+        if target is None or target.reached(reached):
+            return Outcome(status="ok")
+        came = reached[target.metric]
+        return Outcome(
+            status="missed_target",
+            reason=f"{target.metric} {'not finite' if came is None else f'{came:.4f}'}, the target is {target.at_least}",
+        )
+
+    def save_now_and_then(self) -> None:
+        """Save what is known, but not so often that it would cost anything."""
+        if self.saved.seconds() > SAVE_EVERY_S:
+            self.save()
+
+    def save(self) -> None:
+        """Write a partial result, so that a sudden end loses little."""
+        write_result(self.job.out, Result(measured=self.measured()))
+        self.saved = Stopwatch()
+
+    def measured(self) -> Measured:
+        """Return all that is known so far."""
+        trainer = self.trainer
+        steps, losses = loss_curve(trainer.losses) if trainer else ((), ())
+        phases = Phases(
+            **self.phases,
+            train_s=trainer.train_seconds if trainer else None,
+            total_s=self.total.seconds(),
+        )
+        memory = self.host.read()
+        if self.program is not None:
+            own = self.program.device_memory()
+            driver, why_no_driver = device_process_bytes(self.job.spec.device)
+            reasons = {"device_peak_bytes": own.reason, "device_process_bytes": why_no_driver}
+            memory = msgspec.structs.replace(
+                memory,
+                device_peak_bytes=own.peak_bytes,
+                device_process_bytes=driver,
+                reasons=memory.reasons | {name: reason for name, reason in reasons.items() if reason},
+            )
+        return Measured(
+            python=platform.python_version(),
+            **self.facts,
+            phases=phases,
+            blocks=tuple(trainer.blocks) if trainer else (),
+            batch_size=self.job.preset.batch_size,
+            examples={split: len(self.arrays[f"{split}_y"]) for split in ("train", "test")} if trainer else {},
+            loss_steps=steps,
+            losses=losses,
+            evaluations=tuple(self.evaluations),
+            quality=self.evaluations[-1].quality if self.evaluations else {},
+            memory=memory,
+        )
+
+
+def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:
+    """Spread the evaluations evenly over the steps; the last is at the end."""
+    return tuple(sorted({math.ceil(steps * (i + 1) / evaluations) for i in range(evaluations)}))
