@@ -20,7 +20,7 @@ TABLE = {
         adapter="backends.mindspore.adapter:backend",
         framework="mindspore",
         modes=("eager", "graph"),
-        default_mode="graph",
+        default_mode="eager",
     ),
     "numpy": Entry(
         adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"

@@ -22,6 +22,7 @@ from harness.interpreters import Interpreter
 from harness.jobs import TraceJob
 from harness.parity import LEVELS, Parity
 from harness.record import ParityVerdict
+from harness.registry import Entry
 from harness.spec import DeviceKind, Mode, Preset, Task
 from harness.worker_trace import TRACE
 
@@ -36,8 +37,7 @@ class TraceFailed(EvenbenchError):
 class Checker:
     """Checks parity; the reference's traces are computed once per task and preset."""
 
-    def __init__(self, *, extra_path: tuple[str, ...] = (), remember: bool = True) -> None:
-        self.extra_path = extra_path
+    def __init__(self, *, remember: bool = True) -> None:
         self.remember = remember
         self._references: dict[str, Trace] = {}
 
@@ -51,32 +51,25 @@ class Checker:
             file = cache_folder() / "parity" / f"{parity.key(task, preset, *facts)}.json"
             if (known := _read(file)) is not None:
                 return known
-        verdict = self.check_adapter(
-            task,
-            preset,
-            adapter=registry.entry(backend).adapter,
-            name=backend,
-            device=device,
-            mode=mode,
-            python=interpreter.python,
-        )
+        entry = registry.entry(backend)
+        verdict = self.check_entry(task, preset, entry, name=backend, device=device, mode=mode, python=interpreter.python)
         if file is not None and verdict.passed:
             _write(file, verdict)
         return verdict
 
-    def check_adapter(
-        self, task: Task, preset: Preset, *, adapter: str, name: str, device: DeviceKind, mode: Mode, python: str
+    def check_entry(
+        self, task: Task, preset: Preset, entry: Entry, *, name: str, device: DeviceKind, mode: Mode, python: str
     ) -> Parity:
-        """Return the verdict on an adapter that need not stand in the table."""
+        """Return the verdict on a backend that need not stand in the table."""
 
         def verdict(passed: bool, **more: Any) -> Parity:
             return Parity(task=task.name, backend=name, device=device, mode=mode, passed=passed, **more)
 
         inputs = parity.inputs(task)
-        job = {"task": task, "preset": preset}
+        where = {"task": task, "preset": preset, "entry": entry, "device": device, "mode": mode}
         try:
             reference = self._reference(task, preset, inputs)
-            candidate = self._trace(python, inputs, **job, adapter=adapter, device=device, mode=mode)
+            candidate = self._trace(python, inputs, **where)
             levels = parity.compare(task, reference, candidate, inputs)
             versions = {n.removeprefix("versions/"): str(v) for n, v in candidate.items() if n.startswith("versions/")}
             failed = [level for level in LEVELS if not levels[level].passed]
@@ -84,7 +77,7 @@ class Checker:
                 return verdict(True, levels=levels, versions=versions)
             first_layer = None
             if failed[0] == "forward":
-                cut = self._trace(python, inputs, **job, adapter=adapter, device=device, mode=mode, prefixes=True)
+                cut = self._trace(python, inputs, **where, prefixes=True)
                 first_layer = parity.first_difference(task, self._reference(task, preset, inputs, prefixes=True), cut)
         except TraceFailed as error:
             return verdict(False, levels={}, failure=str(error))
@@ -100,20 +93,24 @@ class Checker:
                 inputs,
                 task=task,
                 preset=preset,
-                adapter=entry.adapter,
+                entry=entry,
                 device="cpu",
                 mode=entry.default_mode,
                 prefixes=prefixes,
             )
         return self._references[name]
 
-    def _trace(self, python: str, inputs: Trace, **job: Any) -> Trace:
+    def _trace(self, python: str, inputs: Trace, *, entry: Entry, **job: Any) -> Trace:
         with workplace() as place:
             parity.save_inputs(place / "inputs.npz", inputs)
             trace_job = TraceJob(
-                **job, out=str(place / "out"), cores=available_cores(), inputs=str(place / "inputs.npz")
+                **job,
+                adapter=entry.adapter,
+                out=str(place / "out"),
+                cores=available_cores(),
+                inputs=str(place / "inputs.npz"),
             )
-            ended = launch(place, trace_job, python, timeout_s=TIMEOUT_S, extra_path=self.extra_path)
+            ended = launch(place, trace_job, python, timeout_s=TIMEOUT_S, path=entry.path)
             if ended.interrupted:
                 raise KeyboardInterrupt
             outcome = judge(ended, TIMEOUT_S)

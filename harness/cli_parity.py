@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from harness.parity import Parity
 
 
+HEADINGS = {"parameters": "params", "gradients": "grads"}
+
+
 @click.command()
 @choice_options
 @click.option("--preset", default="quick", show_default=True, help="Whose optimizer is checked: smoke, quick or full.")
@@ -60,7 +63,7 @@ def _print_json(verdicts: "list[Parity]") -> None:
 
 
 def _print_table(verdicts: "list[Parity]") -> None:
-    from rich.box import SIMPLE
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -69,11 +72,11 @@ def _print_table(verdicts: "list[Parity]") -> None:
 
     console = Console()
     for task in dict.fromkeys(v.task for v in verdicts):
-        table = Table(title=f"{task}: largest error per level", box=SIMPLE, pad_edge=False, title_justify="left")
+        table = Table(title=f"{task}: largest error per level", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
         for heading in ("backend", "on", "mode"):
             table.add_column(heading, no_wrap=True)
         for level in LEVELS:
-            table.add_column(level.replace("parameters", "params").replace("gradients", "grads"), justify="right")
+            table.add_column(HEADINGS.get(level, level), justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
         for v in (v for v in verdicts if v.task == task):
             cells = [_cell(v, level) for level in LEVELS]

@@ -67,11 +67,11 @@ def workplace() -> Iterator[Path]:
         yield place
 
 
-def worker_environment(place: Path, cores: tuple[int, ...], extra_path: tuple[str, ...]) -> dict[str, str]:
+def worker_environment(place: Path, cores: tuple[int, ...], path: str | None) -> dict[str, str]:
     """Return the worker's environment variables: the user's, without those that would spoil the comparison."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in NOT_INHERITED}
     return kept | {
-        "PYTHONPATH": os.pathsep.join((str(place / "code"), *extra_path)),
+        "PYTHONPATH": os.pathsep.join([str(place / "code"), *([path] if path else [])]),
         "PYTHONSAFEPATH": "1",
         "PYTHONNOUSERSITE": "1",
         "PYTHONHASHSEED": "0",
@@ -79,7 +79,7 @@ def worker_environment(place: Path, cores: tuple[int, ...], extra_path: tuple[st
     }
 
 
-def launch(place: Path, job: Job, python: str, *, timeout_s: float, extra_path: tuple[str, ...] = ()) -> Ended:
+def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | None = None) -> Ended:
     """Run one job in a process of its own and return how it ended.
 
     Raises:
@@ -94,7 +94,7 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, extra_path: 
             process = subprocess.Popen(
                 [python, "-m", "harness.worker", str(job_file)],
                 cwd=place / "empty",
-                env=worker_environment(place, job.cores, extra_path),
+                env=worker_environment(place, job.cores, path),
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -172,7 +172,6 @@ class Setting(Struct, frozen=True, kw_only=True):
     machine: Machine
     git_revision: str | None
     cores: tuple[int, ...]
-    extra_path: tuple[str, ...] = ()
 
 
 def execute(
@@ -187,9 +186,10 @@ def execute(
 ) -> Record:
     """Do one run and return its record, whatever happens to the worker."""
     started_at = timestamp()
+    backend = entry(spec.backend)
     with workplace() as place:
         job = RunJob(
-            adapter=entry(spec.backend).adapter,
+            adapter=backend.adapter,
             out=str(place / "out"),
             cores=setting.cores,
             memory_limit_bytes=spec.memory_limit_bytes,
@@ -200,9 +200,7 @@ def execute(
             order=data.order,
             weights=data.weights,
         )
-        ended = launch(
-            place, job, str(interpreter.python), timeout_s=spec.timeout_s, extra_path=setting.extra_path
-        )
+        ended = launch(place, job, interpreter.python, timeout_s=spec.timeout_s, path=backend.path)
     measured = ended.result.measured if ended.result else None
     return Record(
         evenbench=harness.__version__,
@@ -213,7 +211,7 @@ def execute(
         dataset_fingerprint=data.fingerprint,
         machine=setting.machine,
         affinity=setting.cores,
-        interpreter=str(interpreter.python),
+        interpreter=interpreter.python,
         interpreter_source=interpreter.source,
         outcome=judge(ended, spec.timeout_s),
         parity=parity,
@@ -229,7 +227,7 @@ def describe(backend: str, interpreter: Interpreter, tasks: tuple[Task, ...] = (
     """
     with workplace() as place:
         job = DescribeJob(adapter=entry(backend).adapter, out=str(place / "out"), cores=available_cores(), tasks=tasks)
-        ended = launch(place, job, str(interpreter.python), timeout_s=DESCRIBE_TIMEOUT_S)
+        ended = launch(place, job, interpreter.python, timeout_s=DESCRIBE_TIMEOUT_S, path=entry(backend).path)
     if ended.interrupted:
         raise KeyboardInterrupt
     description = ended.result.description if ended.result else None

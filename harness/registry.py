@@ -19,6 +19,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     modes: tuple[Mode, ...]
     default_mode: Mode
     """The mode that the framework's own tutorial uses."""
+    path: str | None = None
+    """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""
 
 
 def _backends() -> dict[str, Entry]:

@@ -53,7 +53,7 @@ class Conductor:
         self.store = store
         self.setting = setting
         self.listener = listener
-        self.checker = Checker(extra_path=setting.extra_path)
+        self.checker = Checker()
         self._prepared: dict[tuple[str, str, str, int], Prepared] = {}
         self._verdicts: dict[tuple[str, str, str, str, str], ParityVerdict] = {}
 

@@ -52,6 +52,7 @@ class Run:
         self.facts["device_name"] = next(d.name for d in backend.devices() if d.kind == spec.device)
         self.program = program = self.build(backend)
         self.facts["settings"] = backend.settings()
+        self.save()
         self.train(program)
         return self.judge()
 
@@ -79,6 +80,7 @@ class Run:
         self.trainer = trainer = Trainer(program, order)
         self.phases["evaluate_s"] = 0.0
         self.phases["first_step_s"] = trainer.first_step()
+        self.save()
         for end in evaluation_steps(len(order), self.job.preset.evaluations):
             trainer.train_until(end, self.save_now_and_then)
             self.evaluate(program, trainer)

@@ -1,9 +1,38 @@
 """What many tests share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from harness import interpreters, registry
+from harness.errors import EvenbenchError
+
+FOUND: pytest.StashKey[dict[str, str | EvenbenchError]] = pytest.StashKey()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Find the frameworks' interpreters before any test moves EVENBENCH_HOME."""
+    found: dict[str, str | EvenbenchError] = {}
+    for name in registry.backend_names():
+        try:
+            found[name] = interpreters.find(name, {}).python
+        except EvenbenchError as error:
+            found[name] = error
+    config.stash[FOUND] = found
+
+
+@pytest.fixture(scope="session")
+def python_of(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Return a function from a backend's name to its interpreter; a test fails, not skips, where there is none."""
+
+    def find(name: str) -> str:
+        python = request.config.stash[FOUND][name]
+        if isinstance(python, EvenbenchError):
+            pytest.fail(str(python), pytrace=False)
+        return python
+
+    return find
 
 
 @pytest.fixture(scope="session")

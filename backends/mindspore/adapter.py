@@ -150,14 +150,120 @@ class MindSporeBackend:
 
     name = "mindspore"
     default_mode: Mode = "eager"
-    """MindSpore 2.x starts in PyNative mode and its quick-start tutorial trains in it; `@ms.jit` comes a page later."""
+    """MindSpore 2 starts in PyNative mode, and its quick-start tutorial trains in it with `value_and_grad`."""
+
+    def versions(self) -> dict[str, str]:
+        found = {"mindspore": ms.__version__, "numpy": np.__version__}
+        cann = cann_version()
+        return found | ({"cann": cann} if cann else {})
+
+    def settings(self) -> dict[str, str]:
+        knobs = ("OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "MS_DEV_LAUNCH_BLOCKING")
+        return {
+            "threads": str(ms.get_context("runtime_num_threads")),
+            "jit_level": "O0",
+            "steps_per_call": str(STEPS_PER_CALL),
+            "tf32": "off",
+            "hf32": "off",
+        } | {knob: os.environ[knob] for knob in knobs if knob in os.environ}
+
+    def devices(self) -> tuple[Device, ...]:
+        found = [Device(kind="cpu", name="cpu")]
+        for kind in ("gpu", "npu"):
+            count = device_count(kind)
+            found += [Device(kind=kind, name=ms.hal.get_device_name(i, DEVICES[kind])) for i in range(count)]
+        return tuple(found)
+
+    def modes(self) -> tuple[Mode, ...]:
+        return ("eager", "graph")
+
+    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> str | None:
+        if mode not in self.modes():
+            return f"MindSpore has no {mode} mode: its modes are eager (PyNative) and graph (mindspore.jit)"
+        if device == "gpu" and not device_count("gpu"):
+            driver = cuda_driver_version()
+            found = f"this driver offers {driver}" if driver else "there is no NVIDIA driver here"
+            return f"MindSpore {ms.__version__}'s wheel has GPU plug-ins for CUDA 11.1 and 11.6 only; {found}"
+        if device == "npu" and not device_count("npu"):
+            return f"MindSpore {ms.__version__} finds no Ascend device here, or no CANN that its plug-in can load"
+        return None
+
+    def traps(self) -> tuple[Trap, ...]:
+        found = []
+        if int(np.__version__.partition(".")[0]) >= 2:
+            sentence = "MindSpore 2.10 is compiled against NumPy 1.x and fails with NumPy 2: install 'numpy<2'"
+            found.append(Trap(name="numpy 2", sentence=sentence))
+        if os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "STRICT").upper() != "STRICT":
+            sentence = (
+                "float32 products are computed in a lower precision (an error of 0.27 in a product of 512x512 with "
+                "BF16, seen with 2.10.0): unset ONEDNN_DEFAULT_FPMATH_MODE"
+            )
+            found.append(Trap(name="reduced precision", sentence=sentence))
+        if has_avx512() and "ONEDNN_MAX_CPU_ISA" not in os.environ:
+            sentence = (
+                "MindSpore's oneDNN takes slow kernels for small convolutions on a CPU with AVX-512 (seen with "
+                "2.10.0): with ONEDNN_MAX_CPU_ISA=AVX2 in the environment LeNet trains several times faster"
+            )
+            found.append(Trap(name="slow convolutions", sentence=sentence, harmful=False))
+        if (os.cpu_count() or 1) <= 4 and not os.environ.get("MS_DEV_LAUNCH_BLOCKING"):
+            sentence = (
+                "eager mode passes each operation through three threads that wait by spinning, so that few cores are "
+                "busy with waiting (seen with 2.10.0): MS_DEV_LAUNCH_BLOCKING=1 makes it up to ten times faster"
+            )
+            found.append(Trap(name="spinning threads", sentence=sentence, harmful=False))
+        return tuple(found)
 
     def build(
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
     ) -> MindSporeProgram:
-        kind = GraphProgram if mode == "graph" else MindSporeProgram
+        prepare(device)
         ms.set_seed(seed)
-        return kind(task, optimizer, device, weights)
+        program = GraphProgram if mode == "graph" else MindSporeProgram
+        return program(task, optimizer, device, weights)
+
+
+@functools.cache
+def prepare(device: DeviceKind) -> None:
+    """Choose the process's device and switch reduced precision off; MindSpore refuses to be told most of it twice."""
+    ms.set_device(DEVICES[device])
+    if device == "gpu":
+        ms.device_context.gpu.op_precision.matmul_allow_tf32(False)
+        ms.device_context.gpu.op_precision.conv_allow_tf32(False)
+    if device == "npu":
+        ms.device_context.ascend.op_precision.precision_mode("must_keep_origin_dtype")
+        ms.device_context.ascend.op_precision.matmul_allow_hf32(False)
+        ms.device_context.ascend.op_precision.conv_allow_hf32(False)
+
+
+def device_count(kind: DeviceKind) -> int:
+    """Return how many devices of a kind MindSpore can use now; 0 where its plug-in for them does not load."""
+    context = ms.device_context.gpu if kind == "gpu" else ms.device_context.ascend
+    return int(context.device_count()) if context.is_available() else 0
+
+
+def cuda_driver_version() -> str | None:
+    """Return the newest CUDA version that the installed NVIDIA driver offers, or None without a driver."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return None
+    version = ctypes.c_int()
+    driver.cuDriverGetVersion(ctypes.byref(version))
+    return f"{version.value // 1000}.{version.value % 1000 // 10}"
+
+
+def cann_version() -> str | None:
+    """Return the version of Ascend's toolkit, if its environment is set."""
+    path = Path(os.environ.get("ASCEND_HOME_PATH", "/nonexistent"), "compiler", "version.info")
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return next((line.partition("=")[2] for line in lines if line.startswith("Version=")), None)
+
+
+def has_avx512() -> bool:
+    """Return whether Linux says that this CPU has AVX-512; False where nothing can be read."""
+    facts = Path("/proc/cpuinfo")
+    return facts.is_file() and "avx512f" in facts.read_text()
+
 
 def backend() -> Backend:
     return MindSporeBackend()

@@ -6,9 +6,11 @@ penalty. All of them can go into one compiled step, because the numbers that cha
 outside.
 """
 
+import math
 from typing import Any
 
 import mindspore as ms
+import numpy as np
 from mindspore import nn, ops
 
 from harness.model import is_penalised
@@ -19,13 +21,14 @@ def step_numbers(optimizer: Optimizer, step: int) -> tuple[float, float]:
     """Return the learning rate and the epsilon of optimizer step `step`, counted from 0.
 
     Adam's bias corrections are folded into both, which leaves algorithm 1 of Kingma & Ba 2015 unchanged:
-    `w -= rate * m / (sqrt(v) + epsilon)`, as in their section 2 but with the epsilon scaled too.
+    `w -= rate * m / (sqrt(v) + epsilon)`, as in their section 2 but with the epsilon scaled too. The corrections belong
+    to the betas that the operator computes with, rounded to float32, or `1 - beta2` would be wrong by 1e-5.
     """
     rate = optimizer.rate_at(step)
     match optimizer:
         case Adam(beta1=beta1, beta2=beta2, epsilon=epsilon):
-            root = float((1 - beta2 ** (step + 1)) ** 0.5)
-            return rate * root / (1 - beta1 ** (step + 1)), epsilon * root
+            root = math.sqrt(1 - float(np.float32(beta2)) ** (step + 1))
+            return rate * root / (1 - float(np.float32(beta1)) ** (step + 1)), epsilon * root
         case AdaGrad(epsilon=epsilon) | RMSprop(epsilon=epsilon):
             return rate, epsilon
         case _:

@@ -19,11 +19,11 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
-import keras  # noqa: E402  (reads the environment above)
-import tensorflow as tf  # noqa: E402
-from tensorflow.python.util import _pywrap_util_port  # noqa: E402  (no public name says it)
+import keras
+import tensorflow as tf
+from tensorflow.python.util import _pywrap_util_port  # no public name says whether oneDNN is on
 
-from backends.tensorflow import nets  # noqa: E402
+from backends.tensorflow import nets
 
 DEVICES: dict[DeviceKind, str] = {"cpu": "/device:CPU:0", "gpu": "/device:GPU:0"}
 
@@ -96,9 +96,10 @@ class TensorflowProgram:
 
     def block(self, x: Any, y: Any, order: Any, rates: Any) -> Any:
         """Make the steps of a block from Python."""
+        columns = (tf.unstack(column) for column in tf.unstack(rates, axis=1))
         losses = [
             self.run_step(tf.gather(x, indices), tf.gather(y, indices), rate, epsilon)
-            for indices, (rate, epsilon) in zip(order, rates, strict=True)
+            for indices, rate, epsilon in zip(tf.unstack(order), *columns, strict=True)
         ]
         return tf.stack(losses)
 
@@ -106,8 +107,9 @@ class TensorflowProgram:
         """Make the steps of a block in TensorFlow's runtime."""
 
         def body(i: Any, losses: Any) -> tuple[Any, Any]:
-            rate, epsilon = tf.unstack(rates[i])
-            loss = self.run_step(tf.gather(x, order[i]), tf.gather(y, order[i]), rate, epsilon)
+            indices = tf.gather(order, i)
+            rate, epsilon = tf.unstack(tf.gather(rates, i))
+            loss = self.run_step(tf.gather(x, indices), tf.gather(y, indices), rate, epsilon)
             return i + 1, losses.write(i, loss)
 
         count = tf.shape(order)[0]
@@ -164,6 +166,8 @@ class TensorflowBackend:
 
     def __init__(self) -> None:
         tf.config.experimental.enable_tensor_float_32_execution(False)
+        keras.config.set_floatx("float32")
+        keras.config.set_image_data_format("channels_last")
 
     def versions(self) -> dict[str, str]:
         found = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
@@ -199,7 +203,7 @@ class TensorflowBackend:
         if mode not in self.modes():
             return f"TensorFlow has no {mode} mode: its modes are {', '.join(self.modes())}"
         if device == "npu":
-            return f"TensorFlow {tf.__version__} does not reach Ascend: Huawei's plug-in is for 1.15 and 2.6 only"
+            return f"TensorFlow {tf.__version__} does not reach Ascend: Huawei's plug-in is for 1.15 and 2.6.5 only"
         if device == "gpu" and not tf.config.list_physical_devices("GPU"):
             if not tf.test.is_built_with_cuda():
                 return f"this TensorFlow {tf.__version__} is a build for the CPU only: install tensorflow[and-cuda]"
@@ -220,8 +224,11 @@ class TensorflowBackend:
                 sentence = "NVIDIA_TF32_OVERRIDE=1 forces float32 products to TF32: unset it"
                 found.append(Trap(name="forced TF32", sentence=sentence))
         if os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "STRICT").upper() != "STRICT":
-            sentence = "ONEDNN_DEFAULT_FPMATH_MODE lets oneDNN compute float32 in a lower precision: unset it"
-            found.append(Trap(name="oneDNN precision", sentence=sentence))
+            sentence = (
+                "ONEDNN_DEFAULT_FPMATH_MODE lets oneDNN compute float32 in a lower precision: unset it "
+                "(TensorFlow 2.21.0 did not follow it, MindSpore does)"
+            )
+            found.append(Trap(name="oneDNN precision", sentence=sentence, harmful=False))
         if "tf_xla_auto_jit" in os.environ.get("TF_XLA_FLAGS", "") or tf.config.optimizer.get_jit():
             sentence = "XLA compiles parts of graph mode too, which is then no longer what it says: unset TF_XLA_FLAGS"
             found.append(Trap(name="automatic XLA", sentence=sentence))
@@ -230,13 +237,12 @@ class TensorflowBackend:
     def build(
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
     ) -> TensorflowProgram:
-        keras.config.set_floatx("float32")
         return TensorflowProgram(task, optimizer, device=device, mode=mode, weights=weights, seed=seed)
 
 
 def threads(number: int) -> str:
-    """Return a thread setting in words: 0 means one thread per core that the process may use when TensorFlow starts."""
-    return str(number) if number else f"0 (automatic, {len(os.sched_getaffinity(0))} cores by affinity)"
+    """Return a thread setting in words."""
+    return str(number) if number else "0 (automatic: one per core that the process may use when TensorFlow starts)"
 
 
 def backend() -> Backend:

@@ -95,7 +95,7 @@ class BatchNormLayer(keras.layers.BatchNormalization):  # type: ignore[misc]
 
 
 class PReLULayer(keras.layers.Layer):  # type: ignore[misc]
-    """One slope per channel; Keras' own has one per pixel or an odd shape, and slope 0 at zero (seen in 3.15.1)."""
+    """One slope per channel; the gradient of Keras' own is 0 instead of the slope at exactly zero (seen in 3.15.1)."""
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.alpha = self.add_weight(shape=input_shape[-1:], name="alpha")
@@ -121,7 +121,7 @@ class MaxoutLayer(keras.layers.Dense):  # type: ignore[misc]
 
 
 def selu(x: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """Return selu and its gradient, with the left slope at exactly zero; TensorFlow's has the right one (2.21.0)."""
+    """Return selu and its gradient, at exactly zero the left-hand one; TensorFlow's is the right-hand one (2.21.0)."""
     y = tf.nn.selu(x)
     return y, lambda dy: tf.raw_ops.SeluGrad(gradients=dy, outputs=y - 1e-30)
 
@@ -138,11 +138,11 @@ def layer_modules(named: NamedLayer, *, reorder: bool, seed: int) -> list[Any]:
         case Conv2d() as layer:
             return convolution(layer, name)
         case MaxPool2d(size=size):
-            return [keras.layers.MaxPooling2D(size, data_format="channels_last")]
+            return [keras.layers.MaxPooling2D(size)]
         case AvgPool2d(size=size):
-            return [keras.layers.AveragePooling2D(size, data_format="channels_last")]
+            return [keras.layers.AveragePooling2D(size)]
         case Flatten():
-            flatten = keras.layers.Flatten(data_format="channels_last")
+            flatten = keras.layers.Flatten()
             return [keras.layers.Permute((3, 1, 2)), flatten] if reorder else [flatten]
         case Dropout(rate=rate):
             return [keras.layers.Dropout(rate, seed=seed)]
@@ -159,18 +159,10 @@ def layer_modules(named: NamedLayer, *, reorder: bool, seed: int) -> list[Any]:
 def convolution(layer: Conv2d, name: str) -> list[Any]:
     """Return a convolution; "same" is used where it means the task's padding, since a layer of zeros costs time."""
     same = layer.padding > 0 and layer.stride == 1 and 2 * layer.padding == layer.kernel - 1
-    conv = keras.layers.Conv2D(
-        layer.filters,
-        layer.kernel,
-        strides=layer.stride,
-        padding="same" if same else "valid",
-        data_format="channels_last",
-        use_bias=layer.bias,
-        name=name,
-    )
-    if layer.padding == 0 or same:
-        return [conv]
-    return [keras.layers.ZeroPadding2D(layer.padding, data_format="channels_last"), conv]
+    padding = "same" if same else "valid"
+    options = {"strides": layer.stride, "padding": padding, "use_bias": layer.bias, "name": name}
+    conv = keras.layers.Conv2D(layer.filters, layer.kernel, **options)
+    return [conv] if same or layer.padding == 0 else [keras.layers.ZeroPadding2D(layer.padding), conv]
 
 
 def activation_module(layer: Activation) -> Any:
@@ -216,14 +208,13 @@ def layouts(task: Task) -> dict[str, Layout]:
     for position, named in enumerate(named_layers(task)):
         takes = takes_features((named.layer,))
         for name, shape in layer_parameters(named).items():
-            follows = not takes or len(shape) == 2
-            found[name] = Layout(axes=AXES[len(shape)], order=order if follows else None)
+            per_feature = not takes or len(shape) == 2
+            found[name] = Layout(axes=AXES[len(shape)], order=order if per_feature else None)
         if takes:
             order = None
         elif isinstance(named.layer, Flatten) and len(named.input_shape) == 3:
-            if takes_features(task.layers[position + 1 :]):
-                numbers = np.arange(math.prod(named.input_shape)).reshape(named.input_shape)
-                order = numbers.transpose(1, 2, 0).ravel()
+            numbers = np.arange(math.prod(named.input_shape)).reshape(named.input_shape)
+            order = numbers.transpose(1, 2, 0).ravel() if takes_features(task.layers[position:]) else None
     return found
 
 
@@ -277,49 +268,32 @@ def optimizer_for(optimizer: Optimizer, variables: list[Any]) -> Update:
 
     def update(gradients: list[Any], rate: Any, epsilon: Any) -> None:
         for w, own, g in zip(variables, slots, gradients, strict=True):
-            if is_penalised(w.shape):
-                g = penalised(optimizer, w, g)
+            if is_penalised(w.shape) and optimizer.l2:
+                g = g + optimizer.l2 * w
+            if is_penalised(w.shape) and optimizer.l1:
+                g = g + optimizer.l1 * tf.sign(w)
             apply(optimizer, w, own, g, rate, epsilon)
 
     return update
 
 
-def penalised(optimizer: Optimizer, w: Any, g: Any) -> Any:
-    """Return the gradient with the penalties added."""
-    if optimizer.l2:
-        g = g + optimizer.l2 * w
-    if optimizer.l1:
-        g = g + optimizer.l1 * tf.sign(w)
-    return g
-
-
 def apply(optimizer: Optimizer, w: Any, slots: list[Any], g: Any, rate: Any, epsilon: Any) -> None:
     """Move one variable and its accumulators by one step."""
     ops = tf.raw_ops
-    handles = [slot.handle for slot in slots]
+    first, second = ([slot.handle for slot in slots] + [None, None])[:2]
+    common = {"var": w.handle, "grad": g, "lr": rate}
     match optimizer:
-        case Momentum(momentum=m) | Nesterov(momentum=m):
-            nesterov = isinstance(optimizer, Nesterov)
-            ops.ResourceApplyMomentum(
-                var=w.handle, accum=handles[0], lr=rate, grad=g, momentum=m, use_nesterov=nesterov
-            )
+        case Momentum(momentum=m):
+            ops.ResourceApplyMomentum(accum=first, momentum=m, **common)
+        case Nesterov(momentum=m):
+            ops.ResourceApplyMomentum(accum=first, momentum=m, use_nesterov=True, **common)
         case AdaGrad():
-            ops.ResourceApplyAdagradV2(var=w.handle, accum=handles[0], lr=rate, epsilon=epsilon, grad=g)
+            ops.ResourceApplyAdagradV2(accum=first, epsilon=epsilon, **common)
         case RMSprop(rho=rho):
             s = slots[0].assign(rho * slots[0] + (1 - rho) * tf.square(g))
             w.assign_sub(rate * g / (tf.sqrt(s) + epsilon))
         case Adam(beta1=beta1, beta2=beta2):
-            ops.ResourceApplyAdam(
-                var=w.handle,
-                m=handles[0],
-                v=handles[1],
-                beta1_power=0.0,
-                beta2_power=0.0,
-                lr=rate,
-                beta1=beta1,
-                beta2=beta2,
-                epsilon=epsilon,
-                grad=g,
-            )
+            corrected = {"beta1_power": 0.0, "beta2_power": 0.0, "epsilon": epsilon}
+            ops.ResourceApplyAdam(m=first, v=second, beta1=beta1, beta2=beta2, **corrected, **common)
         case _:
             ops.ResourceApplyGradientDescent(var=w.handle, alpha=rate, delta=g)

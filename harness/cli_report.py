@@ -1,0 +1,204 @@
+"""The commands that read: `evenbench report`, `evenbench show` and `evenbench list`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli_options import json_option, results_option
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+KINDS = ("tasks", "backends", "studies")
+
+
+@click.command()
+@click.argument("study")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="FORMAT",
+    help="terminal, md, csv or json; may be repeated or joined by commas.  [default: terminal, or by the ending of -o]",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="File for the md, csv or json report.  [default: STUDY/report.md, STUDY/report.csv; json goes to stdout]",
+)
+@results_option
+def report(study: str, formats: tuple[str, ...], output: str | None, results: str) -> None:
+    """Show the comparison of STUDY, a name inside the results folder or a study's own folder."""
+    from harness.errors import UsageError
+    from reports import studies
+    from reports.report import FORMATS, render
+
+    wanted = [part.strip() for item in formats for part in item.split(",")]
+    if not wanted and output is not None:
+        wanted = [Path(output).suffix.removeprefix(".")]
+        if wanted[0] not in FORMATS[1:]:
+            raise UsageError(f"the ending of -o {output} names no format: add --format md, csv or json")
+    folder = studies.find(study, Path(results).expanduser())
+    for path in render(folder, wanted or ["terminal"], None if output is None else Path(output)):
+        click.echo(f"wrote {path}", err=True)
+
+
+@click.command()
+@click.argument("run")
+@click.option("--study", help="Study that holds the run.  [default: the newest one]")
+@results_option
+@json_option
+def show(run: str, study: str | None, results: str, as_json: bool) -> None:
+    """Show all that is known of RUN: its name, or a part of it that no other run of the study has."""
+    import msgspec
+
+    from reports import studies
+
+    folder = (
+        studies.newest(Path(results).expanduser()) if study is None else studies.find(study, Path(results).expanduser())
+    )
+    record = studies.find_run(studies.load(folder), run)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(record), indent=2).decode())
+        return
+    from rich.console import Console
+
+    from reports.show import show as print_record
+
+    print_record(record, Console())
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(KINDS), required=False)
+@results_option
+@json_option
+def list_(kind: str | None, results: str, as_json: bool) -> None:
+    """List the tasks, the backends and the studies, or only one KIND of them."""
+    found = {name: _LOOK[name](Path(results).expanduser()) for name in ((kind,) if kind else KINDS)}
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    from rich.console import Console
+
+    console = Console()
+    for name, rows in found.items():
+        if rows:
+            console.print(_TABLES[name](rows), highlight=False)
+        else:
+            click.echo(f"no {name}" + (f" in {results} yet: `evenbench run` makes one" if name == "studies" else ""))
+
+
+def _tasks(_results: Path) -> list[dict[str, Any]]:
+    import math
+
+    from harness import registry
+    from harness.model import is_trained, parameter_shapes
+
+    return [
+        {
+            "name": task.name,
+            "version": task.version,
+            "summary": task.summary,
+            "parameters": sum(math.prod(shape) for n, shape in parameter_shapes(task).items() if is_trained(n)),
+            "datasets": task.datasets,
+            "presets": {
+                name: {"dataset": preset.dataset, "epochs": preset.epochs, "batch_size": preset.batch_size}
+                for name, preset in task.presets.items()
+            },
+        }
+        for task in map(registry.task, registry.task_names())
+    ]
+
+
+def _backends(_results: Path) -> list[dict[str, Any]]:
+    from harness import environments, pins, registry
+
+    found = []
+    for name in registry.backend_names():
+        entry = registry.entry(name)
+        here = [environments.look(name, variant) for variant in pins.variants(name)]
+        found.append(
+            {
+                "name": name,
+                "modes": entry.modes,
+                "default_mode": entry.default_mode,
+                "reference": name == registry.reference_name(),
+                "environments": {item.name: item.state for item in here},
+            }
+        )
+    return found
+
+
+def _studies(results: Path) -> list[dict[str, Any]]:
+    from harness.errors import StoreError
+    from harness.store import Store
+    from reports import studies
+
+    found: list[dict[str, Any]] = []
+    for folder in studies.everything(results):
+        done = Store(folder).done()
+        facts = {"name": folder.name, "created_at": None, "recorded": len(done), "planned": None, "problem": None}
+        try:
+            plan = Store(folder).study()
+            ids = {spec.run_id for spec in plan.specs}
+            facts |= {"created_at": plan.created_at, "recorded": len(done & ids), "planned": len(ids)}
+        except StoreError as error:
+            facts["problem"] = str(error)
+        found.append(facts)
+    return sorted(found, key=lambda row: (row["created_at"] or "", row["name"]))
+
+
+def _table(*headers: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    return table
+
+
+def _task_table(rows: list[dict[str, Any]]) -> "Table":
+    table = _table("task", "what", "parameters", "presets", "data sets")
+    for row in rows:
+        presets = ", ".join(f"{name} ({preset['dataset']})" for name, preset in row["presets"].items())
+        facts = (row["name"], row["summary"], f"{row['parameters']:,}", presets, ", ".join(row["datasets"]))
+        table.add_row(*map(_plain, facts))
+    return table
+
+
+def _backend_table(rows: list[dict[str, Any]]) -> "Table":
+    table = _table("backend", "modes (* default)", "environment")
+    for row in rows:
+        modes = ", ".join(f"{mode}*" if mode == row["default_mode"] else mode for mode in row["modes"])
+        states = {name: state for name, state in row["environments"].items() if state != "absent"}
+        where = ", ".join(f"{name} {state}" for name, state in states.items())
+        if not where:
+            where = "none needed" if row["reference"] else f"absent: `evenbench env create {row['name']}`"
+        table.add_row(*map(_plain, (row["name"], modes, where)))
+    return table
+
+
+def _study_table(rows: list[dict[str, Any]]) -> "Table":
+    table = _table("study", "created", "runs")
+    for row in rows:
+        runs = row["problem"] or f"{row['recorded']} of {row['planned']}"
+        table.add_row(*map(_plain, (row["name"], row["created_at"] or "", runs)))
+    return table
+
+
+def _plain(value: str) -> Any:
+    """Return text of unknown origin as it may be printed."""
+    from rich.text import Text
+
+    from reports.text import printable
+
+    return Text(printable(value))
+
+
+_LOOK = {"tasks": _tasks, "backends": _backends, "studies": _studies}
+_TABLES = {"tasks": _task_table, "backends": _backend_table, "studies": _study_table}

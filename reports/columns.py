@@ -1,0 +1,105 @@
+"""The columns of the frame, each with its kind and its meaning: the one table that frame, exports and docs share."""
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["text", "whole", "real", "flag"]
+"""text: empty where there is nothing to say. whole: a number without fraction, or missing. real: a number or NaN."""
+
+DTYPES: dict[Kind, str] = {"text": "str", "whole": "Int64", "real": "float64", "flag": "bool"}
+
+
+class Column(NamedTuple):
+    """What one column holds."""
+
+    kind: Kind
+    meaning: str
+
+
+FRAME: dict[str, Column] = {
+    "run_id": Column("text", "Name of the run inside its study."),
+    "task": Column("text", "What was computed."),
+    "task_version": Column("whole", "Version of the task's definition."),
+    "task_fingerprint": Column("text", "Changes with any field of the task; runs of different ones are never pooled."),
+    "backend": Column("text", "Who computed it."),
+    "device": Column("text", "Kind of device: cpu, gpu or npu."),
+    "device_name": Column("text", "The device's name as the backend gives it."),
+    "mode": Column("text", "How the framework executed the model: eager, graph or xla."),
+    "preset": Column("text", "Size of the task."),
+    "profile": Column("text", "stock: the framework as a newcomer gets it; else the name of a tuned setting."),
+    "dataset": Column("text", "Data set that was trained and tested on."),
+    "seed": Column("whole", "Seed of the initial weights and of the order of the examples."),
+    "repeat": Column("whole", "Number of the round, from 0."),
+    "status": Column("text", "How the run ended."),
+    "reason": Column("text", "One sentence on an ending other than ok."),
+    "parity": Column("text", "pass, fail or not checked: was this backend, device and mode shown to compute the task?"),
+    "parity_reason": Column("text", "What differed, or why nothing was checked."),
+    "parity_error_over_tolerance": Column("real", "Largest error of any parity level, as a multiple of its tolerance."),
+    "comparable": Column("flag", "Parity passed, the run was completed, and steady blocks were measured."),
+    "why_not_comparable": Column("text", "Every reason why the run is not comparable, empty if it is."),
+    "batch_size": Column("whole", "Examples per optimizer step."),
+    "train_examples": Column("whole", "Examples in the training split."),
+    "test_examples": Column("whole", "Examples in the test split."),
+    "steps": Column("whole", "Optimizer steps of the training proper, without those made for the clock alone."),
+    "throughput_examples_per_s": Column("real", "Batch size times steps over seconds, both summed over steady blocks."),
+    "step_s": Column("real", "Seconds per optimizer step over the steady blocks."),
+    "steady_blocks": Column("whole", "Number of steady blocks."),
+    "steady_s": Column("real", "Seconds in steady blocks."),
+    "cpu_per_wall": Column("real", "CPU seconds of the process per wall second in steady blocks: the busy cores."),
+    "block_spread": Column("real", "Interquartile range of the steady blocks' seconds per step over their median."),
+    "import_s": Column("real", "Seconds to import the framework."),
+    "build_s": Column("real", "Seconds to build the model."),
+    "load_s": Column("real", "Seconds to put the data on the device."),
+    "first_step_s": Column("real", "Seconds of the very first step, with what is compiled on it."),
+    "time_to_first_step_s": Column("real", "Import, build, load and first step together, in seconds."),
+    "train_s": Column("real", "Seconds of the training proper, first step and calibration included."),
+    "epoch_s": Column("real", "Steps of one epoch times step_s: seconds of an epoch in the steady state."),
+    "evaluate_s": Column("real", "Seconds of all evaluations on the test split."),
+    "total_s": Column("real", "Seconds of the worker from its start to its end."),
+    "accuracy": Column("real", "Share of right answers on the test split at the last evaluation."),
+    "mean_squared_error": Column("real", "Mean squared error on the test split at the last evaluation."),
+    "final_loss": Column("real", "Last recorded training loss."),
+    "host_peak_bytes": Column("whole", "Peak anonymous resident memory above the state before the import."),
+    "import_bytes": Column("whole", "The part of host_peak_bytes that the import alone took."),
+    "device_peak_bytes": Column("whole", "Peak by the framework's own allocator on the device."),
+    "device_process_bytes": Column("whole", "Peak of the process on the device in the driver's view."),
+    "framework_version": Column("text", "Version of the backend's framework."),
+    "versions": Column("text", "Versions of the framework and what lies below it, as a JSON object."),
+    "settings": Column("text", "What was set or found that changes speed or precision, as a JSON object."),
+    "harmful_traps": Column("text", "Known traps that spoiled the comparison here, as a JSON object of sentences."),
+    "cpu": Column("text", "Processor of the machine."),
+    "cores": Column("whole", "Processors of the machine."),
+    "cores_used": Column("whole", "Processors that the worker was allowed to use."),
+    "memory_bytes": Column("whole", "Memory of the machine."),
+    "kernel": Column("text", "Operating system and its kernel."),
+    "python": Column("text", "Version of the worker's Python."),
+    "git_revision": Column("text", "Commit of Evenbench, with -dirty behind it if files differed."),
+    "evenbench": Column("text", "Version of Evenbench."),
+    "started_at": Column("text", "When the run began, UTC, ISO 8601."),
+    "interpreter_source": Column("text", "Where the interpreter came from: --python, config, managed or current."),
+    "target": Column("text", "Quality that the preset asks for, empty without a target."),
+    "dataset_fingerprint": Column("text", "Changes when the bytes of the data change."),
+}
+
+COLUMNS: dict[str, str] = {name: column.meaning for name, column in FRAME.items()}
+"""Every column of the frame and what it means."""
+
+SAMPLES: dict[str, Column] = {
+    "run_id": Column("text", "Name of the run."),
+    "block": Column("whole", "Number of the block in its run, from 0."),
+    "kind": Column("text", "first, calibration, steady or short."),
+    "steps": Column("whole", "Optimizer steps in the block."),
+    "seconds": Column("real", "Wall seconds of the block."),
+    "cpu_seconds": Column("real", "CPU seconds of the process in the block."),
+}
+LOSSES: dict[str, Column] = {
+    "run_id": Column("text", "Name of the run."),
+    "steps": Column("whole", "Optimizer steps done."),
+    "loss": Column("real", "Mean training loss since the row before."),
+}
+EVALUATIONS: dict[str, Column] = {
+    "run_id": Column("text", "Name of the run."),
+    "steps": Column("whole", "Optimizer steps done."),
+    "train_seconds": Column("real", "Seconds of training until then."),
+    "metric": Column("text", "Name of the metric."),
+    "value": Column("real", "Its value on the test split."),
+}

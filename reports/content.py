@@ -1,0 +1,190 @@
+"""What a report says, in words and cells, once for all formats that people read.
+
+The strings are as they came from the records; whoever shows them escapes them for its medium.
+"""
+
+import json
+from collections.abc import Iterable
+
+import pandas as pd
+from msgspec import Struct
+
+from reports import text
+from reports.studies import Loaded
+from reports.summary import CELL, Group, Row, machine_names
+
+RANK, BACKEND, RATE, RANGE, SPREAD = "rank", "backend", "examples/s", "min–max", "spread"
+SLOWER, FIRST, EPOCH, MEMORY, DEVICE = "× slower", "first step s", "epoch s", "memory MB", "device MB"
+PARITY, STATUS, REASON = "parity", "status", "reason"
+NOT_COMPARABLE = "not comparable"
+ONE_RUN = "one run"
+
+LEGEND = (
+    "examples/s: batch size times steps over seconds in the steady blocks of a process; the median over the processes.",
+    "min–max: over the N processes of the row; spread: their distance over the median. “one run”: it is not known.",
+    "Ranks are not yet a statistical verdict. ≈: the min–max range overlaps with the fastest row's, no order is shown.",
+    "“not comparable”: a row without a parity pass, or without a completed run, is shown but never ranked.",
+    "first step: import, build, load and first step together; epoch: its steps at the pace of the steady blocks.",
+    "memory: peak of the process above its state before the framework was imported. These three are medians.",
+    "Test quality is that of every completed run, in the order of the seeds.",
+)
+
+
+class Section(Struct, frozen=True, kw_only=True):
+    """One group of rows, as a table."""
+
+    title: str
+    notes: tuple[str, ...]
+    quality_header: str
+    rows: tuple[dict[str, str], ...]
+    """Header to cell; all rows of a section have the same headers."""
+    troubles: tuple[str, ...]
+    """What went wrong, one sentence per row and reason."""
+
+
+class Content(Struct, frozen=True, kw_only=True):
+    """The whole report."""
+
+    title: str
+    lead: tuple[str, ...]
+    sections: tuple[Section, ...]
+    damaged: tuple[tuple[str, str], ...]
+    """Path and reason."""
+    machines: tuple[str, ...]
+    backends: tuple[str, ...]
+    """Versions, settings and traps of every backend."""
+    legend: tuple[str, ...]
+
+
+def content(loaded: Loaded, frame: pd.DataFrame, groups: Iterable[Group]) -> Content:
+    """Return what is to be said of a study."""
+    sections = tuple(_section(group) for group in groups)
+    return Content(
+        title=f"Study {loaded.name}",
+        lead=_lead(loaded),
+        sections=sections,
+        damaged=tuple((damaged.path, damaged.reason) for damaged in loaded.damaged),
+        machines=tuple(dict.fromkeys(machine_names(frame))),
+        backends=_backends(frame),
+        legend=LEGEND if sections else (),
+    )
+
+
+def _lead(loaded: Loaded) -> tuple[str, ...]:
+    lead = []
+    if loaded.plan is not None:
+        lead.append(
+            f"{len(loaded.records)} of {len(loaded.plan.specs)} planned runs have a record; "
+            f"planned {loaded.plan.created_at}."
+        )
+    elif loaded.records:
+        lead.append(f"{len(loaded.records)} runs have a record; how many were planned is not known.")
+    if missing := loaded.missing():
+        lead.append(
+            f"Without a record: {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}; "
+            f"`evenbench run --resume {loaded.name}` runs what is missing."
+        )
+    if not loaded.records:
+        lead.append("There is nothing to compare yet.")
+    builds = dict.fromkeys(f"{r.evenbench} ({r.git_revision or 'no revision known'})" for r in loaded.records)
+    if builds:
+        several = " The runs were measured by different code." if len(builds) > 1 else ""
+        lead.append(f"Measured by Evenbench {', '.join(builds)}.{several}")
+    return tuple(lead)
+
+
+def _section(group: Group) -> Section:
+    metrics = dict.fromkeys(row.metric for row in group.rows if row.metric)
+    header = f"{' or '.join(metrics) or 'accuracy'} per seed".replace("_", " ")
+    labels = _labels(group.rows)
+    has_device = any(row.device_peak_bytes is not None for row in group.rows)
+    parts = [str(getattr(group, name)) for name in CELL]
+    notes = _notes(group)
+    return Section(
+        title=" · ".join(parts),
+        notes=notes,
+        quality_header=header,
+        rows=tuple(_cells(row, label, header, has_device) for row, label in zip(group.rows, labels, strict=True)),
+        troubles=tuple(line for row, label in zip(group.rows, labels, strict=True) for line in _troubles(row, label)),
+    )
+
+
+def _notes(group: Group) -> tuple[str, ...]:
+    notes = []
+    if group.split_by:
+        facts = ", ".join(f"{name.replace('_', ' ')} {getattr(group, name)}" for name in group.split_by)
+        notes.append(f"The study mixes different ones, so this table holds only: {facts}.")
+    devices = dict.fromkeys(row.device_name for row in group.rows if row.comparable and row.device_name)
+    if len(devices) > 1:
+        notes.append(f"The backends name different devices ({', '.join(devices)}): make sure that they are one.")
+    if any(row.rank is not None and row.throughput_examples_per_s and row.throughput_examples_per_s.runs == 1
+           for row in group.rows):  # fmt: skip
+        notes.append("A place from one run says nothing about how the next run would come out.")
+    return tuple(notes)
+
+
+def _labels(rows: Iterable[Row]) -> list[str]:
+    """Return a name for every row, with what tells it from others of the same backend and mode."""
+    found = list(rows)
+    names = [f"{row.backend} {row.mode}{'' if row.profile == 'stock' else f' ({row.profile})'}" for row in found]
+    return [
+        name if names.count(name) == 1 else " ".join(filter(None, (name, row.framework_version, row.device_name)))
+        for name, row in zip(names, found, strict=True)
+    ]
+
+
+def _cells(row: Row, label: str, quality_header: str, has_device: bool) -> dict[str, str]:
+    speed = row.throughput_examples_per_s
+    several = speed is not None and speed.runs > 1
+    cells = {
+        RANK: text.NOTHING if row.rank is None else f"≈ {row.rank}" if row.overlaps_fastest else str(row.rank),
+        BACKEND: label,
+        RATE: text.rate(speed.median if speed else None),
+        RANGE: f"{text.rate(speed.low)}–{text.rate(speed.high)}" if speed and several else ONE_RUN if speed else "",
+        SPREAD: text.percent(speed.relative()) if speed and several else ONE_RUN if speed else "",
+        SLOWER: text.factor(row.times_slower) if row.comparable else NOT_COMPARABLE,
+        FIRST: text.seconds(row.time_to_first_step_s),
+        EPOCH: text.seconds(row.epoch_s),
+        quality_header: " ".join(text.quality(item.value, row.metric) for item in row.quality) or text.NOTHING,
+        MEMORY: text.megabytes(row.host_peak_bytes),
+    }
+    if has_device:
+        cells[DEVICE] = text.megabytes(row.device_peak_bytes)
+    reasons = "; ".join((*_first(_why_not(row)), *_first(row.reasons)))
+    return cells | {PARITY: row.parity, STATUS: row.status, REASON: reasons}
+
+
+def _troubles(row: Row, label: str) -> list[str]:
+    """Return what is to be said of a row that is not comparable, or of which a run did not end well."""
+    lines = [f"{label}: {NOT_COMPARABLE}: {reason}" for reason in _first(_why_not(row))]
+    if row.ok_runs < row.runs:
+        lines += [f"{label}: {row.status}: {reason}" for reason in _first(row.reasons or ("no reason was given",))]
+    return lines
+
+
+def _why_not(row: Row) -> tuple[str, ...]:
+    """Return why a row is not comparable, unless the way in which its runs ended says it all."""
+    return () if row.parity == "pass" and row.reasons else row.why_not_comparable
+
+
+def _first(reasons: tuple[str, ...], most: int = 3) -> tuple[str, ...]:
+    more = (f"and {len(reasons) - most} other reasons",) if len(reasons) > most else ()
+    return reasons[:most] + more
+
+
+def _backends(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return lines of versions, settings and traps, each with whom it belongs to."""
+    lines = []
+    for backend, runs in frame.groupby("backend", sort=False):
+        lines += [f"{backend} versions: {_facts(value)}" for value in dict.fromkeys(runs["versions"]) if value]
+        known = runs[runs["settings"] != ""]
+        places = known["device"] + " " + known["mode"] + known["profile"].map(lambda p: "" if p == "stock" else f" {p}")
+        for value, of_value in places.groupby(known["settings"], sort=False):
+            lines.append(f"{backend} settings ({', '.join(dict.fromkeys(of_value))}): {_facts(str(value))}")
+        traps = [sentence for value in runs["harmful_traps"] if value for sentence in json.loads(value).values()]
+        lines += [f"{backend} trap: {sentence}" for sentence in dict.fromkeys(traps)]
+    return tuple(lines)
+
+
+def _facts(value: str) -> str:
+    return ", ".join(f"{name} {fact}" for name, fact in json.loads(value).items())

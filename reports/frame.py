@@ -1,0 +1,258 @@
+"""Records become one tidy pandas frame: one row per run, for the process is the independent sample.
+
+Nothing is pooled or judged here; every number is a record's own or follows from one record alone. What is missing is
+NaN, never zero, and a column has its type even where all of it is missing.
+"""
+
+import json
+import math
+import statistics
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from harness.record import Block, Measured, Record
+from harness.spec import Task, fingerprint
+from reports import studies
+from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, Column, Kind
+
+__all__ = ["COLUMNS", "evaluations", "frame", "load_frame", "losses", "samples"]
+
+COMPLETED = ("ok", "missed_target")
+"""The endings of a run that trained to its end: only their numbers enter a comparison."""
+LARGEST = 2**63 - 1
+
+Row = dict[str, Any]
+
+
+def load_frame(study: str | Path) -> pd.DataFrame:
+    """Return the frame of one study.
+
+    Damaged records are left out with a warning, and listed in `frame.attrs["damaged"]`.
+
+    Args:
+        study: a study's folder, or its name under `results/`.
+
+    Raises:
+        UsageError: there is no such study.
+    """
+    loaded = studies.load(studies.find(study, Path("results")))
+    for damaged in loaded.damaged:
+        warnings.warn(f"{damaged.path} was left out: {damaged.reason}", stacklevel=2)
+    found = frame(loaded.records)
+    found.attrs["damaged"] = [{"path": d.path, "reason": d.reason} for d in loaded.damaged]
+    return found
+
+
+def frame(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per record, with the columns of `COLUMNS` in their order."""
+    return table(FRAME, [_row(record) for record in records])
+
+
+def samples(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per timed block."""
+    rows = [
+        {"run_id": record.spec.run_id, "block": number, "kind": block.kind, "steps": block.steps}
+        | {"seconds": block.seconds, "cpu_seconds": block.cpu_seconds}
+        for record in records
+        for number, block in enumerate(record.measured.blocks)
+    ]
+    return table(SAMPLES, rows)
+
+
+def losses(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per recorded training loss."""
+    rows = [
+        {"run_id": record.spec.run_id, "steps": steps, "loss": loss}
+        for record in records
+        for steps, loss in zip(record.measured.loss_steps, record.measured.losses, strict=False)
+    ]
+    return table(LOSSES, rows)
+
+
+def evaluations(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per evaluation and metric."""
+    rows = [
+        {"run_id": record.spec.run_id, "steps": evaluation.steps, "train_seconds": evaluation.train_seconds}
+        | {"metric": metric, "value": value}
+        for record in records
+        for evaluation in record.measured.evaluations
+        for metric, value in evaluation.quality.items()
+    ]
+    return table(EVALUATIONS, rows)
+
+
+def table(columns: Mapping[str, Column], rows: Sequence[Row]) -> pd.DataFrame:
+    """Return a frame of exactly these columns and their types, from rows that may hold None."""
+    return pd.DataFrame(
+        {
+            name: pd.Series([_clean(row[name], column.kind) for row in rows], dtype=DTYPES[column.kind])
+            for name, column in columns.items()
+        }
+    )
+
+
+def _clean(value: Any, kind: Kind) -> Any:
+    """Return a value that its column can hold."""
+    if kind == "text":
+        return "" if value is None else str(value)
+    if kind == "flag":
+        return bool(value)
+    if kind == "whole":
+        return value if isinstance(value, int) and abs(value) <= LARGEST else None
+    return float(value) if value is not None and math.isfinite(value) else math.nan
+
+
+def _row(record: Record) -> Row:
+    why_not = why_not_comparable(record)
+    return (
+        _identity(record)
+        | _speed(record.measured)
+        | _phases(record.measured)
+        | _quality(record.measured)
+        | _environment(record)
+        | {"comparable": not why_not, "why_not_comparable": why_not}
+    )
+
+
+def task_fingerprint(task: Task) -> str:
+    """Return the fingerprint that a task has in a record.
+
+    A task made in Python may hold `timeout_s=300` where JSON gives back 300.0, which would be another fingerprint.
+    """
+    return fingerprint(msgspec.json.decode(msgspec.json.encode(task), type=Task))
+
+
+def _identity(record: Record) -> Row:
+    spec, parity = record.spec, record.parity
+    preset = record.task.presets.get(spec.preset)
+    target = preset.target if preset else None
+    return {
+        "run_id": spec.run_id,
+        "task": spec.task,
+        "task_version": spec.task_version,
+        "task_fingerprint": task_fingerprint(record.task),
+        "backend": spec.backend,
+        "device": spec.device,
+        "device_name": record.measured.device_name,
+        "mode": spec.mode,
+        "preset": spec.preset,
+        "profile": spec.profile,
+        "dataset": spec.dataset,
+        "dataset_fingerprint": record.dataset_fingerprint,
+        "seed": spec.seed,
+        "repeat": spec.repeat,
+        "status": record.outcome.status,
+        "reason": record.outcome.reason,
+        "parity": {True: "pass", False: "fail", None: "not checked"}[parity.passed],
+        "parity_reason": parity.reason,
+        "parity_error_over_tolerance": parity.largest_error,
+        "target": f"{target.metric} at least {target.at_least}" if target else "",
+    }
+
+
+def why_not_comparable(record: Record) -> str:
+    """Return all reasons why a run must not be compared with others, or nothing if it may be."""
+    reasons = []
+    parity, outcome = record.parity, record.outcome
+    if parity.passed is not True:
+        verdict = "parity was not checked" if parity.passed is None else "parity failed"
+        reasons.append(f"{verdict}: {parity.reason}" if parity.reason else verdict)
+    if outcome.status not in COMPLETED:
+        reasons.append(f"the run ended as {outcome.status}")
+    if not steady(record.measured):
+        reasons.append("no steady block was measured")
+    elif record.measured.batch_size < 1:
+        reasons.append("the batch size is not known")
+    return "; ".join(reasons)
+
+
+def steady(measured: Measured) -> list[Block]:
+    """Return the blocks that throughput is computed from."""
+    return [block for block in measured.blocks if block.kind == "steady" and block.steps > 0 and block.seconds > 0]
+
+
+def _speed(measured: Measured) -> Row:
+    blocks = steady(measured)
+    batch = measured.batch_size or None
+    train = measured.examples.get("train")
+    steps, seconds = sum(block.steps for block in blocks), sum(block.seconds for block in blocks)
+    step_s = seconds / steps if steps else None
+    return {
+        "batch_size": batch,
+        "train_examples": train,
+        "test_examples": measured.examples.get("test"),
+        "steps": measured.loss_steps[-1] if measured.loss_steps else 0,
+        "throughput_examples_per_s": batch * steps / seconds if batch and steps else None,
+        "step_s": step_s,
+        "steady_blocks": len(blocks),
+        "steady_s": seconds if blocks else None,
+        "cpu_per_wall": sum(block.cpu_seconds for block in blocks) / seconds if blocks else None,
+        "block_spread": _relative_quartiles([block.seconds / block.steps for block in blocks]),
+        "epoch_s": train // batch * step_s if train and batch and step_s else None,
+    }
+
+
+def _relative_quartiles(values: Sequence[float]) -> float | None:
+    """Return the interquartile range over the median (linear between the values), or None for fewer than two."""
+    if len(values) < 2:
+        return None
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return (high - low) / middle
+
+
+def _phases(measured: Measured) -> Row:
+    phases = measured.phases
+    first = (phases.import_s, phases.build_s, phases.load_s, phases.first_step_s)
+    known = [part for part in first if part is not None]
+    return {
+        "import_s": phases.import_s,
+        "build_s": phases.build_s,
+        "load_s": phases.load_s,
+        "first_step_s": phases.first_step_s,
+        "time_to_first_step_s": sum(known) if len(known) == len(first) else None,
+        "train_s": phases.train_s,
+        "evaluate_s": phases.evaluate_s,
+        "total_s": phases.total_s,
+    }
+
+
+def _quality(measured: Measured) -> Row:
+    return {
+        "accuracy": measured.quality.get("accuracy"),
+        "mean_squared_error": measured.quality.get("mean_squared_error"),
+        "final_loss": measured.losses[-1] if measured.losses else None,
+    }
+
+
+def _environment(record: Record) -> Row:
+    measured, machine, memory = record.measured, record.machine, record.measured.memory
+    return {
+        "host_peak_bytes": memory.host_peak_bytes,
+        "import_bytes": memory.import_bytes,
+        "device_peak_bytes": memory.device_peak_bytes,
+        "device_process_bytes": memory.device_process_bytes,
+        "framework_version": measured.versions.get(record.spec.backend),
+        "versions": _object(measured.versions),
+        "settings": _object(measured.settings),
+        "harmful_traps": _object({trap.name: trap.sentence for trap in measured.traps if trap.harmful}),
+        "cpu": machine.cpu,
+        "cores": machine.cores,
+        "cores_used": len(record.affinity),
+        "memory_bytes": machine.memory_bytes,
+        "kernel": f"{machine.system} {machine.kernel}",
+        "python": measured.python,
+        "git_revision": record.git_revision,
+        "evenbench": record.evenbench,
+        "started_at": record.started_at,
+        "interpreter_source": record.interpreter_source,
+    }
+
+
+def _object(facts: Mapping[str, str]) -> str:
+    """Return facts as a JSON object, the same text for the same facts; nothing for no facts."""
+    return json.dumps(facts, sort_keys=True, ensure_ascii=False) if facts else ""

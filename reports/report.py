@@ -1,0 +1,106 @@
+"""One study, rendered in the formats that were asked for: people's on the terminal, the others into files."""
+
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+
+from harness.errors import StoreError, UsageError, unknown_name
+from reports import export, markdown, studies, terminal
+from reports.content import content
+from reports.frame import frame
+from reports.summary import summarize
+
+FORMATS = ("terminal", "md", "csv", "json")
+ON_STDOUT = ("terminal", "json")
+"""These go to stdout unless a file is named; the others go beside the records unless a file is named."""
+
+
+def render(
+    study_folder: Path, formats: Sequence[str] = ("terminal",), out: Path | None = None, *, stdout: TextIO | None = None
+) -> tuple[Path, ...]:
+    """Write the reports of a study and return the files that were written.
+
+    Args:
+        study_folder: the study.
+        formats: of `FORMATS`. `terminal` goes to stdout, `json` too unless `out` is given.
+        out: the file for the one format that is not `terminal`; else `<study>/report.md` and `<study>/report.csv`.
+        stdout: in place of `sys.stdout`.
+
+    Raises:
+        UsageError: there is no such study or format, or the formats and `out` do not go together.
+        StoreError: a file cannot be written.
+    """
+    wanted = tuple(dict.fromkeys(formats))
+    _check(wanted, out, study_folder)
+    stream = sys.stdout if stdout is None else stdout
+    loaded = studies.load(study_folder)
+    runs = frame(loaded.records)
+    groups = summarize(runs)
+    said = content(loaded, runs, groups)
+    written = []
+    for name in wanted:
+        if name == "terminal":
+            if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+                stream.reconfigure(errors="replace")  # better a question mark for a dash than no report
+            terminal.show(said, Console(file=stream))
+            continue
+        if name == "md":
+            text = markdown.markdown(said)
+        elif name == "csv":
+            text = export.to_csv(runs)
+        else:
+            text = export.to_json(runs, study=loaded.name, groups=groups, damaged=loaded.damaged)
+        if out is None and name in ON_STDOUT:
+            stream.write(text)
+        else:
+            written.append(_write(out or study_folder / f"report.{name}", text))
+    return tuple(written)
+
+
+def _check(formats: Sequence[str], out: Path | None, study_folder: Path) -> None:
+    """Raise if formats and file do not go together."""
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown_name("format", name, FORMATS)
+    in_files = [name for name in formats if name != "terminal"]
+    if out is None:
+        if set(ON_STDOUT) <= set(formats):
+            raise UsageError("terminal and json would be mixed on stdout: name a file for json with -o")
+        return
+    if len(in_files) != 1:
+        raise UsageError(
+            f"-o names one file, for one of the formats md, csv and json; received {', '.join(formats) or 'no format'}"
+        )
+    if out.suffix == ".json" and out.resolve().parent == study_folder.resolve():
+        raise UsageError(f"{out} would lie among the study's records: choose another folder")
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write beside the file and rename, so that a report is never half a report."""
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=".report-", delete=False, encoding="utf-8", newline=""
+        ) as file:
+            temporary = Path(file.name)
+            file.write(text)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}; name another file with -o") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,94 @@
+"""The report for a terminal, good at 80 columns: per task a table of speed, one of cost, and what went wrong.
+
+Every string goes through `printable` into a `rich.text.Text`, so that neither control characters nor what looks like
+rich's markup does anything.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from reports import content as c
+from reports.content import Content, Section
+from reports.text import printable
+
+NARROWEST = 80
+"""Columns that the tables need; a narrower terminal wraps the lines itself."""
+WIDEST_NUMBER = 20
+"""Numbers up to this width are not broken over lines, for which names give way."""
+SPEED = (c.RANK, c.BACKEND, c.RATE, c.RANGE, c.SLOWER, c.PARITY, c.STATUS)
+NUMBERS = (c.RATE, c.RANGE, c.SPREAD, c.SLOWER, c.FIRST, c.EPOCH, c.MEMORY, c.DEVICE)
+
+
+def show(content: Content, console: Console) -> None:
+    """Print the whole report."""
+    console.width = max(console.width, NARROWEST)
+    for part in _parts(content):
+        console.print(part, highlight=False, emoji=False)
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Return text of unknown origin as it may be printed."""
+    return Text(printable(text), style=style)
+
+
+def _parts(content: Content) -> Iterator[RenderableType]:
+    yield plain(content.title, "bold")
+    yield from (plain(line) for line in content.lead)
+    for section in content.sections:
+        yield from _section(section)
+    if content.damaged:
+        yield from _list("Damaged records, left out", [f"{path}: {reason}" for path, reason in content.damaged])
+    for title, lines in (("Machine", content.machines), ("Backends", content.backends), ("Legend", content.legend)):
+        if lines:
+            yield from _list(title, lines)
+
+
+def _section(section: Section) -> Iterator[RenderableType]:
+    yield Text("")
+    yield plain(section.title, "bold")
+    yield from (plain(note, "italic") for note in section.notes)
+    if section.rows:
+        headers = section.rows[0]
+        cost = (c.BACKEND, c.SPREAD, c.FIRST, c.EPOCH, section.quality_header, c.MEMORY, c.DEVICE)
+        yield Text("")
+        yield _table(SPEED, section.rows)
+        yield Text("")
+        yield _table([name for name in cost if name in headers], section.rows)
+    if section.troubles:
+        yield Text("")
+        yield from _bullets(section.troubles)
+
+
+def _table(headers: Sequence[str], rows: Iterable[dict[str, str]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+    found = list(rows)
+    for header in headers:
+        # “× slower” holds words too, which may be broken
+        whole = header in NUMBERS and header != c.SLOWER and max(len(row[header]) for row in found) <= WIDEST_NUMBER
+        table.add_column(
+            plain(header),
+            justify="right" if header in NUMBERS else "left",
+            no_wrap=whole,
+            overflow="ellipsis" if whole else "fold",
+        )
+    for row in found:
+        table.add_row(*(plain(row[header]) for header in headers))
+    return table
+
+
+def _list(title: str, lines: Iterable[str]) -> Iterator[RenderableType]:
+    yield Text("")
+    yield Text(title, style="bold")
+    yield from _bullets(lines)
+
+
+def _bullets(lines: Iterable[str]) -> Iterator[RenderableType]:
+    for line in lines:
+        bullet = Table.grid(padding=(0, 1, 0, 0))
+        bullet.add_row(Text("-"), plain(line))
+        yield Padding(bullet, (0, 0, 0, 0))

@@ -1,0 +1,68 @@
+"""Numbers and strange strings, made fit to be read. One format per kind of number, shared by all reports.
+
+What stands in a record is data: before a person sees it, whatever could steer a terminal is spelled out.
+"""
+
+import math
+import unicodedata
+
+NOTHING = "—"
+LONGEST = 400
+"""Characters of one text that a report shows; the exports hold all of it."""
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with at least so many significant digits, thousands apart, or a dash if there is none."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if value == 0:
+        return "0"
+    if not 1e-6 <= abs(value) < 1e12:
+        return f"{value:.{digits - 1}e}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"
+
+
+def rate(value: float | None) -> str:
+    """Return examples per second."""
+    return number(value, 4)
+
+
+def seconds(value: float | None) -> str:
+    """Return seconds, the unit left to the heading."""
+    return number(value, 3)
+
+
+def megabytes(value: float | None) -> str:
+    """Return bytes as millions of bytes, the unit left to the heading."""
+    return number(None if value is None else value / 1e6, 3)
+
+
+def percent(value: float | None) -> str:
+    """Return a share in percent."""
+    return NOTHING if value is None or not math.isfinite(value) else f"{100 * value:.1f} %"
+
+
+def quality(value: float | None, metric: str) -> str:
+    """Return a test quality: a share with four decimals, an error with three digits."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{value:.4f}" if metric == "accuracy" else number(value, 3)
+
+
+def factor(value: float | None) -> str:
+    """Return how many times."""
+    return NOTHING if value is None or not math.isfinite(value) else f"{value:,.2f}×"
+
+
+def printable(text: str, longest: int | None = LONGEST) -> str:
+    """Return one line without control, format or unassigned characters, which are spelled out, cut to `longest`."""
+    line = " ".join(text.split()) if longest is None else " ".join(text[: 4 * longest].split())
+    if longest is not None and (len(line) > longest or len(text) > 4 * longest):
+        line = f"{line[:longest]}… ({len(text):,} characters)"
+    return "".join(_spelled(c) if unicodedata.category(c)[0] == "C" else c for c in line)
+
+
+def _spelled(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"

@@ -1,0 +1,141 @@
+"""Runs inside a backend's interpreter: `python conformance_worker.py ADAPTER MODE` prints what it found as JSON.
+
+One process does all checks of one backend and mode, since importing and starting a framework takes seconds.
+"""
+
+import sys
+from typing import Any
+
+import msgspec
+import numpy as np
+from zoo import case, dense_net, zoo
+
+from harness import parity
+from harness.contract import Backend, Program
+from harness.jobs import TraceJob
+from harness.layers import Activation, Dense, Dropout
+from harness.measure import unfinished_share
+from harness.optimizers import SGD
+from harness.registry import resolve
+from harness.spec import Mode, Task
+from harness.worker_describe import matmul_error
+from harness.worker_trace import levels
+
+REFERENCE: Backend = resolve("backends.numpy.adapter:backend")()
+
+
+def check_case(backend: Backend, mode: Mode, task: Task) -> dict[str, Any]:
+    """Return the parity levels of one small task."""
+    inputs = parity.inputs(task)
+    preset = task.preset("only")
+
+    def trace(of: Backend, its_mode: Mode) -> Any:
+        job = TraceJob(adapter="", out="", cores=(), task=task, preset=preset, device="cpu", mode=its_mode, inputs="")
+        return levels(job, of, inputs)
+
+    found = parity.compare(task, trace(REFERENCE, "eager"), trace(backend, mode), inputs)
+    return msgspec.to_builtins(found)
+
+
+def program_of(backend: Backend, mode: Mode, task: Task, seed: int = 0) -> tuple[Program, dict[str, Any]]:
+    inputs = parity.inputs(task)
+    weights = {name.removeprefix("weights/"): v for name, v in inputs.items() if name.startswith("weights/")}
+    program = backend.build(
+        task, task.preset("only").optimizer, device="cpu", mode=mode, weights=weights, seed=seed
+    )
+    program.load({name: inputs[name] for name in ("train_x", "train_y", "test_x", "test_y")})
+    return program, inputs
+
+
+def golden_xor(backend: Backend, mode: Mode) -> list[float]:
+    """Return the outputs of the analytic ReLU solution of XOR (Goodfellow et al. 2016, section 6.1)."""
+    layers = (Dense(units=2), Activation(kind="relu"), Dense(units=1))
+    task = case("golden", layers, SGD(learning_rate=0.1), shape=(2,), loss="mean_squared_error")
+    weights = {
+        "dense1.weight": np.ones((2, 2), np.float32),
+        "dense1.bias": np.array([0, -1], np.float32),
+        "dense2.weight": np.array([[1, -2]], np.float32),
+        "dense2.bias": np.zeros(1, np.float32),
+    }
+    program = backend.build(task, SGD(learning_rate=0.1), device="cpu", mode=mode, weights=weights, seed=0)
+    x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.zeros((4, 1), np.float32)
+    program.load({"train_x": x, "train_y": y, "test_x": x, "test_y": y})
+    return [float(value) for value in program.host(program.predict("test", np.arange(4, dtype=np.int32))).ravel()]
+
+
+def dropout_share(backend: Backend, mode: Mode) -> dict[str, float]:
+    """Return how much of a gradient dropout at 0.4 lets through in training, and the spread that shows it is random."""
+    layers = (Dropout(rate=0.4), Dense(units=1, bias=False))
+    task = case("dropped", layers, SGD(learning_rate=0.1), shape=(4000,), loss="mean_squared_error")
+    weights = {"dense1.weight": np.zeros((1, 4000), np.float32)}
+    x, y = np.ones((1, 4000), np.float32), np.ones((1, 1), np.float32)
+    program = backend.build(task, SGD(learning_rate=0.1), device="cpu", mode=mode, weights=weights, seed=0)
+    program.load({"train_x": x, "train_y": y, "test_x": x, "test_y": y})
+    first, second = (program.gradients(np.zeros(1, np.int32))["dense1.weight"].ravel() / -2 for _ in range(2))
+    return {
+        "dropped": float((first == 0).mean()),
+        "kept_value": float(first[first != 0].mean()),
+        "same_twice": float((first == second).mean()),
+    }
+
+
+def calls(backend: Backend, mode: Mode) -> dict[str, Any]:
+    """Return what the shapes and repetitions of the program's calls look like."""
+    task = case("calls", dense_net(Activation(kind="tanh")), SGD(learning_rate=0.1), loss="softmax_cross_entropy")
+    program, inputs = program_of(backend, mode, task)
+    order = inputs["order"]
+    lengths = []
+    for steps in (1, 5, 2):
+        program.train(order[:steps])
+        lengths.append(list(program.losses().shape))
+    before = program.parameters()
+    gradients = program.gradients(order[0])
+    outputs = [program.host(program.predict("test", np.arange(n, dtype=np.int32))) for n in (8, 3)]
+    after = program.parameters()
+    return {
+        "losses_shapes": lengths,
+        "dtypes": sorted({str(a.dtype) for a in (*before.values(), *gradients.values(), outputs[0])}),
+        "moved_by_gradients": max(float(np.abs(before[n] - after[n]).max()) for n in before),
+        "output_shapes": [list(o.shape) for o in outputs],
+        "same_rows": bool(np.allclose(outputs[0][:3], outputs[1], atol=1e-6)),
+        "owns_its_arrays": bool(all(a is not b for a, b in zip(before.values(), after.values(), strict=True))),
+    }
+
+
+def waiting(backend: Backend, mode: Mode) -> float:
+    """Return the smallest share of unfinished work in five blocks of a net with much to do."""
+    layers = (Dense(units=600), Activation(kind="relu"), Dense(units=600), Activation(kind="relu"), Dense(units=3))
+    task = case("waiting", layers, SGD(learning_rate=0.01), shape=(300,), loss="softmax_cross_entropy")
+    program, inputs = program_of(backend, mode, task)
+    order = np.tile(inputs["order"], (10, 1))
+    program.train(order[:1])
+    program.synchronize()
+    return min(unfinished_share(program, order) for _ in range(5))
+
+
+def main(adapter: str, mode: Mode) -> None:
+    backend: Backend = resolve(adapter)()
+    task = zoo()[0]
+    found = {
+        "name": backend.name,
+        "default_mode": backend.default_mode,
+        "modes": backend.modes(),
+        "versions": backend.versions(),
+        "settings": backend.settings(),
+        "devices": msgspec.to_builtins(backend.devices()),
+        "traps": msgspec.to_builtins(backend.traps()),
+        "why_not": {device: backend.why_not(task, device, mode) for device in ("cpu", "gpu", "npu")},
+        "cases": {of.name: check_case(backend, mode, of) for of in zoo()},
+        "golden_xor": golden_xor(backend, mode),
+        "dropout": dropout_share(backend, mode),
+        "calls": calls(backend, mode),
+        "unfinished_share": waiting(backend, mode),
+        "matmul_error": matmul_error(backend),
+        "device_memory": msgspec.to_builtins(program_of(backend, mode, task)[0].device_memory()),
+    }
+    sys.stdout.write("\n" + msgspec.json.encode(found).decode() + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])  # type: ignore[arg-type]

@@ -1,0 +1,172 @@
+"""Backends that misbehave on purpose. They compute with the reference and run in Evenbench's own interpreter."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from backends.numpy.adapter import NumpyBackend, NumpyProgram
+from harness.contract import Backend
+from harness.registry import Entry
+
+HERE = str(Path(__file__).parent)
+NAMES = (
+    "well",
+    "aborts",
+    "hangs",
+    "hoards",
+    "diverges",
+    "raises",
+    "exits",
+    "killed",
+    "refuses",
+    "unimportable",
+    "slow",
+    "queues",
+    "lies",
+)
+
+
+def entries() -> dict[str, Entry]:
+    """Return table entries for all fakes, to be added to `backends.TABLE`."""
+    return {
+        name: Entry(adapter=f"fakes:{name}", framework="numpy", modes=("eager",), default_mode="eager", path=HERE)
+        for name in NAMES
+    }
+
+
+def fake(**methods: Callable[..., Any]) -> Backend:
+    """Return the reference with some of its program's methods replaced."""
+    program = type("FakeProgram", (NumpyProgram,), methods)
+
+    class Fake(NumpyBackend):
+        name = "fake"
+
+        def build(self, task: Any, optimizer: Any, *, weights: Any, seed: int, **_: Any) -> Any:
+            return program(task, optimizer, weights, seed)
+
+    return Fake()
+
+
+def after(steps: int, act: Callable[[Any], None]) -> Backend:
+    """Return a backend that trains `steps` steps well and then does something else."""
+
+    def train(self: Any, order: Any) -> None:
+        self.taken = getattr(self, "taken", 0) + len(order)
+        NumpyProgram.train(self, order)
+        if self.taken > steps:
+            act(self)
+
+    return fake(train=train)
+
+
+def well() -> Backend:
+    return fake()
+
+
+def aborts() -> Backend:
+    return after(20, lambda _: os.abort())
+
+
+def hangs() -> Backend:
+    return after(20, lambda _: threading.Event().wait(600))
+
+
+def hoards() -> Backend:
+    hoard: list[bytearray] = []
+
+    def take(_: Any) -> None:
+        while True:
+            hoard.append(bytearray(16 * 1024 * 1024))
+
+    return after(20, take)
+
+
+def diverges() -> Backend:
+    def spoil(program: Any) -> None:
+        program.last_losses[-1] = float("nan")
+
+    return after(20, spoil)
+
+
+def raises() -> Backend:
+    def fail(_: Any) -> None:
+        raise ValueError("input of 3 axes expected, got 2")
+
+    return after(20, fail)
+
+
+def exits() -> Backend:
+    def leave(_: Any) -> None:
+        sys.stderr.write("the licence server is down\n")
+        sys.stderr.flush()
+        os._exit(7)
+
+    return after(20, leave)
+
+
+def killed() -> Backend:
+    return after(20, lambda _: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def refuses() -> Backend:
+    class Refusing(NumpyBackend):
+        def why_not(self, *_: Any) -> str:
+            return "the wheel of this framework was built for another machine"
+
+    return Refusing()
+
+
+def unimportable() -> Backend:
+    raise ImportError("libfake.so.1: cannot open shared object file")
+
+
+def slow() -> Backend:
+    return after(0, lambda _: time.sleep(0.005))
+
+
+def queues() -> Backend:
+    """An asynchronous device: `train` queues its work and returns; everything that reads waits for it."""
+    return _asynchronous(honest=True)
+
+
+def lies() -> Backend:
+    """The same device with an emptied `synchronize`."""
+    return _asynchronous(honest=False)
+
+
+def _asynchronous(*, honest: bool) -> Backend:
+    queue = ThreadPoolExecutor(max_workers=1)
+    pending: list[Future[None]] = []
+
+    def work(self: Any, order: Any) -> None:
+        time.sleep(0.002 * len(order))
+        NumpyProgram.train(self, order)
+
+    def train(self: Any, order: Any) -> None:
+        pending.append(queue.submit(work, self, order))
+
+    def wait() -> None:
+        while pending:
+            pending.pop().result()
+
+    def synchronize(_: Any) -> None:
+        if honest:
+            wait()
+
+    def waiting(name: str) -> Callable[..., Any]:
+        def method(self: Any, *args: Any) -> Any:
+            wait()
+            return getattr(NumpyProgram, name)(self, *args)
+
+        return method
+
+    reading = {name: waiting(name) for name in ("losses", "parameters", "predict", "gradients")}
+    return fake(train=train, synchronize=synchronize, **reading)
+
+

@@ -1,0 +1,99 @@
+"""What every backend must keep of the contract, in every mode, each in its own interpreter."""
+
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from zoo import zoo
+
+from harness import registry
+from harness.execute import available_cores, worker_environment, workplace
+
+CELLS = [(name, mode) for name in registry.backend_names() for mode in registry.entry(name).modes]
+pytestmark = pytest.mark.parametrize(("backend", "mode"), CELLS, ids=[f"{b}-{m}" for b, m in CELLS])
+
+
+@cache
+def conformance(python: str, backend: str, mode: str) -> dict[str, Any]:
+    """Run all checks of one backend and mode in one process and return what it printed."""
+    tests = Path(__file__).parent
+    with workplace() as place:
+        done = subprocess.run(
+            [python, str(tests / "conformance_worker.py"), registry.entry(backend).adapter, mode],
+            cwd=place / "empty",
+            env=worker_environment(place, available_cores(), str(tests)),
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return dict(msgspec.json.decode(done.stdout.strip().splitlines()[-1]))
+
+
+@pytest.fixture
+def found(backend: str, mode: str, python_of: Callable[[str], str]) -> dict[str, Any]:
+    return conformance(python_of(backend), backend, mode)
+
+
+def test_the_adapter_is_what_the_table_says(found: dict[str, Any], backend: str, mode: str) -> None:
+    entry = registry.entry(backend)
+    assert (found["name"], found["default_mode"]) == (backend, entry.default_mode)
+    assert tuple(found["modes"]) == entry.modes
+    assert backend in found["versions"]
+
+
+@pytest.mark.parametrize("case", [task.name for task in zoo()])
+def test_a_small_task_agrees_with_the_reference(found: dict[str, Any], backend: str, mode: str, case: str) -> None:
+    failed = {name: level for name, level in found["cases"][case].items() if not level["passed"]}
+    assert failed == {}
+
+
+def test_the_analytic_solution_of_xor_is_exact(found: dict[str, Any], backend: str, mode: str) -> None:
+    assert found["golden_xor"] == [0, 1, 1, 0]
+
+
+def test_dropout_drops_its_share_and_scales_the_rest(found: dict[str, Any], backend: str, mode: str) -> None:
+    assert found["dropout"]["dropped"] == pytest.approx(0.4, abs=0.05)
+    assert found["dropout"]["kept_value"] == pytest.approx(1 / 0.6, rel=1e-3)
+    assert found["dropout"]["same_twice"] < 0.7, "the same values are dropped every time"
+
+
+def test_calls_keep_their_shapes_and_leave_the_weights_alone(found: dict[str, Any], backend: str, mode: str) -> None:
+    calls = found["calls"]
+    assert calls["losses_shapes"] == [[1], [5], [2]]
+    assert calls["output_shapes"] == [[8, 3], [3, 3]]
+    assert calls["moved_by_gradients"] == 0
+    assert calls["same_rows"]
+    assert calls["owns_its_arrays"]
+    assert calls["dtypes"] == (["float64"] if backend == "numpy" else ["float32"])
+
+
+def test_synchronize_really_waits(found: dict[str, Any], backend: str, mode: str) -> None:
+    assert found["unfinished_share"] < 0.1
+
+
+def test_an_absent_device_is_refused_with_a_sentence(found: dict[str, Any], backend: str, mode: str) -> None:
+    present = {device["kind"] for device in found["devices"]}
+    assert "cpu" in present
+    assert found["why_not"]["cpu"] is None
+    for device in {"gpu", "npu"} - present:
+        assert len(found["why_not"][device].split()) > 5
+
+
+def test_products_are_true_float32(found: dict[str, Any], backend: str, mode: str) -> None:
+    assert found["matmul_error"] < 1e-3
+
+
+def test_device_memory_is_a_number_or_a_reason(found: dict[str, Any], backend: str, mode: str) -> None:
+    memory = found["device_memory"]
+    assert (memory["peak_bytes"] is None) != (memory["reason"] is None)
+
+
+def test_the_backend_has_pins_unless_it_is_the_reference(backend: str, mode: str) -> None:
+    pins = Path(registry.__file__).parent.parent / "backends" / backend / "requirements.txt"
+    assert pins.exists() or backend == registry.reference_name()

@@ -1,0 +1,262 @@
+"""Any ending of a worker becomes a record that says what happened; nothing is lost and nothing hangs."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+from fakes import HERE, entries
+
+import backends
+from harness.errors import EnvironmentFailure, StoreError, UsageError
+from harness.execute import Setting, available_cores, describe, execute
+from harness.interpreters import Interpreter
+from harness.plan import Choice, Wish, plan
+from harness.record import Machine, ParityVerdict, Record
+from harness.registry import task
+from harness.spec import RunSpec
+from harness.store import Store, Study
+from harness.study import Conductor, Plan, missing
+
+XOR = task("xor")
+HERE_INTERPRETER = Interpreter(python=sys.executable, source="current", reason="a test")
+SETTING = Setting(
+    machine=Machine(cpu="c", cpu_flags=(), cores=2, memory_bytes=1, system="s", kernel="k", python="p"),
+    git_revision=None,
+    cores=available_cores(),
+)
+
+
+@pytest.fixture(autouse=True)
+def fakes(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setattr(backends, "TABLE", backends.TABLE | entries())
+
+
+def specs(*names: str, repeats: int = 1, timeout_s: float = 60, memory: int | None = None) -> tuple[RunSpec, ...]:
+    choices = tuple(Choice(backend=name, device="cpu", mode="eager") for name in names)
+    wish = Wish(
+        tasks=(XOR,),
+        choices=choices,
+        preset="smoke",
+        repeats=repeats,
+        timeout_s=timeout_s,
+        memory_limit_bytes=memory,
+    )
+    return plan(wish)
+
+
+def run_one(name: str, *, timeout_s: float = 60, memory: int | None = None) -> Record:
+    from harness.data import prepare
+
+    (spec,) = specs(name, timeout_s=timeout_s, memory=memory)
+    preset = XOR.preset("smoke")
+    return execute(
+        spec,
+        task=XOR,
+        preset=preset,
+        data=prepare(XOR, preset, dataset="xor", seed=0, data_dir=None),
+        interpreter=HERE_INTERPRETER,
+        parity=ParityVerdict(passed=True),
+        setting=SETTING,
+    )
+
+
+def test_a_run_that_goes_well_has_everything() -> None:
+    record = run_one("well")
+    assert record.outcome.status == "ok"
+    measured = record.measured
+    assert all(getattr(measured.phases, name) is not None for name in measured.phases.__struct_fields__)
+    assert {block.kind for block in measured.blocks} >= {"first", "calibration", "steady"}
+    assert sum(b.steps for b in measured.blocks) >= 50
+    assert len(measured.losses) == 50
+    assert measured.quality["accuracy"] is not None
+    assert measured.memory.host_peak_bytes is not None
+    assert measured.memory.host_peak_bytes > 0
+    assert record.outcome.stderr_tail == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "words"),
+    [
+        ("aborts", "crashed", "signal SIGABRT"),
+        ("diverges", "diverged", "nan at step"),
+        ("raises", "crashed", "ValueError: input of 3 axes expected, got 2"),
+        ("exits", "crashed", "exit code 7: the licence server is down"),
+        ("killed", "crashed", "signal SIGKILL"),
+        ("refuses", "unsupported", "built for another machine"),
+        ("unimportable", "crashed", "ImportError: libfake.so.1"),
+    ],
+)
+def test_an_ending_becomes_a_record_with_its_reason(name: str, status: str, words: str) -> None:
+    record = run_one(name)
+    assert record.outcome.status == status
+    assert words in record.outcome.reason
+
+
+@pytest.mark.parametrize("name", ["aborts", "diverges", "raises", "exits", "killed"])
+def test_what_was_measured_before_the_end_is_kept(name: str) -> None:
+    measured = run_one(name).measured
+    assert measured.versions["numpy"]
+    assert measured.phases.import_s is not None
+    assert measured.phases.first_step_s is not None
+
+
+def test_a_worker_that_hangs_is_ended_at_its_time_limit() -> None:
+    record = run_one("hangs", timeout_s=5)
+    assert record.outcome.status == "timeout"
+    assert "limit of 5 s" in record.outcome.reason
+    assert record.measured.phases.first_step_s is not None
+
+
+def test_a_worker_that_takes_too_much_memory_is_out_of_memory() -> None:
+    record = run_one("hoards", memory=1_500_000_000)
+    assert record.outcome.status == "out_of_memory"
+    assert "MemoryError" in record.outcome.reason
+
+
+def test_no_process_outlives_its_run() -> None:
+    run_one("hangs", timeout_s=4)
+    assert [c for c in psutil.Process().children(recursive=True) if c.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_an_interpreter_that_cannot_be_started_is_one_sentence() -> None:
+    with pytest.raises(EnvironmentFailure, match="cannot be started"):
+        describe("well", Interpreter(python="/nowhere/python", source="--python", reason="a test"))
+
+
+def test_a_backend_that_cannot_be_imported_is_one_sentence() -> None:
+    with pytest.raises(EnvironmentFailure, match=r"libfake\.so\.1.*evenbench env create"):
+        describe("unimportable", HERE_INTERPRETER)
+
+
+class Silent:
+    def preparing(self, what: str) -> None: ...
+    def started(self, spec: RunSpec) -> None: ...
+    def finished(self, record: Record) -> None: ...
+
+
+def conduct(store: Store, wanted: tuple[RunSpec, ...]) -> tuple[Record, ...]:
+    interpreters = {(spec.backend, spec.device): HERE_INTERPRETER for spec in wanted}
+    chosen = Plan(specs=wanted, interpreters=interpreters, data_dir=None, with_parity=False)
+    return Conductor(chosen, store=store, setting=SETTING, listener=Silent()).run()
+
+
+def new_store(folder: Path, wanted: tuple[RunSpec, ...]) -> Store:
+    store = Store(folder)
+    store.create(Study(name=folder.name, created_at="2026-11-20T00:00:00+00:00", command=(), specs=wanted))
+    return store
+
+
+def test_a_failure_does_not_stop_the_study(tmp_path: Path) -> None:
+    wanted = specs("aborts", "well")
+    store = new_store(tmp_path / "study", wanted)
+    assert {r.outcome.status for r in conduct(store, wanted)} == {"ok", "crashed"}
+    assert missing(wanted, store) == ()
+
+
+def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
+    store = new_store(tmp_path / "study", specs("well"))
+    record = run_one("well")
+    store.add(record)
+    with pytest.raises(StoreError, match="never overwritten"):
+        store.add(record)
+
+
+def test_a_study_that_exists_is_refused_with_the_way_to_resume_it(tmp_path: Path) -> None:
+    new_store(tmp_path / "study", ())
+    with pytest.raises(UsageError, match="--resume study"):
+        new_store(tmp_path / "study", ())
+
+
+def test_a_damaged_record_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    store = new_store(tmp_path / "study", specs("well"))
+    path = store.add(run_one("well"))
+    (tmp_path / "study" / "other.json").write_bytes(path.read_bytes()[:-200])
+    records, damaged = store.records()
+    assert len(records) == 1
+    assert [Path(d.path).name for d in damaged] == ["other.json"]
+
+
+def test_an_unknown_field_in_a_record_is_refused_with_its_place(tmp_path: Path) -> None:
+    store = new_store(tmp_path / "study", specs("well"))
+    path = store.add(run_one("well"))
+    changed = msgspec.json.decode(path.read_bytes())
+    changed["measured"]["phases"]["bogus_s"] = 1
+    path.write_bytes(msgspec.json.encode(changed))
+    _, damaged = store.records()
+    assert "bogus_s" in damaged[0].reason
+    assert "$.measured.phases" in damaged[0].reason
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a file system of 64 KiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if mount.returncode != 0:
+        pytest.skip("a small file system can be mounted by root only")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_half_record(small_disk: Path) -> None:
+    store = new_store(small_disk / "study", specs("well"))
+    (small_disk / "filler").write_bytes(bytes(50 * 1024))
+    with pytest.raises(StoreError, match="No space left on device.*--resume"):
+        store.add(run_one("well"))
+    assert [path.name for path in store.folder.iterdir()] == ["study.json"]
+
+
+def test_a_results_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot write"):
+        new_store(tmp_path / "file" / "study", ())
+
+
+def evenbench(*words: str, home: Path, cwd: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, str(Path(HERE) / "cli_with_fakes.py"), *words],
+        cwd=cwd,
+        env=os.environ | {"EVENBENCH_HOME": str(home), "PYTHONPATH": f"{HERE}:{Path(HERE).parent}", "EVENBENCH_RESULTS": "results"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_study_keeps_what_it_has_and_resume_runs_the_rest(
+    home: Path, tmp_path: Path, sign: signal.Signals
+) -> None:
+    words = "run --task xor --preset smoke --backend well,slow --repeats 2 --no-parity --study s".split()
+    process = evenbench(*words, home=home, cwd=tmp_path)
+    folder = tmp_path / "results" / "s"
+    while len(list(folder.glob("xor*.json"))) < 2:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(sign)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "--resume s" in err
+    assert "Traceback" not in err
+    store = Store(folder)
+    planned = store.study().specs
+    done = store.done()
+    assert 2 <= len(done) < 4
+    kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("xor*.json")}
+    resumed = evenbench("run", "--resume", "s", "--no-parity", home=home, cwd=tmp_path)
+    assert resumed.wait(timeout=120) == 0, resumed.communicate()
+    records, damaged = store.records()
+    assert {r.spec.run_id for r in records} == {s.run_id for s in planned}
+    assert {r.outcome.status for r in records} == {"ok"}
+    assert damaged == []
+    assert all((folder / name).stat().st_mtime_ns == when for name, when in kept.items())

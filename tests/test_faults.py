@@ -1,0 +1,106 @@
+"""Parity must catch what earlier comparisons were embarrassed by: adapters broken on purpose, at the right level."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from zoo import case, dense_net
+
+from harness import registry
+from harness.check import Checker
+from harness.layers import Activation, BatchNorm, Dense, Dropout
+from harness.optimizers import SGD, Adam, Momentum, Nesterov, StepSchedule
+from harness.parity import LEVELS, Parity
+from harness.spec import Task
+
+TANH = Activation(kind="tanh")
+SOFTMAX = "softmax_cross_entropy"
+PLAIN = case("plain", dense_net(TANH), SGD(learning_rate=0.1), loss="softmax_cross_entropy")
+SQUARE = case("square", dense_net(TANH, Dense(units=8), TANH), SGD(learning_rate=0.1), loss="softmax_cross_entropy")
+HALVING = StepSchedule(every=3, factor=0.5)
+
+FAULTS: dict[str, tuple[Task, str, str | None, str]] = {
+    "loss_summed": (PLAIN, "loss", None, "summed over the mini-batch"),
+    "softmax_twice": (PLAIN, "loss", None, "applied twice"),
+    "weight_transposed": (SQUARE, "forward", "dense2", ""),
+    "nesterov_ignored": (
+        case("nesterov", dense_net(), Nesterov(learning_rate=0.05), loss="softmax_cross_entropy"),
+        "update",
+        None,
+        "Nesterov is ignored",
+    ),
+    "epsilon_wrong": (
+        case("adam", dense_net(TANH), Adam(learning_rate=0.01), loss="softmax_cross_entropy"),
+        "update",
+        None,
+        "epsilon",
+    ),
+    "dropout_in_evaluation": (
+        case("dropout", dense_net(Dropout(rate=0.5)), SGD(learning_rate=0.1), loss="softmax_cross_entropy"),
+        "forward",
+        "dropout1",
+        "dropout",
+    ),
+    "order_shuffled": (PLAIN, "losses", None, "order of the mini-batches"),
+    "bias_missing": (PLAIN, "forward", "dense1", "bias"),
+    "bias_unlisted": (PLAIN, "parameters", None, ""),
+    "weights_own": (PLAIN, "parameters", None, "weights"),
+    "layer_cut_off": (PLAIN, "gradients", None, ""),
+    "penalty_on_biases": (
+        case("l2", dense_net(TANH), SGD(learning_rate=0.1, l2=0.5), loss="softmax_cross_entropy"),
+        "update",
+        None,
+        "penalties",
+    ),
+    "schedule_ignored": (
+        case("schedule", dense_net(), Momentum(learning_rate=0.05, schedule=HALVING), loss="softmax_cross_entropy"),
+        "losses",
+        None,
+        "",
+    ),
+    "statistics_inverted": (
+        case("norm", dense_net(BatchNorm()), SGD(learning_rate=0.1), loss="softmax_cross_entropy"),
+        "update",
+        None,
+        "",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def check(python_of: Callable[[str], str], home: Path) -> Callable[[str, Task], Parity]:
+    checker = Checker(remember=False)
+
+    def run(fault: str, task: Task) -> Parity:
+        entry = registry.Entry(
+            adapter=f"torch_faults:{fault}",
+            framework="torch",
+            modes=("eager",),
+            default_mode="eager",
+            path=str(Path(__file__).parent),
+        )
+        return checker.check_entry(
+            task, task.preset("only"), entry, name=fault, device="cpu", mode="eager", python=python_of("torch")
+        )
+
+    return run
+
+
+def test_an_honest_adapter_passes(check: Callable[[str, Task], Parity]) -> None:
+    assert check("honest", SQUARE).summary() == ""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_caught_at_its_level(check: Callable[[str, Task], Parity], fault: str) -> None:
+    task, level, layer, hint = FAULTS[fault]
+    verdict = check(fault, task)
+    assert not verdict.passed
+    first = next(name for name in LEVELS if not verdict.levels[name].passed)
+    assert (first, verdict.first_layer) == (level, layer)
+    assert hint in verdict.summary()
+
+
+def test_an_adapter_that_cannot_start_fails_with_its_own_words(check: Callable[[str, Task], Parity]) -> None:
+    verdict = check("crashes", PLAIN)
+    assert not verdict.passed
+    assert "this adapter cannot even be made" in verdict.summary()

@@ -1,0 +1,171 @@
+"""The frame: every number follows from its record, what is missing is missing, and every column is explained."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from records_factory import FAIL, UNCHECKED, block, damage, died, measured, record, write_study
+
+import harness
+from harness.contract import Trap
+from harness.errors import UsageError
+from harness.record import Block, Evaluation, Measured, Memory, Record
+from reports.columns import COLUMNS, DTYPES, FRAME
+from reports.frame import evaluations, frame, load_frame, losses, samples
+
+GOLDEN = sorted((Path(__file__).parent / "records").glob("schema-*.json"))
+
+
+def only(found: pd.DataFrame) -> "pd.Series[Any]":
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def test_throughput_is_examples_over_seconds_of_the_steady_blocks_alone() -> None:
+    row = only(frame([record(found=measured(0.01))]))
+    assert row["throughput_examples_per_s"] == pytest.approx(64 * 30 / 0.3)
+    assert row["step_s"] == pytest.approx(0.01)
+    assert row["epoch_s"] == pytest.approx(22 * 0.01)
+    assert row["steady_blocks"] == 3
+    assert row["steady_s"] == pytest.approx(0.3)
+    assert row["cpu_per_wall"] == pytest.approx(1.5)
+    assert row["block_spread"] == pytest.approx(0.1)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.tuples(st.integers(1, 10_000), st.floats(1e-3, 1e3)), min_size=1, max_size=20),
+    st.integers(1, 4096),
+)
+def test_throughput_is_never_a_mean_of_ratios(blocks: list[tuple[int, float]], batch: int) -> None:
+    steady = tuple(block("steady", steps, seconds) for steps, seconds in blocks)
+    row = only(frame([record(found=measured(blocks=(block("first", 1, 9.0), *steady), batch_size=batch))]))
+    steps, seconds = sum(s for s, _ in blocks), sum(s for _, s in blocks)
+    assert math.isclose(row["throughput_examples_per_s"], batch * steps / seconds, rel_tol=1e-12)
+    rates = [batch * s / t for s, t in blocks]
+    assert min(rates) * (1 - 1e-9) <= row["throughput_examples_per_s"] <= max(rates) * (1 + 1e-9)
+
+
+def test_phases_quality_memory_and_environment_come_from_the_record() -> None:
+    harmful = (Trap(name="tf32", sentence="switch it off"), Trap(name="small", sentence="no harm", harmful=False))
+    row = only(frame([record(seed=7, found=measured(traps=harmful, versions={"torch": "2.13.0", "numpy": "2"}))]))
+    assert row["time_to_first_step_s"] == 1.0 + 0.25 + 0.125 + 0.5
+    assert (row["train_s"], row["evaluate_s"], row["total_s"]) == (1.5, 0.0625, 4.0)
+    assert (row["accuracy"], row["final_loss"], row["steps"]) == (0.9, 0.125, 110)
+    assert math.isnan(row["mean_squared_error"])
+    assert (row["host_peak_bytes"], row["import_bytes"]) == (300_000_000, 200_000_000)
+    assert row["device_peak_bytes"] is pd.NA
+    assert (row["seed"], row["cores"], row["cores_used"], row["framework_version"]) == (7, 4, 4, "2.13.0")
+    assert msgspec.json.decode(row["versions"]) == {"torch": "2.13.0", "numpy": "2"}
+    assert msgspec.json.decode(row["harmful_traps"]) == {"tf32": "switch it off"}
+    assert row["target"] == "accuracy at least 0.9"
+    assert row["comparable"]
+    assert row["why_not_comparable"] == ""
+
+
+@pytest.mark.parametrize(
+    ("item", "why"),
+    [
+        (record(parity=FAIL), "parity failed: differs from the reference in gradients"),
+        (record(parity=UNCHECKED), "parity was not checked"),
+        (record(status="diverged"), "the run ended as diverged"),
+        (record(found=measured(blocks=())), "no steady block"),
+        (record(found=measured(batch_size=0)), "the batch size is not known"),
+        (died(parity=UNCHECKED), "parity was not checked (--no-parity); the run ended as crashed; no steady block"),
+    ],
+)
+def test_a_run_is_comparable_only_with_parity_an_end_and_steady_blocks(item: Record, why: str) -> None:
+    row = only(frame([item]))
+    assert not row["comparable"]
+    assert why in row["why_not_comparable"]
+
+
+def test_a_missed_target_is_still_comparable() -> None:
+    assert only(frame([record(status="missed_target", reason="accuracy 0.8")]))["comparable"]
+
+
+PARTIAL = [
+    [],
+    [died()],
+    [died(), record()],
+    [record(found=measured(loss_steps=(1,), losses=(None,), quality={"accuracy": None}, evaluations=()))],
+    [record(found=measured(examples={}, blocks=(block("steady", 1, 0.0), block("steady", 0, 1.0))))],
+    [died(reason="x" * 1_000_000)],
+    [record(found=measured(memory=Memory(host_peak_bytes=10**18 * 100)))],
+]
+
+
+@pytest.mark.parametrize("records", PARTIAL)
+def test_every_column_has_its_type_whatever_is_missing(records: list[Record]) -> None:
+    found = frame(records)
+    assert list(found.columns) == list(COLUMNS)
+    assert {name: str(dtype) for name, dtype in found.dtypes.items()} == {n: DTYPES[c.kind] for n, c in FRAME.items()}
+    assert len(found) == len(records)
+
+
+def test_what_was_not_measured_is_missing_and_not_zero() -> None:
+    row = only(frame([died()]))
+    for name in ("throughput_examples_per_s", "accuracy", "host_peak_bytes", "time_to_first_step_s", "batch_size"):
+        assert pd.isna(row[name]), name
+    assert row["steps"] == 0
+    assert row["framework_version"] == ""
+
+
+def test_every_column_is_explained_in_one_sentence() -> None:
+    assert all(meaning.endswith((".", "?")) and len(meaning) > 10 for meaning in COLUMNS.values())
+
+
+def test_the_other_frames_hold_a_row_per_block_loss_and_evaluation() -> None:
+    items = [record(), died(repeat=1)]
+    assert list(samples(items)["kind"]) == ["first", "calibration", "steady", "steady", "steady", "short"]
+    assert list(losses(items)["loss"]) == [2.0, 1.0, 0.5, 0.25, 0.125]
+    assert evaluations(items)[["steps", "metric", "value"]].to_numpy().tolist() == [[110, "accuracy", 0.9]]
+    assert [len(f([])) for f in (samples, losses, evaluations)] == [0, 0, 0]
+    lost = Evaluation(steps=1, train_seconds=0.1, quality={"mean_squared_error": None})
+    assert evaluations([record(found=measured(evaluations=(lost,)))])["value"].isna().all()
+
+
+def test_a_study_is_loaded_by_its_folder_or_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_study(tmp_path / "results" / "s", [record(), died(repeat=1)])
+    monkeypatch.chdir(tmp_path)
+    for study in (folder, str(folder), "s", Path("results/s")):
+        pd.testing.assert_frame_equal(load_frame(study), frame([record(), died(repeat=1)]), check_like=False)
+    with pytest.raises(UsageError, match="no study 'other': studies in results are s"):
+        load_frame("other")
+
+
+def test_a_notebook_gets_the_same_frame_from_harness_load(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", [record()])
+    pd.testing.assert_frame_equal(harness.load(folder), load_frame(folder))
+
+
+def test_a_damaged_record_is_warned_of_and_the_rest_is_loaded(tmp_path: Path) -> None:
+    path = damage(write_study(tmp_path / "s", [record()]))
+    with pytest.warns(UserWarning, match=r"broken\.json was left out: Input data was truncated"):
+        found = load_frame(tmp_path / "s")
+    assert len(found) == 1
+    assert found.attrs["damaged"][0]["path"] == str(path)
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_a_record_of_every_schema_can_still_be_read_and_shown(path: Path) -> None:
+    row = only(frame([msgspec.json.decode(path.read_bytes(), type=Record)]))
+    assert row["throughput_examples_per_s"] == pytest.approx(6400.0)
+    assert (row["accuracy"], row["parity"], row["comparable"]) == (0.9, "pass", True)
+
+
+def test_there_is_a_golden_record_for_the_schema_of_today() -> None:
+    assert f"schema-{harness.record.SCHEMA}" in {path.stem for path in GOLDEN}
+
+
+def test_infinite_and_unknown_numbers_do_not_reach_the_frame() -> None:
+    strange = replace(
+        Measured(), blocks=(Block(kind="steady", steps=1, seconds=5e-324, cpu_seconds=1.0),), batch_size=9
+    )
+    assert pd.isna(only(frame([record(found=strange)]))["throughput_examples_per_s"])

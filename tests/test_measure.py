@@ -1,0 +1,142 @@
+"""The timed loop: what is counted, what is not, and whether a device that queues its work is waited for."""
+
+import numpy as np
+import pytest
+from fakes import lies, queues
+
+from harness.measure import SHORTEST_BLOCK_S, TARGET_BLOCK_S, Diverged, Trainer, loss_curve, unfinished_share
+from harness.quality import outputs, quality
+from harness.registry import task
+from harness.worker_run import evaluation_steps
+
+ORDER = np.tile(np.arange(4, dtype=np.int32), (25, 1))
+
+
+class Clockwork:
+    """A program whose steps take a given time, by waiting; it knows what was asked of it."""
+
+    def __init__(self, step_s: float = 0.002, bad_step: int | None = None) -> None:
+        self.step_s = step_s
+        self.bad_step = bad_step
+        self.steps = 0
+        self.last = 0
+
+    def train(self, order: np.ndarray) -> None:
+        from time import sleep
+
+        sleep(self.step_s * len(order))
+        self.last = len(order)
+        self.steps += len(order)
+
+    def synchronize(self) -> None: ...
+
+    def losses(self) -> np.ndarray:
+        steps = np.arange(self.steps - self.last, self.steps)
+        return np.where(steps == self.bad_step, np.nan, steps).astype(np.float32)
+
+
+def trainer(program: Clockwork, steps: int) -> Trainer:
+    return Trainer(program, np.zeros((steps, 4), np.int32))  # type: ignore[arg-type]
+
+
+def test_every_step_is_made_once_and_counted_once() -> None:
+    program = Clockwork()
+    timed = trainer(program, 200)
+    timed.first_step()
+    timed.train_until(200, lambda: None)
+    assert program.steps == 200 == sum(block.steps for block in timed.blocks)
+    assert timed.losses == list(range(200))
+    assert timed.blocks[0].kind == "first"
+
+
+def test_steady_blocks_are_long_enough_to_be_read() -> None:
+    timed = trainer(Clockwork(), 300)
+    timed.first_step()
+    timed.train_until(300, lambda: None)
+    steady = [block for block in timed.blocks if block.kind == "steady"]
+    assert len(steady) >= 5
+    assert all(block.seconds >= SHORTEST_BLOCK_S for block in steady)
+    assert np.median([block.seconds for block in steady]) >= 0.9 * TARGET_BLOCK_S
+
+
+def test_measuring_goes_on_after_training_without_counting_as_training() -> None:
+    program = Clockwork()
+    timed = trainer(program, 10)
+    timed.first_step()
+    timed.train_until(10, lambda: None)
+    trained = timed.train_seconds
+    timed.keep_measuring(0.1, lambda: None)
+    assert len(timed.losses) == 10
+    assert timed.train_seconds == trained
+    assert sum(block.seconds for block in timed.blocks if block.kind == "steady") >= 0.1
+    assert program.steps > 10
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_at_its_step() -> None:
+    timed = trainer(Clockwork(bad_step=7), 50)
+    with pytest.raises(Diverged, match="nan at step 8"):
+        timed.train_until(50, lambda: None)
+
+
+def test_a_device_that_queues_its_work_is_waited_for() -> None:
+    assert _unfinished(queues()) < 0.1
+
+
+def test_an_emptied_synchronize_is_seen() -> None:
+    assert _unfinished(lies()) > 0.5
+
+
+def _unfinished(backend: object) -> float:
+    from harness.model import initial_weights
+
+    xor = task("xor")
+    program = backend.build(  # type: ignore[attr-defined]
+        xor, xor.preset("quick").optimizer, device="cpu", mode="eager", weights=initial_weights(xor, 0), seed=0
+    )
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+    program.load({"train_x": x, "train_y": np.array([[0], [1], [1], [0]], np.float32)})
+    return min(unfinished_share(program, ORDER) for _ in range(3))
+
+
+@pytest.mark.parametrize(("steps", "points"), [(0, 10), (7, 10), (10, 10), (11, 10), (12345, 1000)])
+def test_a_thinned_loss_curve_keeps_the_end_and_the_mean(steps: int, points: int) -> None:
+    losses = [float(i) for i in range(steps)]
+    at, means = loss_curve(losses, points)
+    assert len(at) == len(means) <= points
+    assert (at[-1] if steps else 0) == steps
+    widths = np.diff([0, *at])
+    assert np.dot(widths, means) == pytest.approx(sum(losses))
+
+
+def test_evaluations_are_spread_evenly_and_end_at_the_end() -> None:
+    assert evaluation_steps(100, 4) == (25, 50, 75, 100)
+    assert evaluation_steps(3, 12) == (1, 2, 3)
+
+
+class Echo:
+    """A model whose output for example i is i."""
+
+    def predict(self, split: str, indices: np.ndarray) -> np.ndarray:
+        self.shapes = {*getattr(self, "shapes", set()), indices.shape}
+        return indices[:, None].astype(np.float32)
+
+    def host(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+
+@pytest.mark.parametrize("examples", [1, 499, 500, 501, 1234])
+def test_every_example_is_evaluated_once_in_batches_of_one_shape(examples: int) -> None:
+    echo = Echo()
+    found = outputs(echo, "test", examples)  # type: ignore[arg-type]
+    assert found.ravel().tolist() == list(range(examples))
+    assert len(echo.shapes) == 1
+
+
+def test_accuracy_counts_right_answers_and_calls_nan_wrong() -> None:
+    logits = np.array([[2, 1], [1, 2], [np.nan, 0]], np.float32)
+    assert quality("softmax_cross_entropy", logits, np.array([0, 0, 0])) == {"accuracy": pytest.approx(1 / 3)}
+    signs = np.array([[1.0], [-1.0], [np.nan]], np.float32)
+    assert quality("sigmoid_cross_entropy", signs, np.array([[1], [0], [0]], np.float32)) == {
+        "accuracy": pytest.approx(2 / 3)
+    }
+    assert quality("mean_squared_error", np.array([[1.0]]), np.array([[3.0]])) == {"mean_squared_error": 4}

@@ -1,0 +1,364 @@
+"""The reports: the same facts in every format, nothing hidden, and strange strings do no harm."""
+
+import html
+import io
+import json
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from msgspec.structs import replace
+from records_factory import FAIL, MACHINE, damage, died, measured, record, spec, write_study
+from rich.cells import cell_len
+from rich.console import Console
+
+from harness.cli_report import list_
+from harness.cli_report import report as report_command
+from harness.cli_report import show as show_command
+from harness.contract import Trap
+from harness.errors import StoreError, UsageError
+from harness.record import ParityVerdict, Record
+from reports import content as c
+from reports import export, show, terminal, text
+from reports.columns import COLUMNS
+from reports.content import Content, content
+from reports.frame import frame
+from reports.markdown import markdown
+from reports.report import render
+from reports.studies import Loaded
+from reports.summary import Row, summarize
+
+HOSTILE = "\x1b[31mred\x1b[0m [bold]loud[/bold] a|b\nnext <script>alert(1)</script> \x07\x9b2J\u202e `code` *b* _i_"
+STRANGE = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+def records() -> list[Record]:
+    """Return a study with everything in it: a tie, a slow one, one without parity, failures, a single run."""
+    found = [record("torch", repeat=i, found=measured(0.01 + i / 1e4, 0.9 + i / 100)) for i in range(3)]
+    found += [record("tensorflow", mode="graph", repeat=i, found=measured(0.0102 + i / 1e4, 0.8)) for i in range(3)]
+    found += [record("mindspore", mode="graph", repeat=i, parity=FAIL, found=measured(0.001)) for i in range(2)]
+    found += [record("numpy", found=measured(0.456789))]
+    found += [died("torch", mode="graph", repeat=i, status="timeout", reason="took too long") for i in range(2)]
+    return found
+
+
+def said(items: Sequence[Record]) -> Content:
+    runs = frame(items)
+    return content(Loaded(folder=Path("s"), plan=None, records=list(items), damaged=[]), runs, summarize(runs))
+
+
+def on_terminal(content: Content, width: int = 80) -> str:
+    stream = io.StringIO()
+    terminal.show(content, Console(file=stream, width=width, force_terminal=True, color_system=None))
+    return stream.getvalue()
+
+
+def summary_rows(items: Sequence[Record]) -> list[Row]:
+    return [row for group in summarize(frame(items)) for row in group.rows]
+
+
+def cells_of(page: str) -> list[list[str]]:
+    """Return the cells of all tables of a rendered page, as a reader sees them."""
+    return [
+        [html.unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.DOTALL)]
+        for line in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)
+    ]
+
+
+def rendered(markdown_text: str) -> str:
+    return str(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown_text))
+
+
+def test_a_number_is_the_same_in_every_format(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", records())
+    stream = io.StringIO()
+    render(folder, ("terminal", "md", "csv"), stdout=stream)
+    render(folder, ("json",), tmp_path / "s.json")
+    words = set(stream.getvalue().split())
+    tables = cells_of(rendered((folder / "report.md").read_text("utf-8")))
+    runs = pd.read_csv(folder / "report.csv")
+    summary = {row["run_ids"][0]: row for group in json.loads((tmp_path / "s.json").read_text("utf-8"))["summary"]
+               for row in group["rows"]}  # fmt: skip
+    assert len(tables) == 1 + len(summary)
+    for line in tables[1:]:
+        shown = dict(zip(tables[0], line, strict=True))
+        backend, mode = shown[c.BACKEND].split()
+        of_row = runs[(runs["backend"] == backend) & (runs["mode"] == mode)]
+        speeds = of_row["throughput_examples_per_s"].dropna()
+        as_json = summary[of_row["run_id"].iloc[0]]
+        expected = {
+            c.RATE: text.rate(speeds.median()),
+            c.FIRST: text.seconds(of_row["time_to_first_step_s"].median()),
+            c.EPOCH: text.seconds(of_row["epoch_s"].median()),
+            c.MEMORY: text.megabytes(of_row["host_peak_bytes"].median()),
+            "accuracy per seed": " ".join(f"{v:.4f}" for v in of_row["accuracy"].dropna()) or text.NOTHING,
+            c.PARITY: of_row["parity"].iloc[0],
+            c.STATUS: f"{len(of_row)} {of_row['status'].iloc[0]}",
+        }
+        if len(speeds) > 1:
+            expected[c.RANGE] = f"{text.rate(speeds.min())}–{text.rate(speeds.max())}"
+            expected[c.SPREAD] = text.percent((speeds.max() - speeds.min()) / speeds.median())
+        assert {name: shown[name] for name in expected} == expected
+        assert text.rate((as_json["throughput_examples_per_s"] or {}).get("median")) == shown[c.RATE]
+        assert text.seconds(as_json["epoch_s"]) == shown[c.EPOCH]
+        assert [f"{item['value']:.4f}" for item in as_json["quality"]] == of_row["accuracy"].dropna().map(
+            "{:.4f}".format
+        ).tolist()
+        assert str(as_json["rank"] or text.NOTHING) == shown[c.RANK].removeprefix("≈ ")
+        for name, value in expected.items():
+            assert set(value.split()) <= words, (name, value)
+
+
+def test_ties_single_runs_and_missing_parity_are_said_in_words() -> None:
+    (section,) = said(records()).sections
+    cells = {row[c.BACKEND]: row for row in section.rows}
+    assert [cells[name][c.RANK] for name in ("torch eager", "tensorflow graph", "numpy eager")] == ["≈ 1", "≈ 1", "3"]
+    assert cells["mindspore graph"][c.RANK] == text.NOTHING
+    assert cells["mindspore graph"][c.SLOWER] == c.NOT_COMPARABLE
+    assert "parity failed" in cells["mindspore graph"][c.REASON]
+    assert cells["numpy eager"][c.RANGE] == cells["numpy eager"][c.SPREAD] == c.ONE_RUN
+    assert cells["torch graph"][c.STATUS] == "2 timeout"
+    assert "torch graph: 2 timeout: took too long" in section.troubles
+    assert any("one run" in note for note in section.notes)
+    for shown in (on_terminal(said(records())), markdown(said(records()))):
+        words = " ".join(shown.split())
+        for sentence in ("not yet a statistical verdict", "min–max: over the N processes", "took too long"):
+            assert sentence in words
+
+
+def test_mixed_machines_are_tables_of_their_own_and_said() -> None:
+    other = replace(MACHINE, cpu="Another CPU")
+    found = said([record(), record(repeat=1, machine=other)])
+    assert len(found.sections) == len(found.machines) == 2
+    assert "machine Another CPU" in found.sections[1].notes[0]
+
+
+def test_damaged_and_missing_runs_are_listed(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", [record()], planned=[spec(repeat=5)])
+    damage(folder)
+    stream = io.StringIO()
+    render(folder, ("terminal", "md"), stdout=stream)
+    render(folder, ("json",), tmp_path / "out.json")
+    for shown in (stream.getvalue(), (folder / "report.md").read_text("utf-8")):
+        words = "".join(shown.split())
+        assert "broken.json:Inputdatawastruncated" in words
+        assert "1of2plannedrunshavearecord" in words
+        assert "s5.r5" in words
+    (damaged,) = json.loads((tmp_path / "out.json").read_text("utf-8"))["damaged"]
+    assert damaged == {"path": str(folder / "broken.json"), "reason": "Input data was truncated"}
+
+
+def test_a_damaged_plan_still_lets_the_records_be_read(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", [record()])
+    (folder / "study.json").write_text("{")
+    stream = io.StringIO()
+    render(folder, ("terminal",), stdout=stream)
+    assert "torch eager" in stream.getvalue()
+    assert "study.json" in stream.getvalue()
+
+
+def test_an_empty_study_gives_a_report_in_every_format(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", [], planned=[spec()])
+    stream = io.StringIO()
+    written = render(folder, ("terminal", "md", "csv"), stdout=stream)
+    assert "0 of 1 planned runs have a record" in stream.getvalue()
+    assert "nothing to compare yet" in (folder / "report.md").read_text("utf-8")
+    assert written == (folder / "report.md", folder / "report.csv")
+    assert len(export.from_csv((folder / "report.csv").read_text("utf-8"))) == 0
+    assert json.loads(export.to_json(frame([]), study="s"))["runs"] == []
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_no_line_is_longer_than_the_terminal(width: int) -> None:
+    many = [record("torch", repeat=i, found=measured(0.01, 0.9, device_name="G" * 90)) for i in range(12)]
+    far = [record("a_backend_with_quite_a_long_name", found=measured(1e-9), profile="tuned")]
+    for items in (records(), many, far, [hostile_record(HOSTILE)], [hostile_record("語" * 500)], []):
+        lines = on_terminal(said(items), width).splitlines()
+        assert max(map(cell_len, lines), default=0) <= width
+
+
+def test_numbers_are_never_cut_at_80_columns() -> None:
+    items = [record("tensorflow", repeat=i, mode="graph", found=measured(1e-5 + i * 1e-6)) for i in range(3)]
+    shown = on_terminal(said(items))
+    assert "5,818,182" in shown
+    assert "5,333,333–6,400,000" in shown
+
+
+def hostile_record(bad: str) -> Record:
+    """Return a record whose every free text is `bad`."""
+    found = measured(
+        versions={"torch": bad, bad: bad},
+        settings={bad: bad},
+        traps=(Trap(name=bad, sentence=bad),),
+        device_name=bad,
+        python=bad,
+    )
+    machine = replace(MACHINE, cpu=bad, kernel=bad, system=bad)
+    item = record(
+        bad, status="missed_target", reason=bad, parity=ParityVerdict(passed=False, reason=bad), found=found,
+        machine=machine, dataset=bad, preset=bad, dataset_fingerprint=bad, git_revision=bad, stderr_tail=f"{bad}\n" * 3,
+    )  # fmt: skip
+    return replace(item, interpreter=bad, interpreter_source=bad, evenbench=bad, started_at=bad)
+
+
+def controls(shown: str) -> set[str]:
+    return {character for character in shown if not character.isprintable() and character not in "\n "}
+
+
+@pytest.mark.parametrize("bad", [HOSTILE, "", "\x00", "\r\n", "\u2028\u2029\x85", "[/]", "[red", ":smile:", "\\"])
+def test_hostile_strings_do_no_harm_to_a_terminal(bad: str) -> None:
+    item = hostile_record(bad)
+    stream = io.StringIO()
+    show.show(item, Console(file=stream, width=80, force_terminal=True, color_system=None))
+    for shown in (on_terminal(said([item])), stream.getvalue()):
+        assert not controls(shown)
+    if "[bold]" in bad:
+        assert "[bold]loud[/bold]" in "".join(stream.getvalue().split())
+        assert "\\x1b[31mred" in stream.getvalue()
+
+
+@settings(deadline=None, max_examples=60)
+@given(STRANGE)
+def test_any_string_is_shown_as_itself_in_markdown(bad: str) -> None:
+    found = said([hostile_record(bad)])
+    page = rendered(markdown(found))
+    assert not controls(page)
+    tags = set(re.findall(r"<[a-zA-Z/!][^>]*>", page))
+    allowed = ("h1", "h2", "p", "ul", "li", "table", "thead", "tbody", "tr", "th", "td")
+    assert tags <= {f"<{slash}{tag}>" for tag in allowed for slash in ("", "/")}
+    header, row = cells_of(page)
+    assert len(header) == len(row) == len(found.sections[0].rows[0])
+    expected = " ".join(text.printable(found.sections[0].rows[0][c.REASON]).split())
+    assert dict(zip(header, row, strict=True))[c.REASON] == expected
+
+
+def test_markup_html_and_links_do_not_survive_in_markdown() -> None:
+    bad = f"{HOSTILE} https://evil.example www.evil.example @all [x](javascript:1) ![y](z) <https://evil.example>"
+    page = markdown(said([hostile_record(bad)]))
+    for harm in ("<script", "https://", "www.evil", "@all", "\x1b", "\x07"):
+        assert harm not in page
+    for tag in ("<a", "<img", "<code", "<em", "<strong", "<script"):
+        assert tag not in rendered(page)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    bad=STRANGE, step_s=st.floats(1e-300, 1e300), accuracy=st.none() | st.floats(0, 1), seed=st.integers(0, 2**63 - 1)
+)
+def test_csv_and_json_give_back_the_very_frame(bad: str, step_s: float, accuracy: float | None, seed: int) -> None:
+    strange = replace(hostile_record(bad), measured=measured(step_s, accuracy))
+    original = frame([strange, record(seed=seed), died(repeat=1)])
+    pd.testing.assert_frame_equal(export.from_csv(export.to_csv(original)), original, check_exact=True)
+    pd.testing.assert_frame_equal(export.from_json(export.to_json(original, study="s")), original, check_exact=True)
+
+
+def test_json_explains_its_columns_and_has_no_nan() -> None:
+    found = json.loads(export.to_json(frame(records()), study="s"), parse_constant=pytest.fail)
+    assert found["columns"] == COLUMNS
+    assert all(list(run) == list(COLUMNS) for run in found["runs"])
+    assert found["runs"][-1]["accuracy"] is None
+
+
+@pytest.mark.parametrize(
+    ("formats", "out", "why"),
+    [
+        (("terminal", "json"), None, "mixed on stdout"),
+        (("md", "csv"), "x.md", "one file"),
+        (("terminal",), "x.md", "one file"),
+        (("yaml",), None, "unknown format 'yaml': known are terminal, md, csv, json"),
+        (("json",), "s/x.json", "among the study's records"),
+    ],
+)
+def test_formats_that_do_not_go_together_are_refused(
+    tmp_path: Path, formats: tuple[str, ...], out: str | None, why: str
+) -> None:
+    folder = write_study(tmp_path / "s", [record()])
+    with pytest.raises(UsageError, match=why):
+        render(folder, formats, None if out is None else tmp_path / out, stdout=io.StringIO())
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", [record()])
+    with pytest.raises(StoreError, match="cannot write .*No such file or directory; name another file with -o"):
+        render(folder, ("md",), tmp_path / "absent" / "x.md")
+
+
+def test_a_terminal_without_unicode_gets_question_marks_and_no_error(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", records())
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    render(folder, stdout=stream)
+    stream.flush()
+
+
+def command(name: str, *arguments: str) -> str:
+    found = {"report": report_command, "show": show_command, "list": list_}[name]
+    done = CliRunner().invoke(found, list(arguments), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_the_commands_read_a_study_by_its_name(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", records())
+    here = ("--results", str(tmp_path))
+    assert "torch eager" in command("report", "s", *here)
+    assert command("report", "s", *here, "--format", "md,csv") == ""
+    assert (folder / "report.md").is_file()
+    assert len(json.loads(command("report", "s", *here, "--format", "json"))["runs"]) == len(records())
+    command("report", "s", *here, "-o", str(tmp_path / "own.md"))
+    assert (tmp_path / "own.md").read_text("utf-8") == (folder / "report.md").read_text("utf-8")
+    with pytest.raises(UsageError, match="no study 'other': studies in .* are s"):
+        command("report", "other", *here)
+
+
+def test_show_takes_a_part_of_a_name_and_the_newest_study(tmp_path: Path) -> None:
+    write_study(tmp_path / "s", records())
+    here = ("--results", str(tmp_path))
+    shown = command("show", "numpy", *here)
+    for subject in ("outcome", "parity", "phases", "memory", "versions", "settings", "evaluations", "machine"):
+        assert subject in shown
+    assert msgspec.json.decode(command("show", "numpy", "--json", *here), type=Record).spec.backend == "numpy"
+    with pytest.raises(UsageError, match="in the names of 5 runs"):
+        command("show", "torch", *here)
+    with pytest.raises(UsageError, match=r"no run 'jax': its runs are lenet-mnist\.torch"):
+        command("show", "jax", *here)
+    damage(tmp_path / "s", "half")
+    with pytest.raises(StoreError, match="half.json is damaged"):
+        command("show", "half", *here)
+
+
+@pytest.mark.usefixtures("home")
+def test_list_names_tasks_backends_and_studies(tmp_path: Path) -> None:
+    here = ("--results", str(tmp_path))
+    assert "no studies" in command("list", *here)
+    write_study(tmp_path / "s", [record()], planned=[spec(repeat=1)])
+    found = json.loads(command("list", "--json", *here))
+    assert {task["name"]: task["parameters"] for task in found["tasks"]}["lenet-mnist"] == 61706
+    assert [backend["name"] for backend in found["backends"] if backend["reference"]] == ["numpy"]
+    assert [(study["name"], study["recorded"], study["planned"]) for study in found["studies"]] == [("s", 1, 2)]
+    assert list(json.loads(command("list", "studies", "--json", *here))) == ["studies"]
+    assert "1 of 2" in command("list", "studies", *here)
+
+
+@pytest.mark.parametrize("module", ["harness.cli_report", "reports.studies", "reports.show", "reports.text"])
+def test_pandas_is_imported_only_where_a_frame_is_made(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('pandas' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
+
+
+@given(st.floats(-1e300, 1e300) | st.sampled_from([math.nan, math.inf, -math.inf]), st.integers(2, 6))
+def test_a_formatted_number_keeps_its_digits(value: float, digits: int) -> None:
+    shown = text.number(value, digits)
+    if shown == text.NOTHING:
+        assert not math.isfinite(value)
+    else:
+        assert float(shown.replace(",", "")) == pytest.approx(value, rel=10 ** (1 - digits))

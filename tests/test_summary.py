@@ -1,0 +1,172 @@
+"""The summary: medians over processes, ranks among equals only, and every failure a row."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from records_factory import FAIL, LENET, MACHINE, PASS, UNCHECKED, died, measured, record
+
+from harness.record import ParityVerdict, Record
+from reports.frame import frame
+from reports.summary import Group, Row, summarize
+
+
+def group(records: Sequence[Record]) -> Group:
+    (found,) = summarize(frame(records))
+    return found
+
+
+def rows(records: Sequence[Record]) -> dict[str, Row]:
+    return {f"{row.backend} {row.mode}": row for row in group(records).rows}
+
+
+def runs(backend: str, *step_s: float, **more: Any) -> list[Record]:
+    facts: dict[str, Any] = {"versions": {backend: "1"}}
+    return [record(backend, repeat=i, found=measured(s, **facts), **more) for i, s in enumerate(step_s)]
+
+
+def test_throughput_is_the_median_over_processes_with_their_range() -> None:
+    spread = rows(runs("torch", 0.01, 0.02, 0.04))["torch eager"].throughput_examples_per_s
+    assert spread is not None
+    assert (spread.median, spread.low, spread.high) == pytest.approx((3200, 1600, 6400))
+    assert spread.runs == 3
+    assert spread.relative() == pytest.approx(1.5)
+
+
+def test_ranks_go_by_the_median_and_say_how_many_times_slower() -> None:
+    found = group([*runs("torch", 0.02, 0.021), *runs("tensorflow", 0.01, 0.0101), *runs("numpy", 0.1, 0.1)]).rows
+    assert [(row.backend, row.rank, row.overlaps_fastest) for row in found] == [
+        ("tensorflow", 1, False),
+        ("torch", 2, False),
+        ("numpy", 3, False),
+    ]
+    assert [row.times_slower for row in found] == pytest.approx([1.0, 2.04, 9.95], rel=0.01)
+
+
+def test_ranges_that_overlap_with_the_fastest_give_no_order() -> None:
+    found = group([*runs("torch", 0.010, 0.014), *runs("tensorflow", 0.013, 0.016), *runs("numpy", 0.1)]).rows
+    assert [(row.backend, row.rank, row.overlaps_fastest) for row in found] == [
+        ("torch", 1, True),
+        ("tensorflow", 1, True),
+        ("numpy", 3, False),
+    ]
+
+
+@pytest.mark.parametrize("parity", [FAIL, UNCHECKED, ParityVerdict(passed=None)])
+def test_a_row_without_parity_is_shown_and_never_ranked(parity: ParityVerdict) -> None:
+    found = group([*runs("torch", 0.01), *runs("tensorflow", 0.0001, parity=parity)]).rows
+    assert [(row.backend, row.rank, row.comparable) for row in found] == [
+        ("torch", 1, True),
+        ("tensorflow", None, False),
+    ]
+    assert found[1].throughput_examples_per_s is not None
+    assert found[1].times_slower is None
+    assert found[1].why_not_comparable
+
+
+def test_one_run_without_parity_spoils_its_row() -> None:
+    first, second = runs("torch", 0.01, 0.01)
+    row = rows([first, replace(second, parity=FAIL)])["torch eager"]
+    assert (row.parity, row.comparable, row.rank) == ("1 pass, 1 fail", False, None)
+
+
+PARITIES = st.sampled_from([PASS, FAIL, UNCHECKED])
+STATUSES = st.sampled_from(["ok", "missed_target", "diverged", "timeout", "crashed", "interrupted"])
+ITEM = st.tuples(
+    st.sampled_from(["torch", "tensorflow", "numpy"]), PARITIES, STATUSES, st.floats(1e-4, 1.0), st.booleans()
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(ITEM, min_size=1, max_size=8))
+def test_whatever_happens_every_run_has_a_row_and_only_sound_rows_are_ranked(items: list[Any]) -> None:
+    records = [
+        record(backend, repeat=i, parity=parity, status=status, found=measured(step) if full else None)
+        if full
+        else died(backend, repeat=i, parity=parity, status=status)
+        for i, (backend, parity, status, step, full) in enumerate(items)
+    ]
+    by_id = {item.spec.run_id: item for item in records}
+    found = [row for part in summarize(frame(records)) for row in part.rows]
+    assert sorted(run_id for row in found for run_id in row.run_ids) == sorted(by_id)
+    for row in found:
+        measured_runs = [
+            item
+            for item in map(by_id.__getitem__, row.run_ids)
+            if item.outcome.status in ("ok", "missed_target") and item.measured.blocks
+        ]
+        assert (row.rank is not None) == (
+            bool(measured_runs) and all(item.parity.passed is True for item in measured_runs)
+        )
+        assert row.comparable == (row.rank is not None) == (not row.why_not_comparable)
+
+
+def test_a_row_whose_runs_all_failed_stands_there_with_its_reasons() -> None:
+    failed = [
+        died("torch", repeat=0, status="timeout", reason="too long"),
+        died("torch", repeat=1, status="timeout", reason="too long"),
+        died("torch", repeat=2, reason="signal SIGSEGV"),
+    ]
+    row = rows(failed)["torch eager"]
+    assert (row.runs, row.ok_runs, row.status) == (3, 0, "2 timeout, 1 crashed")
+    assert row.reasons == ("too long", "signal SIGSEGV")
+    assert row.throughput_examples_per_s is None
+    assert (row.quality, row.comparable, row.rank) == ((), False, None)
+
+
+def test_failed_runs_join_the_row_of_those_that_got_further() -> None:
+    row = rows([*runs("torch", 0.01, 0.01), died("torch", repeat=2, status="timeout")])["torch eager"]
+    assert (row.status, row.comparable, row.framework_version) == ("2 ok, 1 timeout", True, "1")
+
+
+def test_numbers_of_runs_that_did_not_end_are_left_out() -> None:
+    stopped = record("torch", repeat=1, status="timeout", found=measured(0.0001, 0.1, versions={"torch": "1"}))
+    row = rows([*runs("torch", 0.01), stopped])["torch eager"]
+    assert row.throughput_examples_per_s is not None
+    assert row.throughput_examples_per_s.high == pytest.approx(6400)
+    assert [item.value for item in row.quality] == [0.9]
+
+
+def test_quality_is_listed_in_the_order_of_the_seeds() -> None:
+    records = [record(seed=seed, repeat=0, found=measured(accuracy=seed / 10)) for seed in (3, 1, 2)]
+    row = rows(records)["torch eager"]
+    assert [(item.seed, item.value) for item in row.quality] == [(1, 0.1), (2, 0.2), (3, 0.3)]
+    assert (row.quality_mean, row.quality_min, row.quality_max) == pytest.approx((0.2, 0.1, 0.3))
+
+
+def test_a_task_without_accuracy_is_judged_by_its_own_metric() -> None:
+    row = rows([record(found=measured(quality={"mean_squared_error": 0.25}))])["torch eager"]
+    assert (row.metric, row.quality_mean) == ("mean_squared_error", 0.25)
+
+
+OTHER_TASK = replace(LENET, parity_batch=LENET.parity_batch + 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "split"),
+    [
+        ({"machine": replace(MACHINE, cpu="Another CPU")}, {"machine"}),
+        ({"machine": replace(MACHINE, kernel="7.0")}, {"machine"}),
+        ({"dataset_fingerprint": "ffff"}, {"dataset_fingerprint"}),
+        ({"task": OTHER_TASK}, {"task_fingerprint"}),
+        ({"task_version": 2}, {"task_version"}),
+    ],
+)
+def test_what_is_not_the_same_is_not_pooled_and_said(changes: dict[str, Any], split: set[str]) -> None:
+    found = summarize(frame([record(repeat=0), record(repeat=1, **changes)]))
+    assert [len(part.rows) for part in found] == [1, 1]
+    assert [part.rows[0].runs for part in found] == [1, 1]
+    assert all(set(part.split_by) == split for part in found)
+    assert all(part.rows[0].rank == 1 for part in found)
+
+
+def test_versions_of_a_framework_are_rows_of_their_own() -> None:
+    old, new = (record(repeat=i, found=measured(versions={"torch": version})) for i, version in enumerate("12"))
+    assert [row.framework_version for row in group([old, new]).rows] == ["1", "2"]
+
+
+def test_an_empty_frame_has_no_groups() -> None:
+    assert summarize(frame([])) == ()

@@ -1,0 +1,75 @@
+"""Small tasks that between them hold every layer, activation, loss and optimizer; every backend must compute them."""
+
+from harness.layers import (
+    Activation,
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    Maxout,
+    MaxPool2d,
+    PReLU,
+)
+from harness.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop, StepSchedule
+from harness.spec import Loss, Preset, Task
+
+IMAGE = (2, 9, 8)
+
+
+def case(
+    name: str, layers: tuple[Layer, ...], optimizer: Optimizer, *, shape: tuple[int, ...] = (6,), loss: Loss
+) -> Task:
+    """Return a task with one preset, `only`."""
+    return Task(
+        name=name,
+        version=1,
+        summary=name,
+        input_shape=shape,
+        layers=layers,
+        loss=loss,
+        datasets=("none",),
+        presets={"only": Preset(dataset="none", epochs=1, batch_size=8, optimizer=optimizer)},
+        parity_batch=8,
+    )
+
+
+def dense_net(*hidden: Layer, out: int = 3) -> tuple[Layer, ...]:
+    return (Dense(units=8), *hidden, Dense(units=out))
+
+
+def zoo() -> tuple[Task, ...]:
+    """Return the cases; the names say what each is for."""
+    halving = StepSchedule(every=3, factor=0.5)
+    softmax: Loss = "softmax_cross_entropy"
+    every_activation = tuple(
+        layer
+        for kind in ("sigmoid", "tanh", "relu", "leaky_relu", "selu")
+        for layer in (Dense(units=8), Activation(kind=kind, slope=0.1))  # type: ignore[arg-type]
+    )
+    conv = (
+        Conv2d(filters=4, kernel=3, padding=1),
+        BatchNorm(),
+        Activation(kind="relu"),
+        MaxPool2d(),
+        Conv2d(filters=5, kernel=2, stride=2, bias=False),
+        PReLU(),
+        AvgPool2d(),
+        Flatten(),
+        Dense(units=3),
+    )
+    flattened = (Flatten(), BatchNorm(), PReLU(), Dropout(rate=0.5), Maxout(units=4, pieces=3), Dense(units=3))
+    dropped = dense_net(Activation(kind="tanh"), Dropout(rate=0.4))
+    return (
+        case("activations", (*every_activation, Dense(units=3)), SGD(learning_rate=0.1), loss=softmax),
+        case("convolution", conv, Momentum(learning_rate=0.05, l2=0.01), shape=IMAGE, loss=softmax),
+        case("flattened", flattened, SGD(learning_rate=0.05, l1=0.01), shape=IMAGE, loss=softmax),
+        case("dropout", dropped, SGD(learning_rate=0.1, schedule=halving), loss="mean_squared_error"),
+        case("momentum", dense_net(), Momentum(learning_rate=0.05, schedule=halving), loss="sigmoid_cross_entropy"),
+        case("nesterov", dense_net(), Nesterov(learning_rate=0.05, l2=0.1, schedule=halving), loss=softmax),
+        case("adagrad", dense_net(Activation(kind="tanh")), AdaGrad(learning_rate=0.05, l1=0.01), loss=softmax),
+        case("rmsprop", dense_net(PReLU()), RMSprop(learning_rate=0.01, l2=0.01), loss=softmax),
+        case("adam", dense_net(Maxout(units=5)), Adam(learning_rate=0.01, l2=0.01, schedule=halving), loss=softmax),
+    )
