@@ -22,9 +22,7 @@ TABLE = {
         modes=("eager", "graph"),
         default_mode="eager",
     ),
-    "numpy": Entry(
-        adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"
-    ),
+    "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
 }
 
 REFERENCE = "numpy"

@@ -52,7 +52,9 @@ class Checker:
             if (known := _read(file)) is not None:
                 return known
         entry = registry.entry(backend)
-        verdict = self.check_entry(task, preset, entry, name=backend, device=device, mode=mode, python=interpreter.python)
+        verdict = self.check_entry(
+            task, preset, entry, name=backend, device=device, mode=mode, python=interpreter.python
+        )
         if file is not None and verdict.passed:
             _write(file, verdict)
         return verdict
@@ -66,7 +68,7 @@ class Checker:
             return Parity(task=task.name, backend=name, device=device, mode=mode, passed=passed, **more)
 
         inputs = parity.inputs(task)
-        where = {"task": task, "preset": preset, "entry": entry, "device": device, "mode": mode}
+        where: dict[str, Any] = {"task": task, "preset": preset, "entry": entry, "device": device, "mode": mode}
         try:
             reference = self._reference(task, preset, inputs)
             candidate = self._trace(python, inputs, **where)

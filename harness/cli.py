@@ -4,16 +4,15 @@
 that `--help` answers at once.
 """
 
-import importlib.util
 import signal
 import sys
 from importlib import import_module
-from pathlib import Path
 
 import click
 
 from harness import __version__
 from harness.errors import EvenbenchError, UsageError
+from harness.siblings import strangers
 
 COMMANDS = {
     "run": ("harness.cli_run", "run", "Run tasks on backends, measure them and compare."),
@@ -26,16 +25,16 @@ COMMANDS = {
 }
 """Name of a command: its module, the function in it, and what `--help` says of it."""
 
-PACKAGES = ("harness", "backends", "tasks", "reports")
-
 
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports them when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which a person meets them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command, or None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
         module, name, _ = COMMANDS[cmd_name]
@@ -45,6 +44,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
 
@@ -56,17 +56,6 @@ def evenbench() -> None:
 
     Begin with `evenbench doctor`, then `evenbench run`.
     """
-
-
-def strangers() -> tuple[str, ...]:
-    """Return our packages that do not lie beside `harness`: their names are common, others may own them."""
-    beside = Path(__file__).resolve().parent.parent
-    found = []
-    for name in PACKAGES:
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None or Path(spec.origin).resolve().parent.parent != beside:
-            found.append(name)
-    return tuple(found)
 
 
 def _on_terminate(_signal: int, _frame: object) -> None:

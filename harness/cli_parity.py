@@ -72,7 +72,13 @@ def _print_table(verdicts: "list[Parity]") -> None:
 
     console = Console()
     for task in dict.fromkeys(v.task for v in verdicts):
-        table = Table(title=f"{task}: largest error per level", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
+        table = Table(
+            title=f"{task}: largest error per level",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+            title_justify="left",
+        )
         for heading in ("backend", "on", "mode"):
             table.add_column(heading, no_wrap=True)
         for level in LEVELS:

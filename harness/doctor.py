@@ -4,13 +4,10 @@ Every trap comes with the sentence that mends it. A harmful one spoils numbers o
 knowing. Nothing is printed here.
 """
 
-import importlib.util
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import psutil
 from msgspec import Struct
@@ -22,12 +19,12 @@ from harness.errors import EnvironmentFailure, UsageError
 from harness.execute import available_cores, describe
 from harness.home import home
 from harness.jobs import Description
+from harness.siblings import strangers
 
 LARGEST_MATMUL_ERROR = 1e-3
 """A 512x512 product of N(0, 1) entries errs by about 1e-4 in true float32, by 1e-2 in TF32, by 0.3 in bfloat16."""
 LEAST_MEMORY_BYTES = 2_000_000_000
 LEAST_DISK_BYTES = 5_000_000_000
-SIBLINGS = ("backends", "tasks", "reports")
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -167,14 +164,3 @@ def look_at_machine() -> Machine:
         fpmath_mode=os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", ""),
         strangers=strangers(),
     )
-
-
-def strangers() -> tuple[str, ...]:
-    """Return the sibling packages that do not lie beside `harness`: their names are common, others may own them."""
-    beside = Path(str(sys.modules["harness"].__file__)).resolve().parent.parent
-    return tuple(name for name in SIBLINGS if not _lies_beside(name, beside))
-
-
-def _lies_beside(name: str, folder: Path) -> bool:
-    spec = importlib.util.find_spec(name)
-    return spec is not None and spec.origin is not None and Path(spec.origin).resolve().parent.parent == folder

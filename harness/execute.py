@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -122,10 +122,8 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
     """End the worker and every process that it started."""
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     process.wait()
 
 

@@ -77,9 +77,7 @@ def _gradient_hint(task: Task, reference: Arrays, candidate: Arrays) -> str | No
     return None
 
 
-def _update_hint(
-    task: Task, preset: Preset, reference: Arrays, candidate: Arrays, inputs: Arrays
-) -> str | None:
+def _update_hint(task: Task, preset: Preset, reference: Arrays, candidate: Arrays, inputs: Arrays) -> str | None:
     optimizer = preset.optimizer
     rate = optimizer.rate_at(0)
     name = next(name for name in parameter_shapes(task) if is_trained(name))
@@ -91,8 +89,8 @@ def _update_hint(
         return "The first step is that of plain momentum: Nesterov is ignored"
     if isinstance(optimizer, Adam) and np.abs(right).max() < rate and not np.allclose(step, right, rtol=1e-2):
         return (
-            f"Where gradients are near epsilon ({optimizer.epsilon:g}) the step differs: epsilon has another value or is "
-            "added before the bias correction"
+            f"Where gradients are near epsilon ({optimizer.epsilon:g}) the step differs: epsilon has another value or "
+            "is added before the bias correction"
         )
     if np.allclose(step, -right, rtol=1e-2, atol=1e-9):
         return "The step goes uphill: the sign is wrong"

@@ -22,14 +22,14 @@ class _Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
     memory_limit_bytes: int | None = None
 
 
-class DescribeJob(_Job, kw_only=True):
+class DescribeJob(_Job, frozen=True, kw_only=True):
     """Say what this backend is and has on this machine."""
 
     tasks: tuple[Task, ...] = ()
     """Tasks for which `why_not` is asked, on every kind of device and in every mode."""
 
 
-class RunJob(_Job, kw_only=True):
+class RunJob(_Job, frozen=True, kw_only=True):
     """Train and measure one run."""
 
     spec: RunSpec
@@ -43,7 +43,7 @@ class RunJob(_Job, kw_only=True):
     """Path of the .npz file of initial weights."""
 
 
-class TraceJob(_Job, kw_only=True):
+class TraceJob(_Job, frozen=True, kw_only=True):
     """Compute what parity compares and write it to `trace.npz`."""
 
     task: Task

@@ -16,14 +16,14 @@ class _Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
     """What all layers share: they are frozen data, written in JSON with their class name under `layer`."""
 
 
-class Dense(_Layer, kw_only=True):
+class Dense(_Layer, frozen=True, kw_only=True):
     """`y = x W' + b` with `W` of shape `(units, inputs)` and `b` of shape `(units,)`."""
 
     units: int
     bias: bool = True
 
 
-class Conv2d(_Layer, kw_only=True):
+class Conv2d(_Layer, frozen=True, kw_only=True):
     """Cross-correlation with `filters` square kernels, `W` of shape `(filters, C, kernel, kernel)`.
 
     `padding` zeros are put on each of the four sides, so that no framework's own idea of "same" comes into play.
@@ -36,29 +36,29 @@ class Conv2d(_Layer, kw_only=True):
     bias: bool = True
 
 
-class MaxPool2d(_Layer, kw_only=True):
+class MaxPool2d(_Layer, frozen=True, kw_only=True):
     """Maximum over windows of `size` by `size` that do not overlap; a remainder at the far edge is dropped."""
 
     size: int = 2
 
 
-class AvgPool2d(_Layer, kw_only=True):
+class AvgPool2d(_Layer, frozen=True, kw_only=True):
     """Mean over windows of `size` by `size` that do not overlap; a remainder at the far edge is dropped."""
 
     size: int = 2
 
 
-class Flatten(_Layer, kw_only=True):
+class Flatten(_Layer, frozen=True, kw_only=True):
     """`(C, H, W)` to `(C*H*W,)`, channel slowest."""
 
 
-class Dropout(_Layer, kw_only=True):
+class Dropout(_Layer, frozen=True, kw_only=True):
     """In training each value is zero with probability `rate`, else divided by `1 - rate`; the identity elsewhere."""
 
     rate: float
 
 
-class BatchNorm(_Layer, kw_only=True):
+class BatchNorm(_Layer, frozen=True, kw_only=True):
     """Normalise each channel or feature, then scale by `weight` and shift by `bias`.
 
     Training uses the biased variance of the mini-batch. The running statistics, used outside of training, move by
@@ -69,7 +69,7 @@ class BatchNorm(_Layer, kw_only=True):
     epsilon: float = 1e-5
 
 
-class Activation(_Layer, kw_only=True):
+class Activation(_Layer, frozen=True, kw_only=True):
     """An element-wise function without parameters.
 
     `leaky_relu` has the given `slope` left of zero. `selu` has the constants of Klambauer et al. 2017,
@@ -80,13 +80,13 @@ class Activation(_Layer, kw_only=True):
     slope: float = 0.01
 
 
-class PReLU(_Layer, kw_only=True):
+class PReLU(_Layer, frozen=True, kw_only=True):
     """`max(x, 0) + a * min(x, 0)` with one trained slope `a` per channel or feature (He et al. 2015)."""
 
     slope: float = 0.25
 
 
-class Maxout(_Layer, kw_only=True):
+class Maxout(_Layer, frozen=True, kw_only=True):
     """The largest of `pieces` affine maps: `y_u = max_p (x W_p' + b_p)_u` (Goodfellow et al. 2013).
 
     `W` has the shape `(units * pieces, inputs)`; the rows of unit `u` are `u*pieces ... u*pieces + pieces - 1`.

@@ -144,7 +144,7 @@ class Trainer:
 
 
 def loss_curve(losses: list[float], points: int = 1000) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Thin a list of losses, one per step, to the means of at most `points` chunks; return their last steps and means."""
+    """Thin losses, one per step, to the means of at most `points` chunks; return the chunks' last steps and means."""
     chunk = max(1, math.ceil(len(losses) / points))
     starts = range(0, len(losses), chunk)
     steps = tuple(min(start + chunk, len(losses)) for start in starts)

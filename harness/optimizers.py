@@ -28,36 +28,36 @@ class _Optimizer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
         return float(self.learning_rate * self.schedule.factor ** (step // self.schedule.every))
 
 
-class SGD(_Optimizer, kw_only=True):
+class SGD(_Optimizer, frozen=True, kw_only=True):
     """`w -= lr * g`."""
 
 
-class Momentum(_Optimizer, kw_only=True):
+class Momentum(_Optimizer, frozen=True, kw_only=True):
     """`v = momentum * v + g; w -= lr * v` (Polyak 1964)."""
 
     momentum: float = 0.9
 
 
-class Nesterov(_Optimizer, kw_only=True):
+class Nesterov(_Optimizer, frozen=True, kw_only=True):
     """`v = momentum * v + g; w -= lr * (g + momentum * v)` (Sutskever et al. 2013, in the form most libraries use)."""
 
     momentum: float = 0.9
 
 
-class AdaGrad(_Optimizer, kw_only=True):
+class AdaGrad(_Optimizer, frozen=True, kw_only=True):
     """`s += g*g; w -= lr * g / (sqrt(s) + epsilon)` (Duchi et al. 2011)."""
 
     epsilon: float = 1e-10
 
 
-class RMSprop(_Optimizer, kw_only=True):
+class RMSprop(_Optimizer, frozen=True, kw_only=True):
     """`s = rho * s + (1 - rho) * g*g; w -= lr * g / (sqrt(s) + epsilon)` (Hinton 2012, lecture 6e)."""
 
     rho: float = 0.99
     epsilon: float = 1e-8
 
 
-class Adam(_Optimizer, kw_only=True):
+class Adam(_Optimizer, frozen=True, kw_only=True):
     """Kingma & Ba 2015, algorithm 1: the epsilon is added to the bias-corrected root.
 
     `m = beta1*m + (1-beta1)*g; v = beta2*v + (1-beta2)*g*g; w -= lr * m_hat / (sqrt(v_hat) + epsilon)` with

@@ -14,9 +14,7 @@ from harness.spec import RunSpec, Task
 SCHEMA = 1
 """The number of the record's form. 1: the first (2026-11)."""
 
-Status = Literal[
-    "ok", "missed_target", "unsupported", "diverged", "out_of_memory", "timeout", "crashed", "interrupted"
-]
+Status = Literal["ok", "missed_target", "unsupported", "diverged", "out_of_memory", "timeout", "crashed", "interrupted"]
 BlockKind = Literal["first", "calibration", "steady", "short"]
 
 
@@ -24,7 +22,7 @@ class _Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     """Frozen, validated, and strict about unknown fields."""
 
 
-class Block(_Data, kw_only=True):
+class Block(_Data, frozen=True, kw_only=True):
     """Some optimizer steps between two synchronisations.
 
     `first` is the very first step, with whatever the framework compiles on it; `calibration` blocks grow until one
@@ -39,7 +37,7 @@ class Block(_Data, kw_only=True):
     """CPU time of the worker's process, all threads, in the same interval."""
 
 
-class Evaluation(_Data, kw_only=True):
+class Evaluation(_Data, frozen=True, kw_only=True):
     """The quality on the test split after `steps` optimizer steps and `train_seconds` of training alone."""
 
     steps: int
@@ -47,7 +45,7 @@ class Evaluation(_Data, kw_only=True):
     quality: dict[str, float | None]
 
 
-class Phases(_Data, kw_only=True):
+class Phases(_Data, frozen=True, kw_only=True):
     """Wall seconds per phase of the worker; null where the run did not get that far."""
 
     import_s: float | None = None
@@ -59,7 +57,7 @@ class Phases(_Data, kw_only=True):
     total_s: float | None = None
 
 
-class Memory(_Data, kw_only=True):
+class Memory(_Data, frozen=True, kw_only=True):
     """Peak bytes of the worker. `reasons` says why a figure is null.
 
     `host_peak_bytes`: peak anonymous resident memory above its state before the framework was imported.
@@ -74,7 +72,7 @@ class Memory(_Data, kw_only=True):
     reasons: dict[str, str] = {}
 
 
-class Measured(_Data, kw_only=True):
+class Measured(_Data, frozen=True, kw_only=True):
     """All that a worker can say about itself; written again after every phase, so that a sudden end loses little."""
 
     python: str = ""
@@ -95,7 +93,7 @@ class Measured(_Data, kw_only=True):
     memory: Memory = Memory()
 
 
-class Outcome(_Data, kw_only=True):
+class Outcome(_Data, frozen=True, kw_only=True):
     """How a run ended. `reason` is one sentence for the reader, empty when all is well."""
 
     status: Status
@@ -106,7 +104,7 @@ class Outcome(_Data, kw_only=True):
     """The last 4 KiB that the worker wrote to stderr."""
 
 
-class ParityVerdict(_Data, kw_only=True):
+class ParityVerdict(_Data, frozen=True, kw_only=True):
     """Whether this backend, device and mode was shown to compute the task; `passed` is null if it was not checked."""
 
     passed: bool | None
@@ -115,7 +113,7 @@ class ParityVerdict(_Data, kw_only=True):
     """The largest error of any level, as a multiple of that level's tolerance."""
 
 
-class Machine(_Data, kw_only=True):
+class Machine(_Data, frozen=True, kw_only=True):
     """The computer, as far as it can matter for a number."""
 
     cpu: str
@@ -127,7 +125,7 @@ class Machine(_Data, kw_only=True):
     python: str
 
 
-class Record(_Data, kw_only=True):
+class Record(_Data, frozen=True, kw_only=True):
     """One run, for ever."""
 
     schema: int = SCHEMA

@@ -1,5 +1,7 @@
-"""What is computed: a Task is frozen data that names no framework, and a RunSpec says who computes it, where and how."""
+"""What is computed: a Task is frozen data that names no framework; a RunSpec says who computes it, where and how."""
 
+import hashlib
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -21,9 +23,10 @@ class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     metric: Metric = "accuracy"
     at_least: float
 
-    def reached(self, quality: "dict[str, float]") -> bool:
-        """Return whether the measured quality reaches the target (NaN never does)."""
-        return quality[self.metric] >= self.at_least
+    def reached(self, quality: Mapping[str, float | None]) -> bool:
+        """Return whether the measured quality reaches the target (what is not finite never does)."""
+        came = quality[self.metric]
+        return came is not None and came >= self.at_least
 
 
 class Preset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,6 +109,5 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def fingerprint(task: Task) -> str:
     """Return 12 hexadecimal digits that change when any field of the task changes."""
-    import hashlib
-
-    return hashlib.sha256(msgspec.json.encode(task, order="deterministic")).hexdigest()[:12]
+    read_back = msgspec.json.decode(msgspec.json.encode(task), type=Task)  # 300 s and 300.0 s are one timeout
+    return hashlib.sha256(msgspec.json.encode(read_back, order="deterministic")).hexdigest()[:12]

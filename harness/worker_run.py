@@ -107,10 +107,8 @@ class Run:
         if target is None or target.reached(reached):
             return Outcome(status="ok")
         came = reached[target.metric]
-        return Outcome(
-            status="missed_target",
-            reason=f"{target.metric} {'not finite' if came is None else f'{came:.4f}'}, the target is {target.at_least}",
-        )
+        shown = "not finite" if came is None else f"{came:.4f}"
+        return Outcome(status="missed_target", reason=f"{target.metric} {shown}, the target is {target.at_least}")
 
     def save_now_and_then(self) -> None:
         """Save what is known, but not so often that it would cost anything."""

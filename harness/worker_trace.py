@@ -24,9 +24,9 @@ def trace(job: TraceJob) -> Outcome:
         return Outcome(status="unsupported", reason=reason)
     with np.load(job.inputs, allow_pickle=False) as file:
         inputs = dict(file)
-    found = {f"versions/{name}": np.array(version) for name, version in backend.versions().items()}
+    found: dict[str, Any] = {f"versions/{name}": np.array(version) for name, version in backend.versions().items()}
     found |= prefixes(job, backend, inputs) if job.prefixes else levels(job, backend, inputs)
-    np.savez(Path(job.out, TRACE), **found)
+    np.savez(Path(job.out, TRACE), allow_pickle=False, **found)
     return Outcome(status="ok")
 
 

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pandas as pd
 
 from harness.record import Block, Measured, Record
-from harness.spec import Task, fingerprint
+from harness.registry import reference_name
+from harness.spec import fingerprint
 from reports import studies
 from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, Column, Kind
 
@@ -119,14 +119,6 @@ def _row(record: Record) -> Row:
     )
 
 
-def task_fingerprint(task: Task) -> str:
-    """Return the fingerprint that a task has in a record.
-
-    A task made in Python may hold `timeout_s=300` where JSON gives back 300.0, which would be another fingerprint.
-    """
-    return fingerprint(msgspec.json.decode(msgspec.json.encode(task), type=Task))
-
-
 def _identity(record: Record) -> Row:
     spec, parity = record.spec, record.parity
     preset = record.task.presets.get(spec.preset)
@@ -135,7 +127,7 @@ def _identity(record: Record) -> Row:
         "run_id": spec.run_id,
         "task": spec.task,
         "task_version": spec.task_version,
-        "task_fingerprint": task_fingerprint(record.task),
+        "task_fingerprint": fingerprint(record.task),
         "backend": spec.backend,
         "device": spec.device,
         "device_name": record.measured.device_name,
@@ -159,6 +151,8 @@ def why_not_comparable(record: Record) -> str:
     """Return all reasons why a run must not be compared with others, or nothing if it may be."""
     reasons = []
     parity, outcome = record.parity, record.outcome
+    if record.spec.backend == reference_name():
+        reasons.append("it is the reference, which computes in float64")
     if parity.passed is not True:
         verdict = "parity was not checked" if parity.passed is None else "parity failed"
         reasons.append(f"{verdict}: {parity.reason}" if parity.reason else verdict)

@@ -12,8 +12,8 @@ MNIST_STEPS = 60_000 // BATCH
 def task() -> Task:
     """Return the task: the LeNet-5 of today's tutorials, 61,706 parameters (LeCun et al. 1998, simplified).
 
-    28x28 images are padded with zeros to 32x32. `full` halts the learning rate's fall twice, which is what lifts
-    the test accuracy over 99 %: at a constant rate ten epochs end between 98.6 and 99.1 %.
+    28x28 images are padded with zeros to 32x32. `full` trains four epochs at 0.05 and four at 0.005 with an L2 penalty:
+    the lower rate is what lifts the test accuracy over 99 %.
     """
     return Task(
         name="lenet-mnist",
@@ -49,13 +49,13 @@ def task() -> Task:
             ),
             "full": Preset(
                 dataset="mnist",
-                epochs=12,
+                epochs=8,
                 batch_size=BATCH,
                 optimizer=Momentum(
                     learning_rate=0.05, l2=5e-4, schedule=StepSchedule(every=4 * MNIST_STEPS, factor=0.1)
                 ),
                 target=Target(at_least=0.99),
-                evaluations=12,
+                evaluations=8,
                 timeout_s=7200,
             ),
         },

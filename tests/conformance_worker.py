@@ -34,15 +34,13 @@ def check_case(backend: Backend, mode: Mode, task: Task) -> dict[str, Any]:
         return levels(job, of, inputs)
 
     found = parity.compare(task, trace(REFERENCE, "eager"), trace(backend, mode), inputs)
-    return msgspec.to_builtins(found)
+    return dict(msgspec.to_builtins(found))
 
 
 def program_of(backend: Backend, mode: Mode, task: Task, seed: int = 0) -> tuple[Program, dict[str, Any]]:
     inputs = parity.inputs(task)
     weights = {name.removeprefix("weights/"): v for name, v in inputs.items() if name.startswith("weights/")}
-    program = backend.build(
-        task, task.preset("only").optimizer, device="cpu", mode=mode, weights=weights, seed=seed
-    )
+    program = backend.build(task, task.preset("only").optimizer, device="cpu", mode=mode, weights=weights, seed=seed)
     program.load({name: inputs[name] for name in ("train_x", "train_y", "test_x", "test_y")})
     return program, inputs
 

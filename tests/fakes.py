@@ -74,7 +74,10 @@ def aborts() -> Backend:
 
 
 def hangs() -> Backend:
-    return after(20, lambda _: threading.Event().wait(600))
+    def wait(_: Any) -> None:
+        threading.Event().wait(600)
+
+    return after(20, wait)
 
 
 def hoards() -> Backend:
@@ -168,5 +171,3 @@ def _asynchronous(*, honest: bool) -> Backend:
 
     reading = {name: waiting(name) for name in ("losses", "parameters", "predict", "gradients")}
     return fake(train=train, synchronize=synchronize, **reading)
-
-

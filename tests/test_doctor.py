@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from harness import doctor, interpreters, registry
+from harness import doctor, interpreters, registry, siblings
 from harness.cli_doctor import doctor as command
 from harness.contract import Device, Trap
 from harness.errors import EnvironmentFailure, UsageError
@@ -93,7 +93,7 @@ def test_a_machine_shows_its_traps(changes: dict[str, object], name: str, harmfu
 
 
 def test_our_own_siblings_are_no_strangers() -> None:
-    assert doctor.strangers() == ()
+    assert siblings.strangers() == ()
 
 
 def test_a_sound_machine_ends_with_0_and_fits_80_columns() -> None:

@@ -226,7 +226,8 @@ def evenbench(*words: str, home: Path, cwd: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, str(Path(HERE) / "cli_with_fakes.py"), *words],
         cwd=cwd,
-        env=os.environ | {"EVENBENCH_HOME": str(home), "PYTHONPATH": f"{HERE}:{Path(HERE).parent}", "EVENBENCH_RESULTS": "results"},
+        env=os.environ
+        | {"EVENBENCH_HOME": str(home), "PYTHONPATH": f"{HERE}:{Path(HERE).parent}", "EVENBENCH_RESULTS": "results"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -237,8 +238,8 @@ def evenbench(*words: str, home: Path, cwd: Path) -> "subprocess.Popen[str]":
 def test_an_interrupted_study_keeps_what_it_has_and_resume_runs_the_rest(
     home: Path, tmp_path: Path, sign: signal.Signals
 ) -> None:
-    words = "run --task xor --preset smoke --backend well,slow --repeats 2 --no-parity --study s".split()
-    process = evenbench(*words, home=home, cwd=tmp_path)
+    choice = ("--task", "xor", "--preset", "smoke", "--backend", "well,slow", "--repeats", "2")
+    process = evenbench("run", *choice, "--no-parity", "--study", "s", home=home, cwd=tmp_path)
     folder = tmp_path / "results" / "s"
     while len(list(folder.glob("xor*.json"))) < 2:
         assert process.poll() is None, process.communicate()

@@ -14,7 +14,6 @@ from harness.parity import LEVELS, Parity
 from harness.spec import Task
 
 TANH = Activation(kind="tanh")
-SOFTMAX = "softmax_cross_entropy"
 PLAIN = case("plain", dense_net(TANH), SGD(learning_rate=0.1), loss="softmax_cross_entropy")
 SQUARE = case("square", dense_net(TANH, Dense(units=8), TANH), SGD(learning_rate=0.1), loss="softmax_cross_entropy")
 HALVING = StepSchedule(every=3, factor=0.5)

@@ -19,7 +19,11 @@ def net_and_batch(of: Task) -> tuple[Net, np.ndarray, np.ndarray]:
     drawn = parity.inputs(of)
     weights = {name: drawn[f"weights/{name}"].astype(np.float64) for name in parameter_shapes(of)}
     first = drawn["order"][0][:5]
-    return Net(without_dropout(of), weights, seed=0), drawn["train_x"][first].astype(np.float64), drawn["train_y"][first]
+    return (
+        Net(without_dropout(of), weights, seed=0),
+        drawn["train_x"][first].astype(np.float64),
+        drawn["train_y"][first],
+    )
 
 
 @pytest.mark.parametrize("of", [*zoo(), task("lenet-mnist"), task("xor")], ids=lambda of: of.name)
@@ -41,7 +45,13 @@ def test_every_gradient_is_the_slope_of_the_loss(of: Task) -> None:
 
 
 def test_the_analytic_solution_of_xor_gives_exactly_its_truth_table() -> None:
-    golden = case("golden", (Dense(units=2), Activation(kind="relu"), Dense(units=1)), SGD(learning_rate=0.1), shape=(2,), loss="mean_squared_error")
+    golden = case(
+        "golden",
+        (Dense(units=2), Activation(kind="relu"), Dense(units=1)),
+        SGD(learning_rate=0.1),
+        shape=(2,),
+        loss="mean_squared_error",
+    )
     weights = {
         "dense1.weight": np.ones((2, 2)),
         "dense1.bias": np.array([0.0, -1.0]),

@@ -47,7 +47,7 @@ def zoo() -> tuple[Task, ...]:
     every_activation = tuple(
         layer
         for kind in ("sigmoid", "tanh", "relu", "leaky_relu", "selu")
-        for layer in (Dense(units=8), Activation(kind=kind, slope=0.1))  # type: ignore[arg-type]
+        for layer in (Dense(units=8), Activation(kind=kind, slope=0.1))
     )
     conv = (
         Conv2d(filters=4, kernel=3, padding=1),

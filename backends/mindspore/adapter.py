@@ -68,7 +68,7 @@ class MindSporeProgram:
             loss, gradients = self.loss_and_gradients(ops.gather(x, indices, 0), ops.gather(y, indices, 0))
             if numbers != (numbers := step_numbers(self.definition, self.step)):
                 scalars = (ms.Tensor(numbers[0], ms.float32), ms.Tensor(numbers[1], ms.float32))
-            self.updater(gradients, *scalars)
+            self.updater(*scalars, *gradients)
             self.last_losses.append((loss.reshape(1), 1))
             self.step += 1
 
@@ -125,7 +125,7 @@ class GraphProgram(MindSporeProgram):
         while step < count:
             indices = order[step]
             loss, gradients = self.loss_and_gradients(ops.gather(x, indices, 0), ops.gather(y, indices, 0))
-            self.updater(gradients, rates[step], epsilons[step])
+            self.updater(rates[step], epsilons[step], *gradients)
             losses[step] = loss
             step = step + 1
         return losses

@@ -135,7 +135,11 @@ def rule_for(optimizer: Optimizer) -> Any:
 
 
 class Updater(nn.Cell):  # type: ignore[misc]
-    """One optimizer with its accumulators."""
+    """One optimizer with its accumulators.
+
+    The gradients come one by one: a tuple of them counts as a constant, and every step would be compiled anew (seen
+    with 2.10.0 in PyNative mode: 110 ms instead of 1 ms for LeNet).
+    """
 
     def __init__(self, optimizer: Optimizer, weights: list[Any]) -> None:
         super().__init__()
@@ -154,7 +158,7 @@ class Updater(nn.Cell):  # type: ignore[misc]
         return self.weights.clone(prefix=name, init="zeros")
 
     @ms.jit
-    def construct(self, gradients: Any, rate: Any, epsilon: Any) -> None:
+    def construct(self, rate: Any, epsilon: Any, *gradients: Any) -> None:
         for i, w in enumerate(self.weights):
             g = gradients[i]
             if self.penalised[i] and self.l2 > 0:

@@ -151,8 +151,8 @@ def maxout(layer: Maxout, x: Array, p: Parameters) -> tuple[Array, Backward]:
     def backward(dy: Array) -> tuple[Array, Parameters]:
         dz = np.zeros_like(z)
         np.put_along_axis(dz, winner, dy[..., None], axis=-1)
-        dz = dz.reshape(len(x), -1)
-        return dz @ p["weight"], {"weight": dz.T @ x, "bias": dz.sum(axis=0)}
+        flat = dz.reshape(len(x), -1)
+        return flat @ p["weight"], {"weight": flat.T @ x, "bias": flat.sum(axis=0)}
 
     return np.take_along_axis(z, winner, axis=-1)[..., 0], backward
 

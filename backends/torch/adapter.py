@@ -158,7 +158,9 @@ class TorchBackend:
     def traps(self) -> tuple[Trap, ...]:
         found = []
         if torch.get_float32_matmul_precision() != "highest":
-            sentence = "float32 products are computed in a lower precision: call set_float32_matmul_precision('highest')"
+            sentence = (
+                "float32 products are computed in a lower precision: call set_float32_matmul_precision('highest')"
+            )
             found.append(Trap(name="reduced precision", sentence=sentence))
         if not flushes_denormals():
             sentence = (

@@ -1,0 +1,62 @@
+"""How many of 100 seeds solve XOR on each framework? One process per framework; the task's own preset.
+
+.venv/bin/python benchmarks/xor_seeds.py [--seeds 100] [--backend NAME]
+"""
+
+import argparse
+import subprocess
+import sys
+
+from harness import registry
+from harness.cli_choices import words
+from harness.execute import available_cores, worker_environment, workplace
+from harness.interpreters import find
+
+WORKER = """
+import sys
+import numpy as np
+from harness.datasets import load, named
+from harness.measure import Stopwatch
+from harness.model import initial_weights
+from harness.quality import outputs, quality
+from harness.registry import entry, resolve, task
+
+name, mode, seeds = sys.argv[1], sys.argv[2], int(sys.argv[3])
+xor, arrays = task("xor"), load(named("xor"))
+preset = xor.preset("quick")
+backend = resolve(entry(name).adapter)()
+solved = []
+for seed in range(seeds):
+    program = backend.build(
+        xor, preset.optimizer, device="cpu", mode=mode, weights=initial_weights(xor, seed), seed=seed
+    )
+    program.load(arrays)
+    order = np.stack([np.random.default_rng([seed, e]).permutation(4) for e in range(preset.epochs)]).astype(np.int32)
+    program.train(order)
+    found = quality(xor.loss, outputs(program, "test", 4), arrays["test_y"])
+    solved.append(found["accuracy"] == 1)
+print()
+missed = [seed for seed, ok in enumerate(solved) if not ok]
+print(f"{name} {mode}: {sum(solved)} of {seeds} seeds solved; not solved: {missed}")
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--backend", action="append", default=[])
+    asked = parser.parse_args()
+    for backend in words(asked.backend) or registry.framework_names():
+        command = [find(backend, {}).python, "-c", WORKER, backend, registry.entry(backend).default_mode]
+        with workplace() as place:
+            environment = worker_environment(place, available_cores(), None)
+            done = subprocess.run(
+                [*command, str(asked.seeds)], cwd=place / "empty", env=environment, capture_output=True, text=True
+            )
+        if done.returncode:
+            sys.exit(f"{backend}: {done.stderr[-2000:]}")
+        print(done.stdout.strip().splitlines()[-1])
+
+
+if __name__ == "__main__":
+    main()
