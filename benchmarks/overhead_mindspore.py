@@ -3,7 +3,7 @@
 from typing import Any
 
 import mindspore as ms
-from mindspore import dataset, nn
+from mindspore import dataset, nn, ops
 from mindspore.train import Model
 
 
@@ -18,7 +18,7 @@ def lenet() -> Any:
 
 
 class HandWritten:
-    """`value_and_grad` and an optimizer, the step under `mindspore.jit` in graph mode."""
+    """`value_and_grad` and an optimizer; in graph mode the step, its gather included, is under `mindspore.jit`."""
 
     def __init__(self, x: Any, y: Any, mode: str) -> None:
         self.x, self.y = ms.Tensor(x), ms.Tensor(y)
@@ -30,17 +30,19 @@ class HandWritten:
 
         gradients_of = ms.value_and_grad(forward, None, optimizer.parameters)
 
-        def step(xb: Any, yb: Any) -> Any:
-            loss, gradients = gradients_of(xb, yb)
+        def step(xs: Any, ys: Any, indices: Any) -> Any:
+            loss, gradients = gradients_of(ops.gather(xs, indices, 0), ops.gather(ys, indices, 0))
             optimizer(gradients)
             return loss
 
         self.step = ms.jit(step) if mode == "graph" else step
+        self.mode = ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE
 
     def train(self, order: Any) -> None:
+        ms.set_context(mode=self.mode)
         for row in order:
-            indices = ms.Tensor(row)
-            self.step(self.x[indices], self.y[indices])
+            self.step(self.x, self.y, ms.Tensor(row))
+        ms.set_context(mode=ms.PYNATIVE_MODE)
 
     def synchronize(self) -> None:
         ms.hal.synchronize()

@@ -38,7 +38,7 @@ def main(name: str, mode: Any, pairs: int) -> None:
         for steps in (1, 2, 64):
             candidate.train(order[:steps])
             candidate.synchronize()
-    steps = 8
+    steps = 2
     while (block := time_block(program, order[:steps], "calibration")).seconds < 4 * TARGET_BLOCK_S and steps < 4096:
         steps *= 2
     seconds: dict[str, list[float]] = {candidate: [] for candidate in candidates}

@@ -1,6 +1,6 @@
 """How many of 100 seeds solve XOR on each framework? One process per framework; the task's own preset.
 
-.venv/bin/python benchmarks/xor_seeds.py [--seeds 100] [--backend NAME]
+.venv/bin/python benchmarks/xor_seeds.py [--seeds 100] [--backend NAME] [--mode MODE]
 """
 
 import argparse
@@ -45,9 +45,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--backend", action="append", default=[])
+    parser.add_argument("--mode", help="default: the backend's own default mode")
     asked = parser.parse_args()
     for backend in words(asked.backend) or registry.framework_names():
-        command = [find(backend, {}).python, "-c", WORKER, backend, registry.entry(backend).default_mode]
+        command = [find(backend, {}).python, "-c", WORKER, backend, asked.mode or registry.entry(backend).default_mode]
         with workplace() as place:
             environment = worker_environment(place, available_cores(), None)
             done = subprocess.run(

@@ -69,7 +69,7 @@ class MindSporeProgram:
             if numbers != (numbers := step_numbers(self.definition, self.step)):
                 scalars = (ms.Tensor(numbers[0], ms.float32), ms.Tensor(numbers[1], ms.float32))
             self.updater(*scalars, *gradients)
-            self.last_losses.append((loss.reshape(1), 1))
+            self.last_losses.append((loss, 1))
             self.step += 1
 
     def synchronize(self) -> None:
@@ -81,7 +81,7 @@ class MindSporeProgram:
             ms.runtime.synchronize()
 
     def losses(self) -> NDArray[np.float32]:
-        return np.concatenate([losses.asnumpy()[:count] for losses, count in self.last_losses])
+        return np.concatenate([losses.asnumpy().reshape(-1)[:count] for losses, count in self.last_losses])
 
     def gradients(self, indices: NDArray[np.int32]) -> dict[str, NDArray[np.float32]]:
         self.net.set_train(True)
@@ -150,7 +150,7 @@ class MindSporeBackend:
 
     name = "mindspore"
     default_mode: Mode = "eager"
-    """MindSpore 2 starts in PyNative mode, and its quick-start tutorial trains in it with `value_and_grad`."""
+    """MindSpore 2.10 starts in PyNative mode (its default context), and its tutorials train in it."""
 
     def versions(self) -> dict[str, str]:
         found = {"mindspore": ms.__version__, "numpy": np.__version__}
