@@ -12,8 +12,8 @@ MNIST_STEPS = 60_000 // BATCH
 def task() -> Task:
     """Return the task: the LeNet-5 of today's tutorials, 61,706 parameters (LeCun et al. 1998, simplified).
 
-    28x28 images are padded with zeros to 32x32. `full` trains four epochs at 0.05 and four at 0.005 with an L2 penalty:
-    the lower rate is what lifts the test accuracy over 99 %.
+    28x28 images are padded with zeros to 32x32. `full` trains five epochs at 0.02 and three at 0.002 with an L2 penalty:
+    the lower rate is what lifts the test accuracy over 99 %. Starting at 0.05 lost a seed of three (98.3 %).
     """
     return Task(
         name="lenet-mnist",
@@ -52,7 +52,7 @@ def task() -> Task:
                 epochs=8,
                 batch_size=BATCH,
                 optimizer=Momentum(
-                    learning_rate=0.05, l2=5e-4, schedule=StepSchedule(every=4 * MNIST_STEPS, factor=0.1)
+                    learning_rate=0.02, l2=5e-4, schedule=StepSchedule(every=5 * MNIST_STEPS, factor=0.1)
                 ),
                 target=Target(at_least=0.99),
                 evaluations=8,

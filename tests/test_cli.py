@@ -1,0 +1,192 @@
+"""The command line as a person meets it: right calls, wrong calls, and nothing imported that is not needed."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+import pytest
+from fakes import HERE
+
+from harness.cli import COMMANDS, evenbench
+from harness.cli_choices import parse_bytes, parse_seeds, words
+from harness.errors import UsageError
+from harness.record import Record
+from harness.store import Store
+
+ROOT = Path(HERE).parent
+
+
+def call(*given: str, home: Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Call the command line, fakes in its table, and return how it ended."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "cli_with_fakes.py"), *given],
+        cwd=cwd,
+        env=os.environ | {"EVENBENCH_HOME": str(home), "PYTHONPATH": f"{HERE}:{ROOT}", "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_help_imports_neither_numpy_nor_pandas_nor_rich() -> None:
+    code = (
+        "import sys\nfrom harness.cli import main\nsys.argv = ['evenbench', '--help']\n"
+        "try:\n    main()\nfinally:\n    heavy = {'numpy', 'pandas', 'rich', 'torch', 'msgspec'} & set(sys.modules)\n"
+        "    sys.stderr.write(repr(sorted(heavy)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "Commands:" in done.stdout
+    assert done.stderr == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_has_help(name: str) -> None:
+    context = click.Context(evenbench)
+    command = evenbench.get_command(context, name)  # type: ignore[attr-defined]
+    assert command is not None
+    assert command.help
+    nested = command.commands.values() if isinstance(command, click.Group) else [command]
+    for one in nested:
+        assert one.help
+        assert [p.name for p in one.params if isinstance(p, click.Option) and not p.help] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented(name: str) -> None:
+    pages = "".join(page.read_text() for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")])
+    assert f"evenbench {name}" in pages
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        (["run", "--task", "mnits"], 2, "unknown task 'mnits': known are xor, lenet-mnist"),
+        (["run", "--backend", "pytorch"], 2, "unknown backend 'pytorch': known are torch, tensorflow, mindspore"),
+        (["run", "--backend", "well", "--device", "tpu"], 2, "unknown device 'tpu': known are cpu, gpu, npu"),
+        (["run", "--backend", "well", "--mode", "jit"], 2, "unknown mode 'jit'"),
+        (["run", "--backend", "well", "--mode", "xla"], 2, "no chosen backend has a mode xla"),
+        (["run", "--backend", "well", "--preset", "huge"], 2, "unknown preset of xor 'huge': known are smoke"),
+        (["run", "--backend", "well", "--task", "xor", "--dataset", "mnist"], 2, "does not take the data set 'mnist'"),
+        (["run", "--backend", "well", "--repeats", "0"], 2, "--repeats must be at least 1"),
+        (["run", "--backend", "well", "--seed", "one"], 2, "--seed takes numbers"),
+        (["run", "--backend", "well", "--memory-limit", "lots"], 2, "a size is a number"),
+        (["run", "--backend", "well", "--study", "../up"], 2, "a study's name is letters"),
+        (["run", "--backend", "well", "--python", "torch"], 2, "--python"),
+        (["run", "--backend", "torch", "--python", "torch=/nowhere"], 2, "/nowhere"),
+        (["run", "--resume", "never"], 2, "there is no study in"),
+        (["report", "never"], 2, "never"),
+        (["show", "never"], 2, ""),
+        (["fly"], 2, "No such command 'fly'"),
+        (["run", "--fast"], 2, "No such option"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence_and_ends_with_its_code(
+    given: list[str], code: int, said: str, home: Path, tmp_path: Path
+) -> None:
+    done = call(*given, home=home, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("folder", ["empty", "missing", "file"])
+def test_a_data_folder_without_data_is_one_sentence_before_anything_runs(
+    folder: str, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    given = ["run", "--backend", "well", "--task", "lenet-mnist", "--preset", "full", "--seed", "0", "--study", "s"]
+    done = call(*given, "--data-dir", str(tmp_path / folder), home=home, cwd=tmp_path)
+    assert done.returncode == 2
+    assert str(tmp_path / folder) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """Make a folder that nobody can write to: a file system mounted so for root, else by its mode."""
+    folder = tmp_path / "read-only"
+    folder.mkdir(mode=0o500)
+    if os.geteuid() != 0:
+        yield folder
+        return
+    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("this root may not mount a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_read_only_results_folder_is_one_sentence(read_only: Path, home: Path, tmp_path: Path) -> None:
+    given = ["--backend", "well", "--task", "xor", "--preset", "smoke", "--results", str(read_only / "results")]
+    done = call("run", *given, home=home, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "cannot write" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(home: Path, tmp_path: Path) -> None:
+    done = call("run", "--backend", "well", "--task", "xor", "--dry-run", "--json", home=home, cwd=tmp_path)
+    assert done.returncode == 0
+    assert [(s["task"], s["seed"], s["repeat"]) for s in msgspec.json.decode(done.stdout)] == [
+        ("xor", 0, 0),
+        ("xor", 1, 1),
+        ("xor", 2, 2),
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_runs_reports_and_says_what_failed(home: Path, tmp_path: Path) -> None:
+    given = ["--task", "xor", "--preset", "smoke", "--repeats", "1", "--study", "s"]
+    done = call("run", "--backend", "well,aborts,refuses", *given, home=home, cwd=tmp_path)
+    assert done.returncode == 1
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    for word in ("well", "aborts", "SIGABRT", "refuses", "built for another machine", "not comparable"):
+        assert word in " ".join(done.stdout.split())
+    records = {r.spec.backend: r for r in Store(tmp_path / "results" / "s").records()[0]}
+    assert {name: r.outcome.status for name, r in records.items()} == {
+        "well": "ok",
+        "aborts": "crashed",
+        "refuses": "unsupported",
+    }
+    assert records["well"].parity.passed is True
+    assert (tmp_path / "results" / "s" / "report.md").exists()
+    again = call("run", "--backend", "well", *given, home=home, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "--resume s" in again.stderr
+    shown = call("show", "aborts", "--study", "s", home=home, cwd=tmp_path)
+    assert "SIGABRT" in shown.stdout
+    _pin_golden_shape(records["well"])
+
+
+def _pin_golden_shape(record: Record) -> None:
+    """The golden file must stay a record of today's program in its outermost fields."""
+    golden = msgspec.json.decode((Path(HERE) / "records" / "schema-1.json").read_bytes())
+    assert golden.keys() == msgspec.to_builtins(record).keys()
+
+
+def test_parity_prints_json_and_ends_with_1_when_one_fails(home: Path, tmp_path: Path) -> None:
+    done = call("parity", "--task", "xor", "--backend", "well,raises", "--json", home=home, cwd=tmp_path)
+    verdicts = {v["backend"]: v for v in msgspec.json.decode(done.stdout)}
+    assert done.returncode == 1
+    assert verdicts["well"]["passed"] is True
+    assert verdicts["raises"]["passed"] is True or "ValueError" in verdicts["raises"]["failure"]
+    assert set(verdicts["well"]["levels"]) == {"parameters", "forward", "loss", "gradients", "update", "losses"}
+    assert {"error", "tolerance", "passed"} <= verdicts["well"]["levels"]["loss"].keys()
+
+
+def test_words_seeds_and_sizes_are_read_as_people_write_them() -> None:
+    assert words(["a, b", "b", "c,"]) == ("a", "b", "c")
+    assert parse_seeds(["0-3", "7", "2"]) == (0, 1, 2, 3, 7)
+    assert parse_seeds([]) is None
+    assert parse_bytes("1.5GB") == 1_500_000_000
+    assert parse_bytes("512 MiB") == 512 * 1024**2
+    assert parse_bytes("100") == 100
+    with pytest.raises(UsageError, match="9-3"):
+        parse_seeds(["9-3"])

@@ -1,0 +1,47 @@
+"""The plan: pure, complete, and the same every time."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import UsageError
+from harness.plan import Choice, Wish, plan
+from harness.registry import task, task_names
+
+TASKS = tuple(task(name) for name in task_names())
+CHOICES = tuple(Choice(backend=name, device="cpu", mode="eager") for name in ("a", "b", "c"))
+
+
+def wish(**changes: object) -> Wish:
+    return Wish(**({"tasks": TASKS, "choices": CHOICES, "preset": "quick", "repeats": 3} | changes))  # type: ignore[arg-type]
+
+
+@given(repeats=st.integers(1, 5), seeds=st.none() | st.lists(st.integers(0, 99), min_size=1, unique=True))
+def test_every_round_holds_every_cell_once(repeats: int, seeds: list[int] | None) -> None:
+    specs = plan(wish(repeats=repeats, seeds=None if seeds is None else tuple(seeds)))
+    cells = len(TASKS) * len(CHOICES)
+    assert len(specs) == repeats * (1 if seeds is None else len(seeds)) * cells
+    for start in range(0, len(specs), cells):
+        block = specs[start : start + cells]
+        assert len({(s.task, s.backend) for s in block}) == cells
+        assert len({(s.seed, s.repeat) for s in block}) == 1
+    assert len({s.run_id for s in specs}) == len(specs)
+
+
+def test_the_order_is_shuffled_and_the_same_every_time() -> None:
+    specs = plan(wish(repeats=20))
+    assert specs == plan(wish(repeats=20))
+    firsts = Counter(s.backend for s in specs[:: len(TASKS) * len(CHOICES)])
+    assert len(firsts) == 3
+
+
+def test_a_data_set_that_one_task_does_not_take_is_refused() -> None:
+    with pytest.raises(UsageError, match="xor does not take the data set 'mnist'"):
+        plan(wish(dataset="mnist"))
+
+
+def test_the_presets_own_limits_are_taken_unless_told_otherwise() -> None:
+    assert {s.timeout_s for s in plan(wish())} == {t.preset("quick").timeout_s for t in TASKS}
+    assert {s.timeout_s for s in plan(wish(timeout_s=7.0))} == {7.0}
