@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pandas import DataFrame
+    from reports.frame import Frame
 
 __version__ = "0.1.0"
 
 
-def load(study: "str | Path") -> "DataFrame":
+def load(study: "str | Path") -> "Frame":
     """Return the records of one study as the tidy pandas frame that the reports use.
 
     Args:

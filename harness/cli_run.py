@@ -197,5 +197,5 @@ def _print_json(records: "tuple[Record, ...]", study: "Path") -> None:
 def _print_report(study: "Path") -> None:
     from reports.report import render
 
-    render(study, ("terminal", "md", "csv"))
-    click.echo(f"\nThe records and the report (report.md, report.csv) are in {study}")
+    render(study, ("md", "csv", "terminal"))  # the files first: whoever reads stdout may go away
+    click.echo(f"\nThe records and the report (report.md, report.csv) are in\n{study}")

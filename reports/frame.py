@@ -29,6 +29,10 @@ LARGEST = 2**63 - 1
 Row = dict[str, Any]
 
 
+Frame = pd.DataFrame
+"""The type of what `harness.load` returns, for a module that must not import pandas."""
+
+
 def load_frame(study: str | Path) -> pd.DataFrame:
     """Return the frame of one study.
 

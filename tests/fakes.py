@@ -29,6 +29,7 @@ NAMES = (
     "slow",
     "queues",
     "lies",
+    "scales",
 )
 
 
@@ -127,6 +128,11 @@ def refuses() -> Backend:
 
 def unimportable() -> Backend:
     raise ImportError("libfake.so.1: cannot open shared object file")
+
+
+def scales() -> Backend:
+    """Its outputs are one per cent too large, and nothing else is wrong."""
+    return fake(predict=lambda self, split, indices: 1.01 * NumpyProgram.predict(self, split, indices))
 
 
 def slow() -> Backend:

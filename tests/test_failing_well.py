@@ -255,7 +255,8 @@ def test_an_interrupted_study_keeps_what_it_has_and_resume_runs_the_rest(
     assert 2 <= len(done) < 4
     kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("xor*.json")}
     resumed = evenbench("run", "--resume", "s", "--no-parity", home=home, cwd=tmp_path)
-    assert resumed.wait(timeout=120) == 0, resumed.communicate()
+    said = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, said
     records, damaged = store.records()
     assert {r.spec.run_id for r in records} == {s.run_id for s in planned}
     assert {r.outcome.status for r in records} == {"ok"}

@@ -47,7 +47,7 @@ def records() -> list[Record]:
     found = [record("torch", repeat=i, found=measured(0.01 + i / 1e4, 0.9 + i / 100)) for i in range(3)]
     found += [record("tensorflow", mode="graph", repeat=i, found=measured(0.0102 + i / 1e4, 0.8)) for i in range(3)]
     found += [record("mindspore", mode="graph", repeat=i, parity=FAIL, found=measured(0.001)) for i in range(2)]
-    found += [record("numpy", found=measured(0.456789))]
+    found += [record("mindspore", found=measured(0.456789))]
     found += [died("torch", mode="graph", repeat=i, status="timeout", reason="took too long") for i in range(2)]
     return found
 
@@ -122,11 +122,15 @@ def test_a_number_is_the_same_in_every_format(tmp_path: Path) -> None:
 def test_ties_single_runs_and_missing_parity_are_said_in_words() -> None:
     (section,) = said(records()).sections
     cells = {row[c.BACKEND]: row for row in section.rows}
-    assert [cells[name][c.RANK] for name in ("torch eager", "tensorflow graph", "numpy eager")] == ["≈ 1", "≈ 1", "3"]
+    assert [cells[name][c.RANK] for name in ("torch eager", "tensorflow graph", "mindspore eager")] == [
+        "≈ 1",
+        "≈ 1",
+        "3",
+    ]
     assert cells["mindspore graph"][c.RANK] == text.NOTHING
     assert cells["mindspore graph"][c.SLOWER] == c.NOT_COMPARABLE
     assert "parity failed" in cells["mindspore graph"][c.REASON]
-    assert cells["numpy eager"][c.RANGE] == cells["numpy eager"][c.SPREAD] == c.ONE_RUN
+    assert cells["mindspore eager"][c.RANGE] == cells["mindspore eager"][c.SPREAD] == c.ONE_RUN
     assert cells["torch graph"][c.STATUS] == "2 timeout"
     assert "torch graph: 2 timeout: took too long" in section.troubles
     assert any("one run" in note for note in section.notes)
@@ -323,10 +327,13 @@ def test_the_commands_read_a_study_by_its_name(tmp_path: Path) -> None:
 def test_show_takes_a_part_of_a_name_and_the_newest_study(tmp_path: Path) -> None:
     write_study(tmp_path / "s", records())
     here = ("--results", str(tmp_path))
-    shown = command("show", "numpy", *here)
+    shown = command("show", "mindspore.cpu.eager", *here)
     for subject in ("outcome", "parity", "phases", "memory", "versions", "settings", "evaluations", "machine"):
         assert subject in shown
-    assert msgspec.json.decode(command("show", "numpy", "--json", *here), type=Record).spec.backend == "numpy"
+    assert (
+        msgspec.json.decode(command("show", "mindspore.cpu.eager", "--json", *here), type=Record).spec.backend
+        == "mindspore"
+    )
     with pytest.raises(UsageError, match="in the names of 5 runs"):
         command("show", "torch", *here)
     with pytest.raises(UsageError, match=r"no run 'jax': its runs are lenet-mnist\.torch"):

@@ -37,21 +37,21 @@ def test_throughput_is_the_median_over_processes_with_their_range() -> None:
 
 
 def test_ranks_go_by_the_median_and_say_how_many_times_slower() -> None:
-    found = group([*runs("torch", 0.02, 0.021), *runs("tensorflow", 0.01, 0.0101), *runs("numpy", 0.1, 0.1)]).rows
+    found = group([*runs("torch", 0.02, 0.021), *runs("tensorflow", 0.01, 0.0101), *runs("mindspore", 0.1, 0.1)]).rows
     assert [(row.backend, row.rank, row.overlaps_fastest) for row in found] == [
         ("tensorflow", 1, False),
         ("torch", 2, False),
-        ("numpy", 3, False),
+        ("mindspore", 3, False),
     ]
     assert [row.times_slower for row in found] == pytest.approx([1.0, 2.04, 9.95], rel=0.01)
 
 
 def test_ranges_that_overlap_with_the_fastest_give_no_order() -> None:
-    found = group([*runs("torch", 0.010, 0.014), *runs("tensorflow", 0.013, 0.016), *runs("numpy", 0.1)]).rows
+    found = group([*runs("torch", 0.010, 0.014), *runs("tensorflow", 0.013, 0.016), *runs("mindspore", 0.1)]).rows
     assert [(row.backend, row.rank, row.overlaps_fastest) for row in found] == [
         ("torch", 1, True),
         ("tensorflow", 1, True),
-        ("numpy", 3, False),
+        ("mindspore", 3, False),
     ]
 
 
@@ -76,7 +76,7 @@ def test_one_run_without_parity_spoils_its_row() -> None:
 PARITIES = st.sampled_from([PASS, FAIL, UNCHECKED])
 STATUSES = st.sampled_from(["ok", "missed_target", "diverged", "timeout", "crashed", "interrupted"])
 ITEM = st.tuples(
-    st.sampled_from(["torch", "tensorflow", "numpy"]), PARITIES, STATUSES, st.floats(1e-4, 1.0), st.booleans()
+    st.sampled_from(["torch", "tensorflow", "mindspore"]), PARITIES, STATUSES, st.floats(1e-4, 1.0), st.booleans()
 )
 
 
