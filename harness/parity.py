@@ -3,7 +3,7 @@
 Both get the same weights, mini-batches and labels, drawn here. Six levels are compared, each with the task's own
 tolerance. The error of a level is the largest absolute difference of an array from the float64 reference, divided by
 the largest magnitude in the reference's array, and the largest of that over the level's arrays. Two divisors have a
-floor, since float32 cannot resolve less: for `gradients` a thousandth of the largest gradient of all (a bias before a
+floor, since float32 cannot resolve less: for `gradients` a hundredth of the largest gradient of all (a bias before a
 batch normalisation has a gradient of exactly zero), and for `update`, which is divided by how far the parameter moved,
 a thousandth of the parameter's magnitude.
 """
@@ -23,7 +23,8 @@ from harness.model import is_trained, layer_parameters, named_layers, parameter_
 from harness.spec import DeviceKind, Mode, Preset, Task
 
 STEPS = 20
-FLOOR = 1e-3
+GRADIENT_FLOOR = 1e-2
+UPDATE_FLOOR = 1e-3
 Arrays = Mapping[str, NDArray[Any]]
 LevelName = Literal["parameters", "forward", "loss", "gradients", "update", "losses"]
 LEVELS: tuple[LevelName, ...] = ("parameters", "forward", "loss", "gradients", "update", "losses")
@@ -124,7 +125,7 @@ def compare(task: Task, reference: Arrays, candidate: Arrays, weights: Arrays) -
     levels["forward"] = _level(reference, candidate, ["forward/outputs"], tolerances.forward)
     levels["loss"] = _level(reference, candidate, ["loss/first"], tolerances.loss)
     gradients = [f"gradients/{name}" for name in names]
-    floor = FLOOR * max((float(np.abs(reference[name]).max()) for name in gradients), default=0.0)
+    floor = GRADIENT_FLOOR * max((float(np.abs(reference[name]).max()) for name in gradients), default=0.0)
     levels["gradients"] = _level(reference, candidate, gradients, tolerances.gradients, floor)
     levels["update"] = _update_level(task, reference, candidate, weights)
     levels["losses"] = _level(reference, candidate, ["losses/all"], tolerances.losses)
@@ -152,7 +153,7 @@ def _update_level(task: Task, reference: Arrays, candidate: Arrays, weights: Arr
                 continue
             before = weights[f"weights/{name}"]
             moved = float(np.abs(reference[key] - before).max())
-            scale = max(moved, FLOOR * float(np.abs(before).max()))
+            scale = max(moved, UPDATE_FLOOR * float(np.abs(before).max()))
             errors[key] = _difference(reference[key], candidate.get(key), scale)
     return _worst(errors, task.tolerances.update)
 
