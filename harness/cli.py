@@ -65,6 +65,7 @@ def _on_terminate(_signal: int, _frame: object) -> None:
 def main() -> None:
     """Run the command line and exit with its code; a mistake of the user is one sentence, never a traceback."""
     signal.signal(signal.SIGTERM, _on_terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
     try:
         if found := strangers():
             raise UsageError(

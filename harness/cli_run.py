@@ -69,9 +69,10 @@ def run(**asked: Any) -> int:
     if asked["dry_run"]:
         _show_plan(study.specs, store, as_json=asked["as_json"])
         return 0
-    if asked["resume"] is None:
-        store.create(study)
-    return _conduct(plan, store, as_json=asked["as_json"])
+    new = study if asked["resume"] is None else None
+    if new is not None:
+        store.refuse_existing()
+    return _conduct(plan, store, new, as_json=asked["as_json"])
 
 
 def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
@@ -151,16 +152,26 @@ def _show_plan(specs: "tuple[RunSpec, ...]", store: "Store", *, as_json: bool) -
     click.echo(f"{len(left)} of {len(specs)} runs would run, into {store.folder}", err=True)
 
 
-def _conduct(plan: "Plan", store: "Store", *, as_json: bool) -> int:
-    """Run the plan, show the report, and return the exit code."""
+def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool) -> int:
+    """Run the plan, show the report, and return the exit code; a new study is created once its data are there."""
     from harness import facts
     from harness.cli_progress import Progress
     from harness.execute import Setting, available_cores
     from harness.study import Conductor, missing
 
     setting = Setting(machine=facts.machine(), git_revision=facts.git_revision(), cores=available_cores())
-    with Progress(len(missing(plan.specs, store))) as progress:
-        records = Conductor(plan, store=store, setting=setting, listener=progress).run()
+    try:
+        progress = Progress(len(missing(plan.specs, store)))
+        conductor = Conductor(plan, store=store, setting=setting, listener=progress)
+        conductor.prepare_data()  # before the live display: a download has one of its own, and there can be only one
+        if new is not None:
+            store.create(new)
+        with progress:
+            records = conductor.run()
+    except KeyboardInterrupt:
+        hint = f"; `evenbench run --resume {store.folder.name}` goes on" if store.exists() else ""
+        click.echo(f"stopped before a run{hint}", err=True)
+        return 1
     interrupted = bool(records) and records[-1].outcome.status == "interrupted"
     if as_json:
         _print_json(records, store.folder)

@@ -63,7 +63,10 @@ class Program(Protocol):
         """Return a host copy of the mean losses of the last `train` call, before each update: (N,)."""
 
     def gradients(self, indices: NDArray[np.int32]) -> dict[str, NDArray[np.float32]]:
-        """Return the gradients of the mean loss of one training mini-batch (B,), without penalties or update."""
+        """Return the gradients of the mean loss of one training mini-batch (B,), without penalties.
+
+        No parameter is updated; the running statistics of a batch normalisation may move, as in any training pass.
+        """
 
     def predict(self, split: Split, indices: NDArray[np.int32]) -> Any:
         """Run forward only on examples (B,) and return the outputs on the device; may return early."""

@@ -52,12 +52,24 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._write(STUDY, msgspec.json.format(msgspec.json.encode(study)))
         except FileExistsError as error:
-            raise UsageError(
-                f"a study {self.folder.name!r} exists in {self.folder.parent}: "
-                f"choose another --study, or go on with it by --resume {self.folder.name}"
-            ) from error
+            raise self._exists_already() from error
         except OSError as error:
             raise self._cannot_write(error) from error
+
+    def exists(self) -> bool:
+        """Return whether there is a study in this folder."""
+        return (self.folder / STUDY).exists()
+
+    def refuse_existing(self) -> None:
+        """Raise the UsageError that `create` would raise, before anything costly is done."""
+        if self.exists():
+            raise self._exists_already()
+
+    def _exists_already(self) -> UsageError:
+        return UsageError(
+            f"a study {self.folder.name!r} exists in {self.folder.parent}: "
+            f"choose another --study, or go on with it by --resume {self.folder.name}"
+        )
 
     def study(self) -> Study:
         """Return the plan.

@@ -57,16 +57,23 @@ class Conductor:
         self._prepared: dict[tuple[str, str, str, int], Prepared] = {}
         self._verdicts: dict[tuple[str, str, str, str, str], ParityVerdict] = {}
 
+    def prepare_data(self) -> None:
+        """Make sure of all data before anything runs; a download shows a bar of its own.
+
+        Raises:
+            DataError: a data set cannot be had.
+        """
+        for spec in missing(self.plan.specs, self.store):
+            self._data(spec)
+
     def run(self) -> tuple[Record, ...]:
         """Do what is missing and return the new records; stops after an interrupted one.
 
         Raises:
-            DataError: a data set cannot be had. It is looked for before the first run.
+            DataError: a data set cannot be had.
             StoreError: a record cannot be written.
         """
         specs = missing(self.plan.specs, self.store)
-        for spec in specs:
-            self._data(spec)
         for spec in specs:
             self._parity(spec)
         records = []

@@ -1,6 +1,7 @@
 """One run, phase by phase: import, build, load, first step, training with evaluations, memory."""
 
 import math
+import os
 import platform
 from typing import Any
 
@@ -18,6 +19,20 @@ from harness.record import Evaluation, Measured, Outcome, Phases
 from harness.registry import resolve
 
 SAVE_EVERY_S = 2.0
+SHELL = (
+    "ONEDNN_",
+    "DNNL_",
+    "OMP_",
+    "KMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "CUDA_",
+    "NVIDIA_",
+    "ASCEND_",
+    "MALLOC_",
+    "LD_PRELOAD",
+)
+"""Variables, by their beginnings, with which the user's shell tunes the libraries below the frameworks."""
 
 
 class Run:
@@ -31,6 +46,7 @@ class Run:
         self.phases: dict[str, float] = {}
         self.evaluations: list[Evaluation] = []
         self.facts: dict[str, Any] = {}
+        self.shell = shell_settings()
         self.trainer: Trainer | None = None
         self.program: Program | None = None
 
@@ -51,7 +67,7 @@ class Run:
             return Outcome(status="unsupported", reason=reason)
         self.facts["device_name"] = next(d.name for d in backend.devices() if d.kind == spec.device)
         self.program = program = self.build(backend)
-        self.facts["settings"] = backend.settings()
+        self.facts["settings"] = backend.settings() | self.shell
         self.save()
         self.train(program)
         return self.judge()
@@ -153,6 +169,11 @@ class Run:
             quality=self.evaluations[-1].quality if self.evaluations else {},
             memory=memory,
         )
+
+
+def shell_settings() -> dict[str, str]:
+    """Return the variables that may change the speed, as they came in, but for the number of threads that we set."""
+    return {f"env {k}": v for k, v in os.environ.items() if k.startswith(SHELL) and k != "OMP_NUM_THREADS"}
 
 
 def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:

@@ -66,6 +66,7 @@ FRAME: dict[str, Column] = {
     "versions": Column("text", "Versions of the framework and what lies below it, as a JSON object."),
     "settings": Column("text", "What was set or found that changes speed or precision, as a JSON object."),
     "harmful_traps": Column("text", "Known traps that spoiled the comparison here, as a JSON object of sentences."),
+    "traps": Column("text", "Known traps here that leave the numbers right, as a JSON object of sentences."),
     "cpu": Column("text", "Processor of the machine."),
     "cores": Column("whole", "Processors of the machine."),
     "cores_used": Column("whole", "Processors that the worker was allowed to use."),

@@ -181,8 +181,9 @@ def _backends(frame: pd.DataFrame) -> tuple[str, ...]:
         places = known["device"] + " " + known["mode"] + known["profile"].map(lambda p: "" if p == "stock" else f" {p}")
         for value, of_value in places.groupby(known["settings"], sort=False):
             lines.append(f"{backend} settings ({', '.join(dict.fromkeys(of_value))}): {_facts(str(value))}")
-        traps = [sentence for value in runs["harmful_traps"] if value for sentence in json.loads(value).values()]
-        lines += [f"{backend} trap: {sentence}" for sentence in dict.fromkeys(traps)]
+        for column, word in (("harmful_traps", "TRAP, the numbers are spoiled"), ("traps", "note")):
+            traps = [sentence for value in runs[column] if value for sentence in json.loads(value).values()]
+            lines += [f"{backend} {word}: {sentence}" for sentence in dict.fromkeys(traps)]
     return tuple(lines)
 
 

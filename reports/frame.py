@@ -238,6 +238,7 @@ def _environment(record: Record) -> Row:
         "versions": _object(measured.versions),
         "settings": _object(measured.settings),
         "harmful_traps": _object({trap.name: trap.sentence for trap in measured.traps if trap.harmful}),
+        "traps": _object({trap.name: trap.sentence for trap in measured.traps if not trap.harmful}),
         "cpu": machine.cpu,
         "cores": machine.cores,
         "cores_used": len(record.affinity),

@@ -106,6 +106,7 @@ def test_a_data_folder_without_data_is_one_sentence_before_anything_runs(
     assert done.returncode == 2
     assert str(tmp_path / folder) in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists(), "a study without data must not stand in the way of the next try"
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ class MindSporeBackend:
         return found | ({"cann": cann} if cann else {})
 
     def settings(self) -> dict[str, str]:
-        knobs = ("OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "MS_DEV_LAUNCH_BLOCKING")
+        knobs = ("MS_DEV_LAUNCH_BLOCKING", "MS_DEV_RUNTIME_CONF")
         return {
             "threads": str(ms.get_context("runtime_num_threads")),
             "jit_level": "O0",
