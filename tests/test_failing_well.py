@@ -219,9 +219,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_one_sentence_and_leaves_no_half_record(small_disk: Path) -> None:
     store = new_store(small_disk / "study", specs("well"))
-    (small_disk / "filler").write_bytes(bytes(50 * 1024))
+    record = run_one("well")
+    with pytest.raises(OSError, match="No space left"), (small_disk / "filler").open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(1024))
     with pytest.raises(StoreError, match="No space left on device.*--resume"):
-        store.add(run_one("well"))
+        store.add(record)
     assert [path.name for path in store.folder.iterdir()] == ["study.json"]
 
 
