@@ -1,7 +1,8 @@
 """Parity, done: the same trace from the reference and from a backend, each in a process of its own, compared.
 
 A pass is remembered under everything that could change it (task, optimizer, Evenbench's own code, the installed
-packages, the processor), so that a study does not prove the same thing again every day. A failure is never remembered.
+packages, the processor, the shell's tuning variables), so that a study does not prove the same thing again every day.
+A failure is never remembered.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from harness.jobs import TraceJob
 from harness.parity import LEVELS, Parity
 from harness.record import ParityVerdict
 from harness.registry import Entry
+from harness.shell import shell_settings
 from harness.spec import DeviceKind, Mode, Preset, Task
 from harness.worker_trace import TRACE
 
@@ -46,12 +48,14 @@ class Checker:
     ) -> Parity:
         """Return the verdict on one backend, device and mode."""
         file = None
-        if self.remember and (packages := installed_packages(interpreter)):
-            facts = (backend, device, mode, interpreter.python, packages, code_digest(backend), processor())
+        entry = registry.entry(backend)
+        ours = entry.path is None  # an adapter from elsewhere may change without our noticing
+        if self.remember and ours and (packages := installed_packages(interpreter)):
+            machine = (processor(), *sorted(f"{name}={value}" for name, value in shell_settings().items()))
+            facts = (backend, device, mode, interpreter.python, packages, code_digest(backend), *machine)
             file = cache_folder() / "parity" / f"{parity.key(task, preset, *facts)}.json"
             if (known := _read(file)) is not None:
                 return known
-        entry = registry.entry(backend)
         verdict = self.check_entry(
             task, preset, entry, name=backend, device=device, mode=mode, python=interpreter.python
         )

@@ -1,7 +1,6 @@
 """One run, phase by phase: import, build, load, first step, training with evaluations, memory."""
 
 import math
-import os
 import platform
 from typing import Any
 
@@ -17,22 +16,9 @@ from harness.memory import HostMemory, device_process_bytes
 from harness.quality import outputs, quality
 from harness.record import Evaluation, Measured, Outcome, Phases
 from harness.registry import resolve
+from harness.shell import shell_settings
 
 SAVE_EVERY_S = 2.0
-SHELL = (
-    "ONEDNN_",
-    "DNNL_",
-    "OMP_",
-    "KMP_",
-    "MKL_",
-    "OPENBLAS_",
-    "CUDA_",
-    "NVIDIA_",
-    "ASCEND_",
-    "MALLOC_",
-    "LD_PRELOAD",
-)
-"""Variables, by their beginnings, with which the user's shell tunes the libraries below the frameworks."""
 
 
 class Run:
@@ -169,11 +155,6 @@ class Run:
             quality=self.evaluations[-1].quality if self.evaluations else {},
             memory=memory,
         )
-
-
-def shell_settings() -> dict[str, str]:
-    """Return the variables that may change the speed, as they came in, but for the number of threads that we set."""
-    return {f"env {k}": v for k, v in os.environ.items() if k.startswith(SHELL) and k != "OMP_NUM_THREADS"}
 
 
 def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:
