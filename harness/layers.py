@@ -1,8 +1,8 @@
 """The layers that a model is made of, and the rules of arithmetic that every backend obeys.
 
 A model is a tuple of these. Shapes leave out the batch axis: `(C, H, W)` for images and `(F,)` for features;
-images are channels-first here, whatever a framework prefers inside. All arithmetic is float32 unless a run asks
-for something else by name.
+images are channels-first here, whatever a framework prefers inside, and sequences are `(T, F)`. All arithmetic is
+float32 unless a run asks for something else by name.
 """
 
 from typing import Literal
@@ -96,4 +96,62 @@ class Maxout(_Layer, frozen=True, kw_only=True):
     pieces: int = 2
 
 
-Layer = Dense | Conv2d | MaxPool2d | AvgPool2d | Flatten | Dropout | BatchNorm | Activation | PReLU | Maxout
+class Embedding(_Layer, frozen=True, kw_only=True):
+    """`y_t = W[x_t]`: whole numbers `(T,)` below `vocabulary` become the rows `(T, units)` of `W (vocabulary, units)`.
+
+    Every row is trained, that of the padding (number 0) too, as any other word's.
+    """
+
+    vocabulary: int
+    units: int
+
+
+class _Recurrent(_Layer, frozen=True, kw_only=True):
+    """What recurrent layers share: from `(T, I)` to the last state `(H,)`, or to all states `(T, H)` if `sequence`.
+
+    `h_0 = 0`. `input_weight` is `(G*H, I)`, `state_weight` `(G*H, H)` and `bias` `(G*H,)`, in G blocks of rows, one per
+    gate; there is one trained bias (two would double its learning rate). A `bidirectional` layer holds a second set,
+    `reverse_...`, that reads from the end: its last state is the one at t = 1, and the two are joined to `(2H,)`.
+    """
+
+    units: int
+    bidirectional: bool = False
+    sequence: bool = False
+    bias: bool = True
+
+
+class SimpleRNN(_Recurrent, frozen=True, kw_only=True):
+    """`h_t = f(W x_t + U h_{t-1} + b)` with f = tanh or ReLU (Elman 1990)."""
+
+    kind: Literal["tanh", "relu"] = "tanh"
+
+
+class LSTM(_Recurrent, frozen=True, kw_only=True):
+    """Four gates, blocks i, f, g, o: `c_t = s(f) c_{t-1} + s(i) tanh(g); h_t = s(o) tanh(c_t)` (Gers et al. 2000)."""
+
+
+class GRU(_Recurrent, frozen=True, kw_only=True):
+    """Three gates, blocks r, z, n: `h_t = (1 - z) n + z h_{t-1}` with `n = tanh(W_n x_t + b_n + r (U_n h_{t-1}))`.
+
+    The reset gate acts after the matrix product, as in cuDNN and the defaults of all frameworks today, not on the
+    state before it, as in Cho et al. 2014.
+    """
+
+
+Recurrent = SimpleRNN | LSTM | GRU
+Layer = (
+    Dense
+    | Conv2d
+    | MaxPool2d
+    | AvgPool2d
+    | Flatten
+    | Dropout
+    | BatchNorm
+    | Activation
+    | PReLU
+    | Maxout
+    | Embedding
+    | SimpleRNN
+    | LSTM
+    | GRU
+)

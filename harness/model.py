@@ -12,15 +12,20 @@ from numpy.typing import NDArray
 
 from harness.errors import UsageError
 from harness.layers import (
+    GRU,
+    LSTM,
     AvgPool2d,
     BatchNorm,
     Conv2d,
     Dense,
+    Embedding,
     Flatten,
     Layer,
     Maxout,
     MaxPool2d,
     PReLU,
+    Recurrent,
+    SimpleRNN,
 )
 from harness.spec import Task
 
@@ -35,6 +40,28 @@ class NamedLayer(Struct, frozen=True, kw_only=True):
     layer: Layer
     input_shape: Shape
     output_shape: Shape
+
+
+RANKS: dict[type, int] = {
+    Dense: 1,
+    Maxout: 1,
+    Embedding: 1,
+    SimpleRNN: 2,
+    LSTM: 2,
+    GRU: 2,
+    Conv2d: 3,
+    MaxPool2d: 3,
+    AvgPool2d: 3,
+}
+"""How many axes a layer's input has; the others take any."""
+
+GATES: dict[type, int] = {SimpleRNN: 1, LSTM: 4, GRU: 3}
+"""How many blocks of rows a recurrent layer's parameters have."""
+
+
+def takes_tokens(task: Task) -> bool:
+    """Return whether a task's inputs are whole numbers, the places of words in a dictionary."""
+    return bool(task.layers) and isinstance(task.layers[0], Embedding)
 
 
 def named_layers(task: Task) -> tuple[NamedLayer, ...]:
@@ -57,7 +84,7 @@ def named_layers(task: Task) -> tuple[NamedLayer, ...]:
 
 
 def _output_shape(task: str, name: str, layer: Layer, shape: Shape) -> Shape:
-    rank = {Dense: 1, Maxout: 1, Conv2d: 3, MaxPool2d: 3, AvgPool2d: 3}.get(type(layer))
+    rank = RANKS.get(type(layer))
     if rank is not None and len(shape) != rank:
         raise UsageError(f"task {task}: layer {name} expects an input of {rank} axes, but gets shape {shape}")
     match layer:
@@ -70,6 +97,11 @@ def _output_shape(task: str, name: str, layer: Layer, shape: Shape) -> Shape:
             output = (shape[0], *(side // size for side in shape[1:]))
         case Flatten():
             return (math.prod(shape),)
+        case Embedding(units=units):
+            return (*shape, units)
+        case SimpleRNN() | LSTM() | GRU():
+            units = layer.units * (2 if layer.bidirectional else 1)
+            return (shape[0], units) if layer.sequence else (units,)
         case _:
             return shape
     if min(output) < 1:
@@ -95,9 +127,23 @@ def layer_parameters(named: NamedLayer) -> dict[str, Shape]:
             parts = {"weight": channels, "bias": channels, "mean": channels, "variance": channels}
         case PReLU():
             parts = {"weight": channels}
+        case Embedding(vocabulary=vocabulary, units=units):
+            parts = {"weight": (vocabulary, units)}
+        case SimpleRNN() | LSTM() | GRU() as layer:
+            parts = _recurrent_parts(layer, named.input_shape[-1])
         case _:
             parts = {}
     return {f"{named.name}.{part}": shape for part, shape in parts.items()}
+
+
+def _recurrent_parts(layer: Recurrent, inputs: int) -> dict[str, Shape]:
+    rows = GATES[type(layer)] * layer.units
+    one: dict[str, Shape] = {"input_weight": (rows, inputs), "state_weight": (rows, layer.units)}
+    if layer.bias:
+        one["bias"] = (rows,)
+    if layer.bidirectional:
+        return one | {f"reverse_{part}": shape for part, shape in one.items()}
+    return one
 
 
 def parameter_shapes(task: Task) -> dict[str, Shape]:
@@ -119,7 +165,9 @@ def initial_weights(task: Task, seed: int) -> Weights:
     """Draw the initial weights of a task, float32, the same bytes for every backend.
 
     `glorot_uniform` draws weights from U(-a, a) with `a = sqrt(6 / (fan_in + fan_out))` (Glorot & Bengio 2010) and
-    sets biases to zero; `fan_in_uniform` draws both from U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+    sets biases to zero; `fan_in_uniform` draws both from U(-1/sqrt(fan_in), 1/sqrt(fan_in)). Whatever the task says,
+    embeddings come from U(-0.05, 0.05), and recurrent layers have weights from U(-1/sqrt(H), 1/sqrt(H)) and biases of
+    zero, the LSTM's forget gate of one (Jozefowicz et al. 2015).
     """
     random = np.random.default_rng([seed, 1])
     return {
@@ -137,6 +185,10 @@ def _draw_layer(named: NamedLayer, initializer: str, random: np.random.Generator
             return {n: np.full(s, float(n.rpartition(".")[2] in ones), np.float32) for n, s in shapes.items()}
         case PReLU(slope=slope):
             return {n: np.full(s, slope, np.float32) for n, s in shapes.items()}
+        case Embedding():
+            return {n: random.uniform(-0.05, 0.05, s).astype(np.float32) for n, s in shapes.items()}
+        case SimpleRNN() | LSTM() | GRU() as layer:
+            return {n: _draw_recurrent(layer, s, random) for n, s in shapes.items()}
     weights: Weights = {}
     for name, shape in shapes.items():
         kernel = next(iter(shapes.values()))
@@ -147,6 +199,16 @@ def _draw_layer(named: NamedLayer, initializer: str, random: np.random.Generator
             bound = math.sqrt(6.0 / (fan_in + fan_out)) if len(shape) > 1 else 0.0
         weights[name] = random.uniform(-bound, bound, shape).astype(np.float32)
     return weights
+
+
+def _draw_recurrent(layer: Recurrent, shape: Shape, random: np.random.Generator) -> NDArray[np.float32]:
+    if len(shape) > 1:
+        bound = 1.0 / math.sqrt(layer.units)
+        return random.uniform(-bound, bound, shape).astype(np.float32)
+    bias = np.zeros(shape, np.float32)
+    if isinstance(layer, LSTM):
+        bias[layer.units : 2 * layer.units] = 1.0
+    return bias
 
 
 def parameter_count(task: Task) -> int:

@@ -1,8 +1,10 @@
 """The optimizers, with one definition each that every backend computes, whatever its own library calls by the name.
 
 `g` is the gradient of the mean loss of the mini-batch with respect to a parameter `w`, plus the penalties
-`l2 * w + l1 * sign(w)` where `w` is a weight of two or more axes (biases, slopes and batch-norm scales go free).
-All accumulators start at zero. `lr` is the learning rate of the current step; it stays outside the velocity.
+`l2 * w + l1 * sign(w)` where `w` is a weight of two or more axes (biases, slopes and batch-norm scales go free). With
+`clip_norm`, the gradients of all parameters together, before the penalties, are scaled by `min(1, clip_norm / norm)`,
+`norm` being the root of the sum of all their squares (Pascanu et al. 2013). All accumulators start at zero. `lr` is the
+learning rate of the current step; it stays outside the velocity.
 """
 
 from msgspec import Struct
@@ -20,6 +22,7 @@ class _Optimizer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     l1: float = 0.0
     l2: float = 0.0
     schedule: StepSchedule | None = None
+    clip_norm: float | None = None
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of optimizer step `step`, counted from 0."""

@@ -18,8 +18,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from harness.layers import Activation, BatchNorm, Dense, Maxout, PReLU
-from harness.model import is_trained, layer_parameters, named_layers, parameter_shapes
+from harness.layers import Activation, BatchNorm, Dense, Embedding, Maxout, PReLU
+from harness.model import is_trained, layer_parameters, named_layers, parameter_shapes, takes_tokens
 from harness.spec import DeviceKind, Mode, Preset, Task
 
 STEPS = 20
@@ -86,8 +86,10 @@ def inputs(task: Task, seed: int = 0) -> dict[str, NDArray[Any]]:
     batch = task.parity_batch
     n = 5 * batch
     out = named_layers(task)[-1].output_shape
-    x = random.standard_normal((n + batch, *task.input_shape)).astype(np.float32)
+    x: NDArray[Any] = random.standard_normal((n + batch, *task.input_shape)).astype(np.float32)
     x[n:] *= 1e-6
+    if takes_tokens(task):
+        x = _tokens(task, n + batch, random)
     y: NDArray[Any]
     if task.loss == "softmax_cross_entropy":
         y = random.integers(0, out[0], n + batch).astype(np.int32)
@@ -102,6 +104,16 @@ def inputs(task: Task, seed: int = 0) -> dict[str, NDArray[Any]]:
     return found | {f"weights/{name}": value for name, value in _weights(task, random).items()}
 
 
+def _tokens(task: Task, examples: int, random: np.random.Generator) -> NDArray[np.int32]:
+    """Draw sequences of words, all but the first padded in front with zeros, each to a length of its own."""
+    vocabulary = next(layer.vocabulary for layer in task.layers if isinstance(layer, Embedding))
+    x = random.integers(0, vocabulary, (examples, *task.input_shape)).astype(np.int32)
+    padding = random.integers(0, task.input_shape[0], examples)
+    padding[0] = 0
+    x[np.arange(task.input_shape[0]) < padding[:, None]] = 0
+    return x
+
+
 def _weights(task: Task, random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
     weights = {}
     for named in named_layers(task):
@@ -111,7 +123,7 @@ def _weights(task: Task, random: np.random.Generator) -> dict[str, NDArray[np.fl
                 low, high = (-0.5, 0.5) if part in ("bias", "mean") else (0.2, 1.5)
             else:
                 kernel = next(iter(layer_parameters(named).values()))
-                high = 1.0 / np.sqrt(np.prod(kernel[1:]))
+                high = 0.5 if isinstance(named.layer, Embedding) else 1.0 / np.sqrt(np.prod(kernel[1:]))
                 low = -high
             weights[name] = random.uniform(low, high, shape).astype(np.float32)
     return weights

@@ -29,6 +29,17 @@ class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return came is not None and came >= self.at_least
 
 
+class EarlyStopping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Stop when the quality on a validation split has not improved; the run's quality is that of its best evaluation.
+
+    The validation split is a `share` of the training examples, drawn by the run's seed and never trained on. It is
+    evaluated with every evaluation of the preset; after `patience` of them without a new best one, training ends.
+    """
+
+    share: float = 0.1
+    patience: int = 2
+
+
 class Preset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One size of a task: on which data, for how long, with which optimizer, and what must come out."""
 
@@ -42,6 +53,11 @@ class Preset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     measure_s: float = 1.0
     """Seconds of steady blocks that a run must have; where training is over sooner, it goes on for the clock alone."""
     timeout_s: float = 600.0
+    early_stopping: EarlyStopping | None = None
+    input_shape: tuple[int, ...] | None = None
+    """The model's input where it differs from the task's: longer sequences, for example."""
+    layers: tuple[Layer, ...] | None = None
+    """The model where it differs from the task's: a larger dictionary, another activation."""
 
 
 class Tolerances(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,6 +95,13 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             return self.presets[name]
         except KeyError:
             raise unknown_name(f"preset of {self.name}", name, tuple(self.presets)) from None
+
+    def at(self, name: str) -> "Task":
+        """Return the task with the model of one of its presets."""
+        preset = self.preset(name)
+        return msgspec.structs.replace(
+            self, input_shape=preset.input_shape or self.input_shape, layers=preset.layers or self.layers
+        )
 
 
 class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

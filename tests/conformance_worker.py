@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from golden import Golden, golden_cases
 from zoo import case, dense_net, zoo
 
 from harness import parity
@@ -45,20 +46,12 @@ def program_of(backend: Backend, mode: Mode, task: Task, seed: int = 0) -> tuple
     return program, inputs
 
 
-def golden_xor(backend: Backend, mode: Mode) -> list[float]:
-    """Return the outputs of the analytic ReLU solution of XOR (Goodfellow et al. 2016, section 6.1)."""
-    layers = (Dense(units=2), Activation(kind="relu"), Dense(units=1))
-    task = case("golden", layers, SGD(learning_rate=0.1), shape=(2,), loss="mean_squared_error")
-    weights = {
-        "dense1.weight": np.ones((2, 2), np.float32),
-        "dense1.bias": np.array([0, -1], np.float32),
-        "dense2.weight": np.array([[1, -2]], np.float32),
-        "dense2.bias": np.zeros(1, np.float32),
-    }
-    program = backend.build(task, SGD(learning_rate=0.1), device="cpu", mode=mode, weights=weights, seed=0)
-    x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.zeros((4, 1), np.float32)
-    program.load({"train_x": x, "train_y": y, "test_x": x, "test_y": y})
-    return [float(value) for value in program.host(program.predict("test", np.arange(4, dtype=np.int32))).ravel()]
+def golden(backend: Backend, mode: Mode, of: Golden) -> float:
+    """Return the largest error of a case worked out by hand."""
+    program = backend.build(of.task, SGD(learning_rate=0.1), device="cpu", mode=mode, weights=of.weights, seed=0)
+    y = np.array(of.outputs, np.float32).reshape(len(of.x), -1)
+    program.load({"train_x": of.x, "train_y": y, "test_x": of.x, "test_y": y})
+    return float(np.abs(program.host(program.predict("test", np.arange(len(y), dtype=np.int32))) - y).max())
 
 
 def dropout_share(backend: Backend, mode: Mode) -> dict[str, float]:
@@ -124,7 +117,7 @@ def main(adapter: str, mode: Mode) -> None:
         "traps": msgspec.to_builtins(backend.traps()),
         "why_not": {device: backend.why_not(task, device, mode) for device in ("cpu", "gpu", "npu")},
         "cases": {of.name: check_case(backend, mode, of) for of in zoo()},
-        "golden_xor": golden_xor(backend, mode),
+        "golden": {name: golden(backend, mode, of) for name, of in golden_cases().items()},
         "dropout": dropout_share(backend, mode),
         "calls": calls(backend, mode),
         "unfinished_share": waiting(backend, mode),

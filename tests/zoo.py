@@ -1,17 +1,21 @@
 """Small tasks that between them hold every layer, activation, loss and optimizer; every backend must compute them."""
 
 from harness.layers import (
+    GRU,
+    LSTM,
     Activation,
     AvgPool2d,
     BatchNorm,
     Conv2d,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     Layer,
     Maxout,
     MaxPool2d,
     PReLU,
+    SimpleRNN,
 )
 from harness.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop, StepSchedule
 from harness.spec import Loss, Preset, Task
@@ -62,6 +66,28 @@ def zoo() -> tuple[Task, ...]:
     )
     flattened = (Flatten(), BatchNorm(), PReLU(), Dropout(rate=0.5), Maxout(units=4, pieces=3), Dense(units=3))
     dropped = dense_net(Activation(kind="tanh"), Dropout(rate=0.4))
+    clipped = Momentum(learning_rate=0.5, clip_norm=0.1)
+    words = (7,)
+    stacked = (
+        Embedding(vocabulary=20, units=5),
+        LSTM(units=6, sequence=True),
+        LSTM(units=4),
+        Dense(units=3),
+    )
+    both_ways = (
+        Embedding(vocabulary=20, units=5),
+        LSTM(units=3, bidirectional=True, sequence=True),
+        Dropout(rate=0.3),
+        GRU(units=4, bidirectional=True),
+        Dense(units=2),
+    )
+    rnn = (SimpleRNN(units=6, sequence=True), SimpleRNN(units=5, kind="relu"), Dense(units=2))
+    no_bias = (
+        LSTM(units=6, sequence=True, bias=False),
+        GRU(units=5, bias=False, bidirectional=True, sequence=True),
+        SimpleRNN(units=3, bias=False),
+        Dense(units=2),
+    )
     return (
         case("activations", (*every_activation, Dense(units=3)), SGD(learning_rate=0.1), loss=softmax),
         case("convolution", conv, Momentum(learning_rate=0.05, l2=0.01), shape=IMAGE, loss=softmax),
@@ -71,5 +97,10 @@ def zoo() -> tuple[Task, ...]:
         case("nesterov", dense_net(), Nesterov(learning_rate=0.05, l2=0.1, schedule=halving), loss=softmax),
         case("adagrad", dense_net(Activation(kind="tanh")), AdaGrad(learning_rate=0.05, l1=0.01), loss=softmax),
         case("rmsprop", dense_net(PReLU()), RMSprop(learning_rate=0.01, l2=0.01), loss=softmax),
+        case("stacked", stacked, Adam(learning_rate=0.01, clip_norm=0.5), shape=words, loss=softmax),
+        case("both ways", both_ways, SGD(learning_rate=0.1), shape=words, loss=softmax),
+        case("gru", (GRU(units=6, sequence=True), GRU(units=5), Dense(units=2)), clipped, shape=(6, 4), loss=softmax),
+        case("rnn", rnn, clipped, shape=(6, 4), loss=softmax),
+        case("no bias", no_bias, SGD(learning_rate=0.1), shape=(6, 4), loss=softmax),
         case("adam", dense_net(Maxout(units=5)), Adam(learning_rate=0.01, l2=0.01, schedule=halving), loss=softmax),
     )

@@ -23,8 +23,9 @@ class NumpyProgram:
     def load(self, arrays: Arrays) -> None:
         self.arrays = dict(arrays)
 
-    def _batch(self, split: Split, indices: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[Any]]:
-        return self.arrays[f"{split}_x"][indices].astype(np.float64), self.arrays[f"{split}_y"][indices]
+    def _batch(self, split: Split, indices: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any]]:
+        x = self.arrays[f"{split}_x"][indices]
+        return (x if x.dtype == np.int32 else x.astype(np.float64)), self.arrays[f"{split}_y"][indices]
 
     def train(self, order: NDArray[np.int32]) -> None:
         self.last_losses = []

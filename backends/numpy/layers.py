@@ -18,6 +18,7 @@ from harness.layers import (
     Conv2d,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     Maxout,
     MaxPool2d,
@@ -187,6 +188,17 @@ def dropout(layer: Dropout, x: Array, random: np.random.Generator | None) -> tup
     return x * keep, lambda dy: (dy * keep, {})
 
 
+def embedding(_layer: Embedding, x: NDArray[Any], p: Parameters) -> tuple[Array, Backward]:
+    """Look words up: x `(B, T)` whole numbers, W `(V, E)`, y `(B, T, E)`; each use of a row adds to its gradient."""
+
+    def backward(dy: Array) -> tuple[Array, Parameters]:
+        gradient = np.zeros_like(p["weight"])
+        np.add.at(gradient, x, dy)
+        return np.zeros(x.shape), {"weight": gradient}
+
+    return p["weight"][x], backward
+
+
 def sigmoid(x: Array) -> Array:
     """Return `1 / (1 + exp(-x))` without overflow at either end."""
     return 0.5 * (1 + np.tanh(0.5 * x))
@@ -201,5 +213,6 @@ PLAIN: dict[type, Callable[[Any, Array, Parameters], tuple[Array, Backward]]] = 
     Activation: activation,
     PReLU: prelu,
     Maxout: maxout,
+    Embedding: embedding,
 }
 """The layers that compute the same in training and outside of it."""

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.numpy.layers import PLAIN, Array, Backward, Parameters, batch_norm, dropout, sigmoid
-from harness.layers import BatchNorm, Dropout
+from backends.numpy.recurrent import recurrent
+from harness.layers import GRU, LSTM, BatchNorm, Dropout, SimpleRNN
 from harness.model import is_penalised, is_trained, layer_parameters, named_layers
 from harness.optimizers import AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
 from harness.spec import Loss, Task
@@ -35,6 +36,8 @@ class Net:
                     self.parameters.update({full: own[part] for part, full in names.items()})
                 case Dropout() as layer:
                     x, backward = dropout(layer, x, self.random if training else None)
+                case SimpleRNN() | LSTM() | GRU() as layer:
+                    x, backward = recurrent(layer, x, own)
                 case layer:
                     x, backward = PLAIN[type(layer)](layer, x, own)
             backwards.append(backward)
@@ -70,6 +73,12 @@ def loss_and_slope(kind: Loss, outputs: Array, y: Target) -> tuple[float, Array]
             return float(np.mean((outputs - y) ** 2)), 2 * (outputs - y) / outputs.size
 
 
+def clipping(gradients: Parameters, clip_norm: float | None) -> float:
+    """Return the factor that brings the global norm of the gradients down to `clip_norm`, or 1."""
+    norm = np.sqrt(sum(float((g**2).sum()) for g in gradients.values()))
+    return 1.0 if clip_norm is None or norm <= clip_norm else float(clip_norm / norm)
+
+
 class Updater:
     """One optimizer with its accumulators; the formulas are those of `harness/optimizers.py`."""
 
@@ -83,9 +92,10 @@ class Updater:
         """Move the parameters in place by one step."""
         rate = self.optimizer.rate_at(self.step)
         self.step += 1
+        scale = clipping(gradients, self.optimizer.clip_norm)
         for name, gradient in gradients.items():
             w = parameters[name]
-            g = gradient
+            g = gradient * scale
             if is_penalised(w.shape):
                 g = g + self.optimizer.l2 * w + self.optimizer.l1 * np.sign(w)
             w -= rate * self._direction(name, g)
