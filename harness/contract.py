@@ -15,6 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from harness.boltzmann import Stage
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
@@ -81,6 +82,48 @@ class Program(Protocol):
         """Return the peak bytes that the framework's own allocator handed out on the device."""
 
 
+class BoltzmannProgram(Protocol):
+    """One stage of a Boltzmann machine's training (see `harness/boltzmann.py`), built natively by one framework."""
+
+    def load(self, arrays: Arrays) -> None:
+        """Put the pictures on the device, once: `train_x` and `test_x`, (N, V) with values from 0 to 1."""
+
+    def train(
+        self, order: NDArray[np.int32], rates: NDArray[np.float32], *, gibbs_steps: int, tape: Arrays | None = None
+    ) -> None:
+        """Make N updates on the pictures `order` (N, B); may return early.
+
+        Args:
+            order: the indices of each update's mini-batch.
+            rates: learning rate and momentum of each update, (N, 2).
+            gibbs_steps: k, the same for all of them.
+            tape: for parity, the uniform numbers by the names of `draw_shapes`, each with N in front; without it the
+                framework draws its own.
+        """
+
+    def synchronize(self) -> None:
+        """Return only when all queued work is done."""
+
+    def statistics(self) -> dict[str, NDArray[np.float32]]:
+        """Return host copies of what the updates of the last `train` call reported, by name: (N,) each."""
+
+    def features(self, split: Split, indices: NDArray[np.int32], *, steps: int) -> Any:
+        """Return what the machine makes of pictures (B,), on the device and without drawing; may return early.
+
+        For a joint stage m1 and m2 side by side, (B, H1 + H2), after `steps` mean-field steps on the pixels as they
+        are; for an RBM the probabilities of its hidden units, (B, H), through the machine below if there is one.
+        """
+
+    def host(self, outputs: Any) -> NDArray[np.float32]:
+        """Copy what `features` returned to the host."""
+
+    def state(self) -> dict[str, NDArray[np.float32]]:
+        """Return host copies of the whole state under the names and shapes of `state_shapes`."""
+
+    def device_memory(self) -> DeviceMemory:
+        """Return the peak bytes that the framework's own allocator handed out on the device."""
+
+
 class Backend(Protocol):
     """Who computes a task."""
 
@@ -109,3 +152,8 @@ class Backend(Protocol):
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
     ) -> Program:
         """Build the model natively with the given initial weights; `seed` feeds only what is random in training."""
+
+    def build_boltzmann(
+        self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int
+    ) -> BoltzmannProgram:
+        """Build one stage of a Boltzmann machine natively; it goes on from `state` and draws from `seed`."""

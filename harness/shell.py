@@ -14,6 +14,7 @@ PREFIXES = (
     "ASCEND_",
     "MALLOC_",
     "LD_PRELOAD",
+    "EVENBENCH_FLUSH_DENORMALS",
 )
 
 

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.numpy.boltzmann import NumpyBoltzmann
 from backends.numpy.nets import Net, Updater
+from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
@@ -88,6 +90,11 @@ class NumpyBackend:
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
     ) -> NumpyProgram:
         return NumpyProgram(task, optimizer, weights, seed)
+
+    def build_boltzmann(
+        self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int
+    ) -> NumpyBoltzmann:
+        return NumpyBoltzmann(stage, state, seed)
 
 
 def backend() -> Backend:

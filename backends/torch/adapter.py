@@ -5,6 +5,7 @@
 """
 
 import importlib.util
+import os
 import shutil
 from typing import Any
 
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backends.torch import nets
+from backends.torch.boltzmann import TorchBoltzmann
+from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
 from harness.model import is_penalised
 from harness.optimizers import Optimizer
@@ -25,6 +28,10 @@ COMPILE_OPTIONS: dict[str, Any] = {"reorder_for_peak_memory": False}
 """Seen with 2.13.0 on the CPU: with this inductor pass on, as it is by default, the compiled backward pass of LeNet-5
 gives zero gradients for both convolutions, without a word, and only the dense layers learn. Can go when `evenbench
 parity --backend torch --mode graph` passes without it."""
+
+
+FLUSH_VARIABLE = "EVENBENCH_FLUSH_DENORMALS"
+"""Set to 1, it makes torch flush denormal numbers to zero, as TensorFlow and MindSpore do by themselves."""
 
 
 class TorchProgram:
@@ -63,7 +70,9 @@ class TorchProgram:
         self.last_losses = torch.stack(losses)
 
     def prepare_update(self) -> None:
-        """Set the step's learning rate and add the L1 penalty, the two things that torch's optimizers leave to us."""
+        """Clip, set the learning rate and add the L1 penalty: the three things that torch's optimizers leave to us."""
+        if self.definition.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.definition.clip_norm)
         if self.definition.schedule is not None:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.definition.rate_at(self.step)
@@ -111,6 +120,9 @@ class TorchBackend:
 
     name = "torch"
     default_mode: Mode = "eager"
+
+    def __init__(self) -> None:
+        torch.set_flush_denormal(os.environ.get(FLUSH_VARIABLE) == "1")
 
     def versions(self) -> dict[str, str]:
         found = {"torch": str(torch.__version__), "numpy": np.__version__}
@@ -165,7 +177,7 @@ class TorchBackend:
         if not flushes_denormals():
             sentence = (
                 "denormal numbers are computed, not flushed to zero as TensorFlow and MindSpore do by themselves; "
-                "a recurrent net can run 15 times slower for it (seen with 2.13.0)"
+                "a recurrent net can run 15 times slower for it (seen with 2.13.0): EVENBENCH_FLUSH_DENORMALS=1 flushes"
             )
             found.append(Trap(name="denormals", sentence=sentence, harmful=False))
         return tuple(found)
@@ -174,9 +186,20 @@ class TorchBackend:
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
     ) -> TorchProgram:
         torch.manual_seed(seed)
-        torch.set_float32_matmul_precision("highest")
-        torch.backends.cudnn.allow_tf32 = False
+        use_full_precision()
         return TorchProgram(task, optimizer, DEVICES[device], mode, weights)
+
+    def build_boltzmann(
+        self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int
+    ) -> TorchBoltzmann:
+        use_full_precision()
+        return TorchBoltzmann(stage, DEVICES[device], mode, state, seed)
+
+
+def use_full_precision() -> None:
+    """Switch every reduced precision of float32 off."""
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def flushes_denormals() -> bool:

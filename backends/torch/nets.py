@@ -6,23 +6,36 @@ from torch.nn import functional
 
 from harness.contract import Arrays
 from harness.layers import (
+    GRU,
+    LSTM,
     Activation,
     AvgPool2d,
     BatchNorm,
     Conv2d,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     Maxout,
     MaxPool2d,
     PReLU,
+    Recurrent,
+    SimpleRNN,
 )
 from harness.model import NamedLayer, is_penalised, named_layers
 from harness.optimizers import AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
 from harness.spec import Loss, Task
 
-BATCH_NORM_PARTS = {"mean": "running_mean", "variance": "running_var"}
-"""The parts of a parameter's name that torch calls otherwise."""
+PARTS = {"mean": "running_mean", "variance": "running_var"}
+RECURRENT_PARTS = {
+    "input_weight": "weight_ih_l0",
+    "state_weight": "weight_hh_l0",
+    "bias": "bias_ih_l0",
+    "reverse_input_weight": "weight_ih_l0_reverse",
+    "reverse_state_weight": "weight_hh_l0_reverse",
+    "reverse_bias": "bias_ih_l0_reverse",
+}
+"""The parts of a parameter's name that torch calls otherwise, in recurrent layers and in all others."""
 
 
 class MaxoutLayer(nn.Linear):
@@ -34,6 +47,36 @@ class MaxoutLayer(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x).unflatten(1, (-1, self.pieces)).max(dim=2).values
+
+
+class RecurrentLayer(nn.Module):
+    """One of torch's recurrent layers that gives its last state, or all of them.
+
+    Torch has two biases, which are added up: training both would double their learning rate, so the second one is
+    held at zero.
+    """
+
+    def __init__(self, layer: Recurrent, inputs: int) -> None:
+        super().__init__()
+        self.sequence = layer.sequence
+        self.units = layer.units
+        options = {"bias": layer.bias, "batch_first": True, "bidirectional": layer.bidirectional}
+        match layer:
+            case LSTM():
+                self.rnn: nn.RNNBase = nn.LSTM(inputs, layer.units, **options)
+            case GRU():
+                self.rnn = nn.GRU(inputs, layer.units, **options)
+            case SimpleRNN(kind=kind):
+                self.rnn = nn.RNN(inputs, layer.units, nonlinearity=kind, **options)
+        for name, bias in self.rnn.named_parameters():
+            if name.startswith("bias_hh"):
+                bias.requires_grad_(False).zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        states: Tensor = self.rnn(x)[0]
+        if self.sequence:
+            return states
+        return torch.cat([states[:, -1, : self.units], states[:, 0, self.units :]], dim=1)
 
 
 def layer_module(named: NamedLayer) -> nn.Module:
@@ -59,6 +102,10 @@ def layer_module(named: NamedLayer) -> nn.Module:
             return nn.PReLU(inputs)
         case Maxout(units=units, pieces=pieces):
             return MaxoutLayer(inputs, units, pieces)
+        case Embedding(vocabulary=vocabulary, units=units):
+            return nn.Embedding(vocabulary, units)
+        case SimpleRNN() | LSTM() | GRU() as recurrent:
+            return RecurrentLayer(recurrent, named.input_shape[-1])
         case Activation() as layer:
             return activation_module(layer)
 
@@ -94,7 +141,11 @@ def named_tensors(net: nn.Sequential, names: Arrays | tuple[str, ...]) -> dict[s
     found = {}
     for full in names:
         layer, _, part = full.partition(".")
-        found[full] = getattr(net.get_submodule(layer), BATCH_NORM_PARTS.get(part, part))
+        module = net.get_submodule(layer)
+        if isinstance(module, RecurrentLayer):
+            found[full] = getattr(module.rnn, RECURRENT_PARTS[part])
+        else:
+            found[full] = getattr(module, PARTS.get(part, part))
     return found
 
 
@@ -111,7 +162,7 @@ def loss(kind: Loss, outputs: Tensor, y: Tensor) -> Tensor:
 
 def optimizer_for(optimizer: Optimizer, net: nn.Module) -> torch.optim.Optimizer:
     """Return the `torch.optim` optimizer whose arithmetic is the definition of `harness/optimizers.py`."""
-    trained = list(net.parameters())
+    trained = [p for p in net.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trained if is_penalised(p.shape)], "weight_decay": optimizer.l2},
         {"params": [p for p in trained if not is_penalised(p.shape)], "weight_decay": 0.0},
