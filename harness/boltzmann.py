@@ -50,6 +50,8 @@ class Rbm(_Stage, frozen=True, kw_only=True):
     doubled: Literal["none", "visible", "hidden"] = "none"
     recognise: int = 0
     """How many pixels the machine below has; 0: there is none."""
+    recognise_copies: Literal[1, 2] = 2
+    """1 if the machine below was trained without doubling, as in a deep belief net; then the 2 above is a 1."""
     gibbs_steps: int = 1
     """k, of CD-k or PCD-k."""
     epochs_per_gibbs_step: int | None = None

@@ -24,7 +24,7 @@ def words(values: Iterable[str]) -> tuple[str, ...]:
 def choice_options(command: F) -> F:
     """Add the options that say what to run where."""
     options = [
-        click.option("--task", "tasks", multiple=True, help=f"Task to run. {MULTIPLE}  [default: all]"),
+        click.option("--task", "tasks", multiple=True, help=f"Task or group of tasks. {MULTIPLE}  [default: main]"),
         click.option(
             "--backend",
             "backends",
@@ -89,10 +89,10 @@ def parse_bytes(text: str | None) -> int | None:
 
 
 def find_tasks(values: Iterable[str]) -> "tuple[Task, ...]":
-    """Return the tasks of these names, or all."""
+    """Return the tasks of these names or groups, or the main ones."""
     from harness import registry
 
-    return tuple(registry.task(name) for name in words(values) or registry.task_names())
+    return tuple(map(registry.task, registry.expanded(words(values) or ("main",))))
 
 
 def find_choices(

@@ -44,7 +44,7 @@ def parity(**asked: Any) -> int:
             click.echo(f"{task.name} {choice.backend} {choice.device} {choice.mode} ...", err=True)
             verdicts.append(
                 checker.check(
-                    task,
+                    task.at(asked["preset"]),
                     task.preset(asked["preset"]),
                     backend=choice.backend,
                     device=choice.device,
@@ -71,23 +71,27 @@ def _print_table(verdicts: "list[Parity]") -> None:
     from harness.parity import LEVELS
 
     console = Console()
+    devices = list(dict.fromkeys(v.device for v in verdicts))
+    several = len(devices) > 1
     for task in dict.fromkeys(v.task for v in verdicts):
+        own = [v for v in verdicts if v.task == task]
         table = Table(
-            title=f"{task}: largest error per level",
+            title=f"{task}: largest error per level" + ("" if several else f", on {devices[0]}"),
             box=SIMPLE_HEAD,
             pad_edge=False,
             padding=(0, 1, 0, 0),
             title_justify="left",
         )
-        for heading in ("backend", "on", "mode"):
+        for heading in ("backend", "on", "mode") if several else ("backend", "mode"):
             table.add_column(heading, no_wrap=True)
-        for level in LEVELS:
+        levels = [level for level in LEVELS if any(level in v.levels for v in own)]
+        for level in levels:
             table.add_column(HEADINGS.get(level, level), justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
-        for v in (v for v in verdicts if v.task == task):
-            cells = [_cell(v, level) for level in LEVELS]
+        for v in own:
+            cells = [_cell(v, level) for level in levels]
             word = Text("pass", style="green") if v.passed else Text("FAIL", style="bold red")
-            table.add_row(v.backend, v.device, v.mode, *cells, word)
+            table.add_row(v.backend, *([v.device] if several else []), v.mode, *cells, word)
         console.print(table)
     tolerances = {name: level.tolerance for v in verdicts for name, level in v.levels.items()}
     if tolerances:

@@ -1,35 +1,30 @@
-"""The data sets that tasks name: where their bytes come from, and how they become the arrays that every backend gets.
+"""The data sets that tasks name: where their bytes come from, and how it is known that they are the right ones.
 
-Images become `x (N, 1, 32, 32)` float32 and `y (N,)` int32 in one way, whatever set they are from: 28x28 unsigned
-bytes, padded with two zeros on each side, then `(x / 255 - mean) / deviation`, so that the border is as dark as the
-background. The mean and deviation are those of the 28x28 training images: 0.1307 and 0.3081 for MNIST, 0.2860 and
-0.3530 for Fashion-MNIST. The embedded digits stand in for MNIST and use its two numbers, not their own.
+In which form a model gets them is said in `harness/forms.py`.
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
-from harness import downloads, idx
-from harness.errors import DataError, unknown_name
+from harness import corpora, downloads, forms, idx, images, local_files, points, review_grammars, reviews
+from harness.corpora import RealCorpus
+from harness.errors import DataError, UsageError, unknown_name
+from harness.forms import Arrays, Material
 from harness.home import cache_folder
+from harness.images import Images
+from harness.images import enlarged as enlarged
+from harness.images import normalised as normalised
+from harness.text import Language, tokeniser
+from harness.text_files import TextFile
 
-VARIABLE = "EVENBENCH_DATA"
+VARIABLE = local_files.VARIABLE
 PIPELINE_VERSION = 1
 """Raised when the same raw bytes become other arrays."""
-PADDING = 2
-DIGITS_SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
-"""Of scikit-learn's 1,797 images and then their labels, as unsigned bytes."""
-DIGITS_TEST = 360
-
-Arrays = dict[str, NDArray[Any]]
+PATH_ENDINGS = (".csv", ".tsv", ".txt", ".gz")
 
 
 class IdxFile(Struct, frozen=True, kw_only=True):
@@ -42,12 +37,14 @@ class IdxFile(Struct, frozen=True, kw_only=True):
 
 
 class Embedded(Struct, frozen=True, kw_only=True):
-    """A data set that needs no files: `arrays` makes it, and `content` names what it is made from."""
+    """A data set that needs no files: `make` makes it, and `content` names what it is made from."""
 
     name: str
     summary: str
     content: str
-    arrays: Callable[[], Arrays]
+    make: Callable[[], Material]
+    language: Language | None = None
+    """Of its texts, if it holds texts."""
 
 
 class IdxImages(Struct, frozen=True, kw_only=True):
@@ -61,7 +58,7 @@ class IdxImages(Struct, frozen=True, kw_only=True):
     mirrors: tuple[str, ...]
 
 
-Dataset = Embedded | IdxImages
+Dataset = Embedded | IdxImages | RealCorpus | TextFile
 
 
 def names() -> tuple[str, ...]:
@@ -80,17 +77,70 @@ def named(name: str) -> Dataset:
     return TABLE[name]
 
 
+def chosen(
+    choice: str,
+    *,
+    text_column: str | int | None = None,
+    label_column: str | int | None = None,
+    encoding: str | None = None,
+) -> Dataset:
+    """Return the data set that the user means by a name of the table or by the path of a file of labelled texts.
+
+    Args:
+        choice: the name or the path; what holds a separator of paths, or ends as such files do, is a path.
+        text_column: the file's column of texts, by name or number from 1.
+        label_column: the file's column of labels.
+        encoding: the file's encoding, if it is not UTF-8.
+
+    Raises:
+        UsageError: there is neither such a name nor such a file, or columns are named for no file.
+        DataError: the file cannot be read.
+    """
+    if choice not in TABLE and (any(mark in choice for mark in "/\\") or choice.lower().endswith(PATH_ENDINGS)):
+        path = Path(choice).expanduser().absolute()
+        if not path.is_file():
+            what = "is a folder" if path.is_dir() else "does not exist"
+            raise DataError(f"the file {path} {what}: name a file of labelled texts, or one of {', '.join(names())}")
+        return TextFile(path=path, text_column=text_column, label_column=label_column, encoding=encoding)
+    found = named(choice)
+    if (text_column, label_column, encoding) != (None, None, None):
+        raise UsageError(f"the data set {choice} has no columns or encoding to choose: these belong to a file's path")
+    return found
+
+
 def fingerprint(dataset: Dataset) -> str:
-    """Return 12 hexadecimal digits that change when the arrays change; known before anything is read."""
-    if isinstance(dataset, Embedded):
-        content: list[object] = [dataset.content]
-    else:
-        content = [dataset.mean, dataset.deviation, *((n, f.shape, f.sha256) for n, f in dataset.files.items())]
+    """Return 12 hexadecimal digits that change when the arrays change; known before anything is read.
+
+    A user's file is the exception: it is read, for its content is all that is known of it.
+    """
+    content: list[object]
+    match dataset:
+        case Embedded():
+            content = [dataset.content, *([tokeniser(dataset.language)] if dataset.language else [])]
+        case IdxImages():
+            content = [dataset.mean, dataset.deviation, *((n, f.shape, f.sha256) for n, f in dataset.files.items())]
+        case RealCorpus():
+            content = [tokeniser(dataset.language), *((key, file.sha256) for key, file in dataset.files.items())]
+        case TextFile():
+            columns = (dataset.text_column, dataset.label_column, dataset.encoding)
+            content = [tokeniser("zh"), dataset.sha256, *columns]  # the language is known by the texts only
     return hashlib.sha256(msgspec.json.encode([PIPELINE_VERSION, dataset.name, *content])).hexdigest()[:12]
 
 
-def load(dataset: Dataset, *, data_dir: Path | None = None, mirrors: Sequence[str] | None = None) -> Arrays:
-    """Return `train_x`, `train_y`, `test_x` and `test_y`, checked byte for byte.
+def check_folder(dataset: Dataset, data_dir: Path | None) -> None:
+    """Refuse a folder of the user's that lacks the data set's files, whether or not they are needed.
+
+    Raises:
+        DataError: the folder or a file is missing.
+    """
+    if isinstance(dataset, IdxImages):
+        local_images(dataset, data_dir)
+    elif isinstance(dataset, RealCorpus):
+        corpora.local(dataset, data_dir)
+
+
+def material(dataset: Dataset, *, data_dir: Path | None = None, mirrors: Sequence[str] | None = None) -> Material:
+    """Return what a data set is made of, checked byte for byte.
 
     Args:
         dataset: the data set.
@@ -100,31 +150,32 @@ def load(dataset: Dataset, *, data_dir: Path | None = None, mirrors: Sequence[st
     Raises:
         DataError: a file is missing, damaged, not the one it should be, or cannot be downloaded.
     """
-    if isinstance(dataset, Embedded):
-        return dataset.arrays()
-    paths = local_files(dataset, data_dir) or _downloaded(dataset, dataset.mirrors if mirrors is None else mirrors)
+    match dataset:
+        case Embedded():
+            return dataset.make()
+        case RealCorpus():
+            return corpora.load(dataset, data_dir=data_dir, mirrors=mirrors)
+        case TextFile():
+            return dataset.corpus()
+    paths = local_images(dataset, data_dir) or _downloaded(dataset, dataset.mirrors if mirrors is None else mirrors)
     arrays: Arrays = {}
     for array, file in dataset.files.items():
         remedy = f"replace it with {file.name} of {dataset.name}"
-        values = idx.read(paths[array], shape=file.shape, sha256=file.sha256, remedy=remedy)
-        if array.endswith("_x"):
-            arrays[array] = normalised(values, mean=dataset.mean, deviation=dataset.deviation)
-        else:
-            arrays[array] = values.astype(np.int32)
-    return arrays
+        arrays[array] = idx.read(paths[array], shape=file.shape, sha256=file.sha256, remedy=remedy)
+    return Images(arrays=arrays, mean=dataset.mean, deviation=dataset.deviation)
 
 
-def normalised(images: NDArray[np.uint8], *, mean: float, deviation: float) -> NDArray[np.float32]:
-    """Pad images (N, 28, 28) with zeros to (N, 1, 32, 32), then scale them to `(x / 255 - mean) / deviation`.
+def load(dataset: Dataset, *, data_dir: Path | None = None, mirrors: Sequence[str] | None = None) -> Arrays:
+    """Return `train_x`, `train_y`, `test_x` and `test_y` in the plain form; see `material` for the arguments.
 
-    Every byte has one value, computed in float64 and rounded once.
+    Raises:
+        UsageError: the data set holds texts, which have no form without a dictionary.
+        DataError: a file is missing, damaged, not the one it should be, or cannot be downloaded.
     """
-    values = ((np.arange(256) / 255 - mean) / deviation).astype(np.float32)
-    padded = np.pad(images, ((0, 0), (PADDING, PADDING), (PADDING, PADDING)))
-    return values[padded][:, np.newaxis]
+    return forms.arrays(material(dataset, data_dir=data_dir, mirrors=mirrors), forms.Plain(), dataset=dataset.name)
 
 
-def local_files(dataset: IdxImages, data_dir: Path | None) -> dict[str, Path] | None:
+def local_images(dataset: IdxImages, data_dir: Path | None) -> dict[str, Path] | None:
     """Return the paths of a data set's files in the user's folder, or None if the user names no folder.
 
     They are `<folder>/<data set>/<file>` or `<folder>/<file>`, with `.gz` or without; `train-images.idx3-ubyte` is
@@ -133,31 +184,15 @@ def local_files(dataset: IdxImages, data_dir: Path | None) -> dict[str, Path] | 
     Raises:
         DataError: the folder or a file is missing; nothing is downloaded in its place.
     """
-    folder = data_dir or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
-    if folder is None:
-        return None
+    wanted = {
+        array: local_files.Wanted(
+            name=file.name,
+            spellings=tuple(s + end for s in (file.name, file.name.replace("-idx", ".idx")) for end in ("", ".gz")),
+        )
+        for array, file in dataset.files.items()
+    }
     expected = ", ".join(f"{file.name}[.gz]" for file in dataset.files.values())
-    wanted = f"expected are {expected}, there or in its folder {dataset.name}"
-    try:
-        folder = folder.expanduser().absolute()
-        if not folder.is_dir():
-            what = "is a file, not a folder" if folder.exists() else "does not exist"
-            raise DataError(f"the data folder {folder} {what}: {wanted}")
-        if not any(folder.iterdir()):
-            raise DataError(f"the data folder {folder} is empty: {wanted}")
-        found = {array: _find(folder, dataset.name, file.name) for array, file in dataset.files.items()}
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"the data folder {folder} cannot be read ({error}): {wanted}") from error
-    missing = ", ".join(dataset.files[array].name for array, path in found.items() if path is None)
-    if missing:
-        raise DataError(f"the data folder {folder} has no {missing} of {dataset.name}: {wanted}")
-    return {array: path for array, path in found.items() if path is not None}
-
-
-def _find(folder: Path, dataset: str, file: str) -> Path | None:
-    spellings = (file, f"{file}.gz", file.replace("-idx", ".idx"), f"{file.replace('-idx', '.idx')}.gz")
-    candidates = (place / spelling for place in (folder / dataset, folder) for spelling in spellings)
-    return next((path for path in candidates if path.is_file()), None)
+    return local_files.find(dataset.name, wanted, data_dir, subfolders=(dataset.name,), expected=expected)
 
 
 def _downloaded(dataset: IdxImages, mirrors: Sequence[str]) -> dict[str, Path]:
@@ -167,61 +202,6 @@ def _downloaded(dataset: IdxImages, mirrors: Sequence[str]) -> dict[str, Path]:
         array: downloads.fetch(f"{file.name}.gz", sha256=file.gz_sha256, mirrors=mirrors, folder=folder, remedy=remedy)
         for array, file in dataset.files.items()
     }
-
-
-def xor_points() -> Arrays:
-    """Return the four points, for training and for testing: x (4, 2) float32, y (4, 1) float32."""
-    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
-    y = np.array([[0], [1], [1], [0]], np.float32)
-    return {"train_x": x, "train_y": y, "test_x": x.copy(), "test_y": y.copy()}
-
-
-def digits() -> Arrays:
-    """Return scikit-learn's 1,797 real handwritten digits, 8x8 made 28x28, as 1,437 examples to train and 360 to test.
-
-    The split is fixed: the examples are shuffled with seed 0, sorted by class (stably), and 360 of them, evenly
-    spaced, are the test split, so that each class has its share of it to within one example. Both splits keep the
-    shuffled order.
-
-    Raises:
-        DataError: scikit-learn's data are not the known ones.
-    """
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped, unused-ignore]
-
-    bunch = load_digits()
-    small, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)
-    digest = hashlib.sha256(small.tobytes() + labels.tobytes()).hexdigest()
-    if digest != DIGITS_SHA256:
-        raise DataError(
-            f"scikit-learn's digits are not the known ones, their SHA-256 is {digest} instead of {DIGITS_SHA256}: "
-            "install another version of scikit-learn"
-        )
-    # RandomState, not default_rng: only the old generator promises the same numbers from every version of NumPy.
-    shuffled = np.random.RandomState(0).permutation(len(labels))
-    by_class = np.argsort(labels[shuffled], kind="stable")
-    is_test = np.zeros(len(labels), bool)
-    is_test[by_class[np.arange(DIGITS_TEST) * len(labels) // DIGITS_TEST]] = True
-    images = normalised(enlarged(small), mean=0.1307, deviation=0.3081)
-    chosen = {"train": shuffled[~is_test], "test": shuffled[is_test]}
-    return {f"{s}_x": images[i] for s, i in chosen.items()} | {
-        f"{s}_y": labels[i].astype(np.int32) for s, i in chosen.items()
-    }
-
-
-def enlarged(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Enlarge images (N, 8, 8) of values 0 to 16 bilinearly to (N, 28, 28) of values 0 to 255.
-
-    The same as `scipy.ndimage.zoom(order=1, mode="nearest", grid_mode=True)`, rounded half up, but in whole numbers,
-    so that it is the same on every machine: pixel i of 28 lies at (4 i - 5) / 14 of the 8, its weights are 14ths.
-    """
-    rows = np.arange(28)
-    position = (4 * rows - 5).clip(0, 14 * 7)
-    left = np.minimum(position // 14, 6)
-    weights = np.zeros((28, 8), np.int64)
-    weights[rows, left] = 14 * (left + 1) - position
-    weights[rows, left + 1] = position - 14 * left
-    whole = 14 * 14 * 16
-    return ((255 * (weights @ images @ weights.T) + whole // 2) // whole).astype(np.uint8)
 
 
 def _idx_files(*, plain: tuple[str, ...], compressed: tuple[str, ...]) -> dict[str, IdxFile]:
@@ -238,12 +218,14 @@ def _idx_files(*, plain: tuple[str, ...], compressed: tuple[str, ...]) -> dict[s
 
 
 TABLE: dict[str, Dataset] = {
-    "xor": Embedded(name="xor", summary="the four points of the exclusive or", content="4 points", arrays=xor_points),
+    "xor": Embedded(
+        name="xor", summary="the four points of the exclusive or", content="4 points", make=points.xor_points
+    ),
     "digits": Embedded(
         name="digits",
         summary="scikit-learn's 1,797 handwritten digits, 8x8 enlarged to 28x28 (Alpaydin and Kaynak 1998)",
-        content=DIGITS_SHA256,
-        arrays=digits,
+        content=images.DIGITS_SHA256,
+        make=images.digits,
     ),
     "mnist": IdxImages(
         name="mnist",
@@ -293,5 +275,26 @@ TABLE: dict[str, Dataset] = {
             ),
         ),
     ),
+    "cosine": Embedded(
+        name="cosine",
+        summary="50 noisy points of the cosine in [0, 5)",
+        content="50 points of RandomState(0), noise 0.1",
+        make=points.cosine_points,
+    ),
+    "reviews-en": Embedded(
+        name="reviews-en",
+        summary="5,000 made-up reviews in English in which the order of words decides",
+        content=reviews.SHA256["en"],
+        language="en",
+        make=lambda: reviews.corpus(review_grammars.ENGLISH),
+    ),
+    "reviews-zh": Embedded(
+        name="reviews-zh",
+        summary="5,000 made-up reviews in Chinese in which the order of words decides",
+        content=reviews.SHA256["zh"],
+        language="zh",
+        make=lambda: reviews.corpus(review_grammars.CHINESE),
+    ),
+    **corpora.TABLE,
 }
 """Names to data sets; to add one, write its entry."""

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 import harness
+from harness import pictures
 from harness.data import Prepared
 from harness.errors import EnvironmentFailure
 from harness.execute_io import read_result
@@ -27,8 +28,16 @@ from harness.spec import Preset, RunSpec, Task
 
 ROOT = Path(harness.__file__).resolve().parent.parent
 PACKAGES = ("harness", "backends", "tasks")
-NOT_INHERITED = ("ONEDNN_DEFAULT_FPMATH_MODE", "NVIDIA_TF32_OVERRIDE", "KMP_AFFINITY", "GOMP_CPU_AFFINITY")
-"""Variables of the user's shell that would quietly change a framework's arithmetic or placement."""
+NOT_INHERITED = (
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "NVIDIA_TF32_OVERRIDE",
+    "KMP_AFFINITY",
+    "GOMP_CPU_AFFINITY",
+    "KMP_DUPLICATE_LIB_OK",
+    "KMP_INIT_AT_FORK",
+)
+"""Variables of the user's shell that would quietly change a framework's arithmetic or placement, and the two that
+scikit-learn sets when this process imports it, which it does in one study and not in the next."""
 TAIL_BYTES = 4096
 DESCRIBE_TIMEOUT_S = 180.0
 
@@ -181,8 +190,12 @@ def execute(
     interpreter: Interpreter,
     parity: ParityVerdict,
     setting: Setting,
+    folder: Path,
 ) -> Record:
-    """Do one run and return its record, whatever happens to the worker."""
+    """Do one run and return its record, whatever happens to the worker.
+
+    `folder` is where pictures and, for a Boltzmann machine, a checkpoint to go on from are kept, under the run's name.
+    """
     started_at = timestamp()
     backend = entry(spec.backend)
     with workplace() as place:
@@ -197,8 +210,11 @@ def execute(
             arrays=data.arrays,
             order=data.order,
             weights=data.weights,
+            validation=data.validation,
+            checkpoint=str(folder / f".{spec.run_id}.checkpoint.npz") if preset.boltzmann else None,
         )
         ended = launch(place, job, interpreter.python, timeout_s=spec.timeout_s, path=backend.path)
+        pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
     measured = ended.result.measured if ended.result else None
     return Record(
         evenbench=harness.__version__,

@@ -22,6 +22,7 @@ WHERE_TO_LOOK = {
     "loss": "The outputs agree, the loss does not: look for a mean over something else or a softmax applied twice",
     "gradients": "The loss agrees, its gradients do not: look for a layer that is cut off from the loss",
     "update": "The gradients agree, the step does not: look at the optimizer's formula, its epsilon and its penalties",
+    "stages": "The states or weights differ with the same noise: look at the doubled sides and the order of the draws",
     "losses": "One step agrees, twenty do not: look at the order of the mini-batches and at the accumulators",
 }
 

@@ -41,6 +41,10 @@ class RunJob(_Job, frozen=True, kw_only=True):
     """Path of the (steps, B) int32 .npy file of example indices."""
     weights: str
     """Path of the .npz file of initial weights."""
+    validation: str | None = None
+    """Path of the .npy file of the training examples that early stopping is decided on."""
+    checkpoint: str | None = None
+    """Path of the .npz file from which a long training goes on, if it is there, and into which it saves itself."""
 
 
 class TraceJob(_Job, frozen=True, kw_only=True):

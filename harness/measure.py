@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,19 @@ class Diverged(Exception):
         super().__init__(f"the training loss became {loss} at step {step}")
 
 
+class Trainable(Protocol):
+    """What the `Trainer` needs of a program."""
+
+    def train(self, order: NDArray[np.int32]) -> None:
+        """Make N steps on the training examples `order` of shape (N, B); may return early."""
+
+    def synchronize(self) -> None:
+        """Return only when all queued work is done."""
+
+    def losses(self) -> NDArray[np.float32]:
+        """Return a host copy of the losses of the last `train` call: (N,)."""
+
+
 class Stopwatch:
     """Wall seconds since it was made."""
 
@@ -44,7 +58,7 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def time_block(program: Program, order: NDArray[np.int32], kind: BlockKind) -> Block:
+def time_block(program: Trainable, order: NDArray[np.int32], kind: BlockKind) -> Block:
     """Train on `order` (N, B), wait for the device, and return what it took. The program must be idle before."""
     cpu = time.process_time()
     start = time.perf_counter()
@@ -77,7 +91,7 @@ def unfinished_share(program: Program, order: NDArray[np.int32]) -> float:
 class Trainer:
     """Trains a program block by block and keeps what every block took and what its losses were."""
 
-    def __init__(self, program: Program, order: NDArray[np.int32]) -> None:
+    def __init__(self, program: Trainable, order: NDArray[np.int32]) -> None:
         self.program = program
         self.order = order
         self.step = 0

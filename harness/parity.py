@@ -1,11 +1,12 @@
 """The gate before any ranking: does a backend compute what the reference computes?
 
-Both get the same weights, mini-batches and labels, drawn here. Six levels are compared, each with the task's own
+Both get the same weights, mini-batches and labels, drawn here. Six levels are compared (the seventh, for the stages of
+a Boltzmann machine, is in `harness/parity_stages.py`), each with the task's own
 tolerance. The error of a level is the largest absolute difference of an array from the float64 reference, divided by
 the largest magnitude in the reference's array, and the largest of that over the level's arrays. Two divisors have a
 floor, since float32 cannot resolve less: for `gradients` a hundredth of the largest gradient of all (a bias before a
 batch normalisation has a gradient of exactly zero), and for `update`, which is divided by how far the parameter moved,
-a thousandth of the parameter's magnitude.
+a thousandth of the parameter's magnitude. The update is not compared where the gradient is not resolved.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from harness import parity_stages
 from harness.layers import Activation, BatchNorm, Dense, Embedding, Maxout, PReLU
 from harness.model import is_trained, layer_parameters, named_layers, parameter_shapes, takes_tokens
 from harness.spec import DeviceKind, Mode, Preset, Task
@@ -26,8 +28,8 @@ STEPS = 20
 GRADIENT_FLOOR = 1e-2
 UPDATE_FLOOR = 1e-3
 Arrays = Mapping[str, NDArray[Any]]
-LevelName = Literal["parameters", "forward", "loss", "gradients", "update", "losses"]
-LEVELS: tuple[LevelName, ...] = ("parameters", "forward", "loss", "gradients", "update", "losses")
+LevelName = Literal["parameters", "forward", "loss", "gradients", "update", "losses", "stages"]
+LEVELS: tuple[LevelName, ...] = ("parameters", "forward", "loss", "gradients", "update", "losses", "stages")
 
 
 class Level(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,12 +77,12 @@ class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"differs from the reference in {failed[0]}{place} {errors}. {self.hint}".strip()
 
 
-def inputs(task: Task, seed: int = 0) -> dict[str, NDArray[Any]]:
+def inputs(task: Task, preset: Preset | None = None, seed: int = 0) -> dict[str, NDArray[Any]]:
     """Draw what is handed to both sides: data, labels, the order of 20 mini-batches, and weights.
 
     Every parameter is away from zero, biases too: a bias that a backend lacks cannot hide. For nets without
     convolution or pooling, a last mini-batch of inputs of 1e-6 makes gradients so small that an optimizer's epsilon
-    decides the step.
+    decides the step. If the preset has the stages of a Boltzmann machine, theirs are drawn too.
     """
     random = np.random.default_rng([seed, 3])
     batch = task.parity_batch
@@ -101,6 +103,9 @@ def inputs(task: Task, seed: int = 0) -> dict[str, NDArray[Any]]:
     found = {"train_x": x, "train_y": y, "test_x": x[:batch], "test_y": y[:batch], "order": order}
     if all(isinstance(layer, Dense | Activation | PReLU | Maxout) for layer in task.layers):
         found["tiny_order"] = np.arange(n, n + batch, dtype=np.int32)[None]
+    for stage in preset.boltzmann.stages if preset and preset.boltzmann else ():
+        given = parity_stages.inputs(parity_stages.small(stage), seed)
+        found |= {f"stages/{stage.name}/{name}": value for name, value in given.items()}
     return found | {f"weights/{name}": value for name, value in _weights(task, random).items()}
 
 
@@ -130,7 +135,7 @@ def _weights(task: Task, random: np.random.Generator) -> dict[str, NDArray[np.fl
 
 
 def compare(task: Task, reference: Arrays, candidate: Arrays, weights: Arrays) -> dict[str, Level]:
-    """Return the six levels of a candidate's trace against the reference's."""
+    """Return the levels of a candidate's trace against the reference's; `stages` only if the reference has them."""
     tolerances = task.tolerances
     levels = {"parameters": _parameters_level(task, candidate, weights)}
     names = [name for name in parameter_shapes(task) if is_trained(name)]
@@ -141,6 +146,14 @@ def compare(task: Task, reference: Arrays, candidate: Arrays, weights: Arrays) -
     levels["gradients"] = _level(reference, candidate, gradients, tolerances.gradients, floor)
     levels["update"] = _update_level(task, reference, candidate, weights)
     levels["losses"] = _level(reference, candidate, ["losses/all"], tolerances.losses)
+    stages = dict.fromkeys(name.split("/")[1] for name in reference if name.startswith("stages/"))
+    if stages:
+        errors: dict[str, float | None] = {}
+        for stage in stages:
+            both = (parity_stages.under(f"stages/{stage}", trace) for trace in (reference, candidate))
+            error, where = parity_stages.largest_error(*both)
+            errors[f"{stage}, {where}"] = error
+        levels["stages"] = _worst(errors, tolerances.stages)
     return levels
 
 
@@ -166,8 +179,20 @@ def _update_level(task: Task, reference: Arrays, candidate: Arrays, weights: Arr
             before = weights[f"weights/{name}"]
             moved = float(np.abs(reference[key] - before).max())
             scale = max(moved, UPDATE_FLOOR * float(np.abs(before).max()))
-            errors[key] = _difference(reference[key], candidate.get(key), scale)
+            came = candidate.get(key)
+            if group == "update" and is_trained(name) and came is not None and came.shape == before.shape:
+                came = np.where(unresolved(reference[f"gradients/{name}"], task), reference[key], came)
+            errors[key] = _difference(reference[key], came, scale)
     return _worst(errors, task.tolerances.update)
+
+
+def unresolved(gradient: NDArray[Any], task: Task) -> NDArray[np.bool_]:
+    """Return where a gradient is not zero, but smaller than the error that the level of gradients allows.
+
+    An optimizer that divides by the gradient's own size makes a full step of what is rounding there.
+    """
+    size = np.abs(gradient)
+    return np.asarray((size > 0) & (size < task.tolerances.gradients * size.max(initial=0.0)))
 
 
 def _level(reference: Arrays, candidate: Arrays, names: list[str], tolerance: float, floor: float = 0.0) -> Level:
@@ -204,7 +229,7 @@ def first_difference(task: Task, reference: Arrays, candidate: Arrays) -> str | 
 
 def key(task: Task, preset: Preset, *facts: str) -> str:
     """Return a name for a verdict that changes with anything that could change it."""
-    text = msgspec.json.encode([task, preset.optimizer, *facts], order="deterministic")
+    text = msgspec.json.encode([task, preset.optimizer, preset.boltzmann, *facts], order="deterministic")
     return hashlib.sha256(text).hexdigest()[:16]
 
 

@@ -13,19 +13,18 @@ CHUNK = 500
 """Examples per `predict` call. The last chunk is filled up, so that compiled modes see one shape only."""
 
 
-def outputs(program: Program, split: Split, examples: int) -> NDArray[np.float32]:
-    """Return the model's outputs for a whole split, `(examples, K)`, on the host."""
-    size = min(CHUNK, examples)
-    parts = [program.host(program.predict(split, chunk))[:used] for chunk, used in _chunks(examples, size)]
+def outputs(program: Program, split: Split, examples: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the model's outputs for some examples of a split, `(examples, K)`, on the host."""
+    parts = [program.host(program.predict(split, chunk))[:used] for chunk, used in chunks(examples)]
     return np.concatenate(parts)
 
 
-def _chunks(examples: int, size: int) -> Iterator[tuple[NDArray[np.int32], int]]:
-    for start in range(0, examples, size):
-        used = min(size, examples - start)
-        indices = np.zeros(size, np.int32)
-        indices[:used] = np.arange(start, start + used)
-        yield indices, used
+def chunks(examples: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int32], int]]:
+    """Cut indices into pieces of one size, the last filled up; each comes with the number of those that count."""
+    size = min(CHUNK, len(examples))
+    for start in range(0, len(examples), size):
+        part = examples[start : start + size]
+        yield np.resize(part, size).astype(np.int32), len(part)
 
 
 def quality(loss: Loss, predicted: NDArray[np.float32], y: NDArray[np.float32]) -> dict[str, float | None]:

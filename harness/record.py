@@ -11,8 +11,8 @@ from msgspec import Struct
 from harness.contract import Trap
 from harness.spec import RunSpec, Task
 
-SCHEMA = 1
-"""The number of the record's form. 1: the first (2026-11)."""
+SCHEMA = 2
+"""The number of the record's form. 1: the first (2026-11). 2: stages, validation and early stopping (2026-11)."""
 
 Status = Literal["ok", "missed_target", "unsupported", "diverged", "out_of_memory", "timeout", "crashed", "interrupted"]
 BlockKind = Literal["first", "calibration", "steady", "short"]
@@ -43,6 +43,8 @@ class Evaluation(_Data, frozen=True, kw_only=True):
     steps: int
     train_seconds: float
     quality: dict[str, float | None]
+    validation: dict[str, float | None] = {}
+    """The quality on the validation split, where the preset stops early."""
 
 
 class Phases(_Data, frozen=True, kw_only=True):
@@ -72,6 +74,22 @@ class Memory(_Data, frozen=True, kw_only=True):
     reasons: dict[str, str] = {}
 
 
+class StageMeasured(_Data, frozen=True, kw_only=True):
+    """One stage of a Boltzmann machine, or one training of its net, as it was done and what came out of it."""
+
+    name: str
+    updates: int = 0
+    build_s: float = 0.0
+    first_step_s: float | None = None
+    train_s: float = 0.0
+    blocks: tuple[Block, ...] = ()
+    statistics: dict[str, tuple[float | None, ...]] = {}
+    """What every update reports, as means over each epoch."""
+    quality: dict[str, float | None] = {}
+    remarks: dict[str, str] = {}
+    """Sentences on the figures in `quality`: why one is missing or not to be relied on."""
+
+
 class Measured(_Data, frozen=True, kw_only=True):
     """All that a worker can say about itself; written again after every phase, so that a sudden end loses little."""
 
@@ -91,6 +109,10 @@ class Measured(_Data, frozen=True, kw_only=True):
     evaluations: tuple[Evaluation, ...] = ()
     quality: dict[str, float | None] = {}
     memory: Memory = Memory()
+    stages: tuple[StageMeasured, ...] = ()
+    """For a Boltzmann machine; `blocks` and `losses` are then those of its last stage."""
+    stopped_early: bool = False
+    """Training ended by the preset's early stopping."""
 
 
 class Outcome(_Data, frozen=True, kw_only=True):

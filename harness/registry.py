@@ -1,5 +1,6 @@
 """The two tables, read: names to tasks and to backends. The seam where third parties' entry points will join."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
@@ -36,6 +37,17 @@ def task_names() -> tuple[str, ...]:
     return tuple(_tasks())
 
 
+def task_groups() -> dict[str, tuple[str, ...]]:
+    """Return the names that stand for several tasks; `main` is what a run does that names none."""
+    return dict(import_module("tasks").GROUPS)
+
+
+def expanded(names: Iterable[str]) -> tuple[str, ...]:
+    """Return task names with every group replaced by its tasks, each name once."""
+    groups = task_groups()
+    return tuple(dict.fromkeys(task for name in names for task in groups.get(name, (name,))))
+
+
 def backend_names() -> tuple[str, ...]:
     """Return the names of all backends in the order of their table, the reference last."""
     return tuple(_backends())
@@ -59,7 +71,7 @@ def task(name: str) -> Task:
     """
     table = _tasks()
     if name not in table:
-        raise unknown_name("task", name, task_names())
+        raise unknown_name("task", name, (*task_names(), *task_groups()))
     found = resolve(table[name])()
     if not isinstance(found, Task):
         raise ContractError(f"{table[name]} must return a Task, but returned {type(found).__name__}")

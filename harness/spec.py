@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from harness.boltzmann import Stage
 from harness.errors import unknown_name
 from harness.layers import Layer
 from harness.optimizers import Optimizer
@@ -40,6 +41,30 @@ class EarlyStopping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     patience: int = 2
 
 
+class Boltzmann(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The training of a Boltzmann machine, stage by stage, and what is then asked of it.
+
+    The stages give the first weights of the task's layers, which are then fine-tuned with the preset's optimizer for
+    the preset's epochs; beside them the same net starts at random. With a joint stage, the fine-tuned net gets the
+    machine's m2 of every picture as further inputs, whose weights start as those from the second hidden layer down to
+    the first (Salakhutdinov & Hinton 2009, section 3.3).
+    """
+
+    stages: tuple[Stage, ...]
+    probe_epochs: int
+    probe: Optimizer
+    """Of the linear probe: softmax regression on the machine's features."""
+    labels: tuple[int, ...] = ()
+    """With how many labels, beside all of them, fine-tuning is compared with the random start."""
+    fewest_updates: int = 1000
+    """How many updates fine-tuning with few labels makes at least."""
+    mean_field_steps: int = 50
+    """For the features of a joint stage."""
+    temperatures: int = 0
+    """Of annealed importance sampling, for the bound on the likelihood; 0: no bound is computed."""
+    sampling_runs: int = 100
+
+
 class Preset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One size of a task: on which data, for how long, with which optimizer, and what must come out."""
 
@@ -58,6 +83,15 @@ class Preset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The model's input where it differs from the task's: longer sequences, for example."""
     layers: tuple[Layer, ...] | None = None
     """The model where it differs from the task's: a larger dictionary, another activation."""
+    boltzmann: Boltzmann | None = None
+    """The stages that come before the training of the layers."""
+
+    @property
+    def order_epochs(self) -> int:
+        """How many epochs the prepared order of the mini-batches has: those of all stages, then those of the layers."""
+        stages = self.boltzmann.stages if self.boltzmann else ()
+        probe_epochs = self.boltzmann.probe_epochs if self.boltzmann else 0
+        return sum(stage.epochs for stage in stages) + max(self.epochs, probe_epochs)
 
 
 class Tolerances(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +106,7 @@ class Tolerances(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gradients: float = 1e-4
     update: float = 1e-3
     losses: float = 1e-4
+    stages: float = 1e-5
 
 
 class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -79,7 +79,7 @@ class Conductor:
         records = []
         for spec in specs:
             self.listener.started(spec)
-            task = find_task(spec.task)
+            task = find_task(spec.task).at(spec.preset)
             record = execute(
                 spec,
                 task=task,
@@ -88,6 +88,7 @@ class Conductor:
                 interpreter=self.plan.interpreters[spec.backend, spec.device],
                 parity=self._parity(spec),
                 setting=self.setting,
+                folder=self.store.folder.absolute(),
             )
             self.store.add(record)
             self.listener.finished(record)
@@ -99,7 +100,7 @@ class Conductor:
     def _data(self, spec: RunSpec) -> Prepared:
         key = (spec.task, spec.preset, spec.dataset, spec.seed)
         if key not in self._prepared:
-            task = find_task(spec.task)
+            task = find_task(spec.task).at(spec.preset)
             preset = task.preset(spec.preset)
             self.listener.preparing(f"data {spec.dataset}, seed {spec.seed}")
             prepared = prepare(task, preset, dataset=spec.dataset, seed=spec.seed, data_dir=self.plan.data_dir)
@@ -113,7 +114,7 @@ class Conductor:
             return ParityVerdict(passed=None, reason="parity was not checked (--no-parity)")
         key = (spec.task, spec.preset, spec.backend, spec.device, spec.mode)
         if key not in self._verdicts:
-            task = find_task(spec.task)
+            task = find_task(spec.task).at(spec.preset)
             self.listener.preparing(f"parity of {spec.backend} {spec.mode} on {spec.task}")
             verdict = self.checker.check(
                 task,

@@ -9,12 +9,16 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from harness.execute_io import bind, write_result
 from harness.jobs import DescribeJob, Job, Result, RunJob, TraceJob
 from harness.record import Measured, Outcome
+
+if TYPE_CHECKING:
+    from harness.worker_run import Run
 
 
 def main(path: str) -> int:
@@ -23,9 +27,7 @@ def main(path: str) -> int:
     bind(job)
     match job:
         case RunJob():
-            from harness.worker_run import Run
-
-            run = Run(job)
+            run = run_of(job)
             outcome = attempt(run.go)
             write_result(job.out, Result(outcome=outcome, measured=run.measured()))
         case TraceJob():
@@ -46,6 +48,17 @@ def main(path: str) -> int:
             outcome = attempt(go)
             write_result(job.out, Result(outcome=outcome, description=description))
     return 0
+
+
+def run_of(job: RunJob) -> "Run":
+    """Return what does a RunJob: the training of a net, or the stages of a Boltzmann machine before it."""
+    if job.preset.boltzmann is None:
+        from harness.worker_run import Run
+
+        return Run(job)
+    from harness.worker_boltzmann import BoltzmannRun
+
+    return BoltzmannRun(job)
 
 
 def attempt(go: Callable[[], Outcome]) -> Outcome:

@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.contract import Backend, Program
+from harness.contract import Backend, BoltzmannProgram, Program, Split
 from harness.execute_io import write_result
 from harness.jobs import Result, RunJob
 from harness.measure import Stopwatch, Trainer, loss_curve
 from harness.memory import HostMemory, device_process_bytes
 from harness.quality import outputs, quality
-from harness.record import Evaluation, Measured, Outcome, Phases
+from harness.record import Evaluation, Measured, Outcome, Phases, StageMeasured
 from harness.registry import resolve
 from harness.shell import shell_settings
 
@@ -33,8 +33,11 @@ class Run:
         self.evaluations: list[Evaluation] = []
         self.facts: dict[str, Any] = {}
         self.shell = shell_settings()
+        self.held_out: NDArray[np.int32] | None = None
+        self.stopped_early = False
         self.trainer: Trainer | None = None
-        self.program: Program | None = None
+        self.program: Program | BoltzmannProgram | None = None
+        self.stages: list[StageMeasured] = []
 
     def go(self) -> Outcome:
         """Do the whole run and return how it ended.
@@ -52,11 +55,15 @@ class Run:
         if reason is not None:
             return Outcome(status="unsupported", reason=reason)
         self.facts["device_name"] = next(d.name for d in backend.devices() if d.kind == spec.device)
+        self.work(backend)
+        return self.judge()
+
+    def work(self, backend: Backend) -> None:
+        """Build, load, train and evaluate."""
         self.program = program = self.build(backend)
         self.facts["settings"] = backend.settings() | self.shell
         self.save()
         self.train(program)
-        return self.judge()
 
     def build(self, backend: Backend) -> Program:
         """Build the program and put the data on the device."""
@@ -70,6 +77,8 @@ class Run:
         program.synchronize()
         self.phases["build_s"] = watch.seconds()
         self.arrays = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in job.arrays.items()}
+        if job.validation is not None:
+            self.held_out = np.load(job.validation, allow_pickle=False)
         watch = Stopwatch()
         program.load(self.arrays)
         program.synchronize()
@@ -86,26 +95,42 @@ class Run:
         for end in evaluation_steps(len(order), self.job.preset.evaluations):
             trainer.train_until(end, self.save_now_and_then)
             self.evaluate(program, trainer)
+            if self.has_stopped_improving() and end < len(order):
+                self.stopped_early = True
+                break
         trainer.keep_measuring(self.job.preset.measure_s, self.save_now_and_then)
 
     def evaluate(self, program: Program, trainer: Trainer) -> None:
-        """Take the quality on the test split, outside of the training clock."""
-        y = self.arrays["test_y"]
+        """Take the quality on the test split, and on a validation split if there is one, outside of the clock."""
         watch = Stopwatch()
-        predicted = outputs(program, "test", len(y))
+        found = self.quality_of(program, "test", np.arange(len(self.arrays["test_y"]), dtype=np.int32))
+        validation = {} if self.held_out is None else self.quality_of(program, "train", self.held_out)
         self.phases["evaluate_s"] += watch.seconds()
         self.evaluations.append(
-            Evaluation(
-                steps=trainer.step,
-                train_seconds=trainer.train_seconds,
-                quality=quality(self.job.task.loss, predicted, np.asarray(y)),
-            )
+            Evaluation(steps=trainer.step, train_seconds=trainer.train_seconds, quality=found, validation=validation)
         )
         self.save()
 
+    def quality_of(self, program: Program, split: Split, examples: NDArray[np.int32]) -> dict[str, float | None]:
+        """Return the quality on some examples of a split."""
+        return quality(self.job.task.loss, outputs(program, split, examples), self.arrays[f"{split}_y"][examples])
+
+    def has_stopped_improving(self) -> bool:
+        """Return whether the best validation quality lies as many evaluations back as the preset has patience for."""
+        stopping = self.job.preset.early_stopping
+        if stopping is None:
+            return False
+        return len(self.evaluations) - 1 - self.evaluations.index(self.best()) >= stopping.patience
+
+    def best(self) -> Evaluation:
+        """Return the evaluation that counts: the best on the validation split, or without one the last."""
+        if self.held_out is None:
+            return self.evaluations[-1]
+        return max(self.evaluations, key=lambda evaluation: merit(evaluation.validation))
+
     def judge(self) -> Outcome:
         """Compare the last quality with the target."""
-        target, reached = self.job.preset.target, self.evaluations[-1].quality
+        target, reached = self.job.preset.target, self.best().quality
         if target is None or target.reached(reached):
             return Outcome(status="ok")
         came = reached[target.metric]
@@ -122,13 +147,17 @@ class Run:
         write_result(self.job.out, Result(measured=self.measured()))
         self.saved = Stopwatch()
 
+    def train_seconds(self) -> float | None:
+        """Return the seconds of training alone, as far as it has come."""
+        return self.trainer.train_seconds if self.trainer else None
+
     def measured(self) -> Measured:
         """Return all that is known so far."""
         trainer = self.trainer
         steps, losses = loss_curve(trainer.losses) if trainer else ((), ())
         phases = Phases(
             **self.phases,
-            train_s=trainer.train_seconds if trainer else None,
+            train_s=self.train_seconds(),
             total_s=self.total.seconds(),
         )
         memory = self.host.read()
@@ -152,9 +181,19 @@ class Run:
             loss_steps=steps,
             losses=losses,
             evaluations=tuple(self.evaluations),
-            quality=self.evaluations[-1].quality if self.evaluations else {},
+            quality=self.best().quality if self.evaluations else {},
+            stopped_early=self.stopped_early,
+            stages=tuple(self.stages),
             memory=memory,
         )
+
+
+def merit(found: dict[str, float | None]) -> float:
+    """Return a number that is larger for a better quality: the accuracy, or the error turned round."""
+    if "accuracy" in found:
+        return found["accuracy"] or 0.0
+    error = found["mean_squared_error"]
+    return -math.inf if error is None else -error
 
 
 def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from harness import parity_stages
+from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Program
 from harness.jobs import TraceJob
 from harness.layers import Dropout
@@ -31,7 +33,7 @@ def trace(job: TraceJob) -> Outcome:
 
 
 def levels(job: TraceJob, backend: Backend, inputs: Arrays) -> dict[str, Any]:
-    """Return the arrays of levels 1 to 6."""
+    """Return the arrays of levels 1 to 6, and of level 7 for each stage of a Boltzmann machine."""
     order = inputs["order"]
     found: dict[str, Any] = {}
     program = start(job, backend, inputs, job.task)
@@ -52,7 +54,18 @@ def levels(job: TraceJob, backend: Backend, inputs: Arrays) -> dict[str, Any]:
         program = start(job, backend, inputs, still)
         program.train(inputs["tiny_order"])
         found |= _under("tiny", program.parameters())
+    for stage in job.preset.boltzmann.stages if job.preset.boltzmann else ():
+        found |= _under(f"stages/{stage.name}", trace_stage(job, backend, stage, inputs))
     return found
+
+
+def trace_stage(job: TraceJob, backend: Backend, stage: Stage, inputs: Arrays) -> Arrays:
+    """Return what level 7 compares of one stage, at its small size."""
+    small = parity_stages.small(stage)
+    given = parity_stages.under(f"stages/{stage.name}", inputs)
+    state = parity_stages.under("state", given)
+    program = backend.build_boltzmann(small, device=job.device, mode=job.mode, state=state, seed=0)
+    return parity_stages.trace(small, program, given)
 
 
 def prefixes(job: TraceJob, backend: Backend, inputs: Arrays) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 import numpy as np
 from golden import Golden, golden_cases
-from zoo import case, dense_net, zoo
+from zoo import case, dense_net, stage_zoo, zoo
 
-from harness import parity
-from harness.contract import Backend, Program
+from harness import parity, parity_stages
+from harness.boltzmann import Stage
+from harness.contract import Backend, BoltzmannProgram, Program
 from harness.jobs import TraceJob
 from harness.layers import Activation, Dense, Dropout
 from harness.measure import unfinished_share
@@ -52,6 +53,47 @@ def golden(backend: Backend, mode: Mode, of: Golden) -> float:
     y = np.array(of.outputs, np.float32).reshape(len(of.x), -1)
     program.load({"train_x": of.x, "train_y": y, "test_x": of.x, "test_y": y})
     return float(np.abs(program.host(program.predict("test", np.arange(len(y), dtype=np.int32))) - y).max())
+
+
+def check_stage(backend: Backend, mode: Mode, stage: Stage) -> dict[str, Any]:
+    """Return how one stage of a Boltzmann machine agrees with the reference, and what its own noise looks like."""
+    given = parity_stages.inputs(stage)
+    state = parity_stages.under("state", given)
+
+    def build(of: Backend, its_mode: Mode, seed: int) -> BoltzmannProgram:
+        return of.build_boltzmann(stage, device="cpu", mode=its_mode, state=state, seed=seed)
+
+    reference = parity_stages.trace(stage, build(REFERENCE, "eager", 0), given)
+    error, where = parity_stages.largest_error(reference, parity_stages.trace(stage, build(backend, mode, 0), given))
+    return {"error": error, "where": where}
+
+
+def own_noise(backend: Backend, mode: Mode) -> dict[str, float]:
+    """Return how the errors of equal updates differ: without learning, only the noise changes between them."""
+    stage = msgspec.structs.replace(stage_zoo()[0], learning_rate=0.0)
+    given = parity_stages.inputs(stage)
+    state = {name: 0 * value for name, value in parity_stages.under("state", given).items()}
+    order = np.tile(given["order"][:1], (40, 1))
+    rates = np.zeros((40, 2), np.float32)
+
+    def errors(seed: int) -> Any:
+        program = backend.build_boltzmann(stage, device="cpu", mode=mode, state=state, seed=seed)
+        program.load({"train_x": given["pictures"], "test_x": given["pictures"]})
+        found = []
+        for _ in range(2):
+            program.train(order, rates, gibbs_steps=1)
+            program.synchronize()
+            found.append(program.statistics()["reconstruction_error"])
+        return np.concatenate(found)
+
+    first, other = errors(1), errors(2)
+    return {
+        "distinct": len(np.unique(first)),
+        "distinct_in_second_call": len(np.unique(first[40:])),
+        "same_in_both_calls": float((first[:40] == first[40:]).mean()),
+        "same_with_other_seed": float((first == other).mean()),
+        "mean": float(first.mean()),
+    }
 
 
 def dropout_share(backend: Backend, mode: Mode) -> dict[str, float]:
@@ -118,6 +160,8 @@ def main(adapter: str, mode: Mode) -> None:
         "why_not": {device: backend.why_not(task, device, mode) for device in ("cpu", "gpu", "npu")},
         "cases": {of.name: check_case(backend, mode, of) for of in zoo()},
         "golden": {name: golden(backend, mode, of) for name, of in golden_cases().items()},
+        "stages": {of.name: check_stage(backend, mode, of) for of in stage_zoo()},
+        "noise": own_noise(backend, mode),
         "dropout": dropout_share(backend, mode),
         "calls": calls(backend, mode),
         "unfinished_share": waiting(backend, mode),

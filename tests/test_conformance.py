@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from golden import golden_cases
-from zoo import zoo
+from zoo import stage_zoo, zoo
 
 from harness import registry
 from harness.execute import available_cores, worker_environment, workplace
@@ -57,6 +57,22 @@ def test_a_small_task_agrees_with_the_reference(found: dict[str, Any], backend: 
 @pytest.mark.parametrize("name", golden_cases())
 def test_what_was_worked_out_by_hand_comes_out(found: dict[str, Any], backend: str, mode: str, name: str) -> None:
     assert found["golden"][name] <= golden_cases()[name].tolerance
+
+
+@pytest.mark.parametrize("stage", [stage.name for stage in stage_zoo()])
+def test_a_stage_agrees_with_the_reference(found: dict[str, Any], backend: str, mode: str, stage: str) -> None:
+    came = found["stages"][stage]
+    assert came["error"] is not None, came
+    assert came["error"] < 1e-5, came
+
+
+def test_a_stage_draws_new_noise_for_every_update(found: dict[str, Any], backend: str, mode: str) -> None:
+    noise = found["noise"]
+    assert noise["distinct"] > 20
+    assert noise["distinct_in_second_call"] > 15
+    assert noise["same_in_both_calls"] < 0.5
+    assert noise["same_with_other_seed"] < 0.5
+    assert noise["mean"] == pytest.approx(15, abs=1), "with weights of zero, 30 pixels are coin tosses"
 
 
 def test_dropout_drops_its_share_and_scales_the_rest(found: dict[str, Any], backend: str, mode: str) -> None:

@@ -65,6 +65,7 @@ def run_one(name: str, *, timeout_s: float = 60, memory: int | None = None) -> R
         interpreter=HERE_INTERPRETER,
         parity=ParityVerdict(passed=True),
         setting=SETTING,
+        folder=Path("/nonexistent"),
     )
 
 

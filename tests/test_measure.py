@@ -36,7 +36,7 @@ class Clockwork:
 
 
 def trainer(program: Clockwork, steps: int) -> Trainer:
-    return Trainer(program, np.zeros((steps, 4), np.int32))  # type: ignore[arg-type]
+    return Trainer(program, np.zeros((steps, 4), np.int32))
 
 
 def test_every_step_is_made_once_and_counted_once() -> None:

@@ -1,5 +1,8 @@
 """Small tasks that between them hold every layer, activation, loss and optimizer; every backend must compute them."""
 
+from typing import Any
+
+from harness.boltzmann import Joint, Rbm, Stage
 from harness.layers import (
     GRU,
     LSTM,
@@ -18,6 +21,7 @@ from harness.layers import (
     SimpleRNN,
 )
 from harness.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop, StepSchedule
+from harness.parity_stages import small
 from harness.spec import Loss, Preset, Task
 
 IMAGE = (2, 9, 8)
@@ -104,3 +108,18 @@ def zoo() -> tuple[Task, ...]:
         case("no bias", no_bias, SGD(learning_rate=0.1), shape=(6, 4), loss=softmax),
         case("adam", dense_net(Maxout(units=5)), Adam(learning_rate=0.01, l2=0.01, schedule=halving), loss=softmax),
     )
+
+
+def stage_zoo() -> tuple[Stage, ...]:
+    """Return stages of Boltzmann machines that between them hold every case of `harness/boltzmann.py`, small."""
+    common: dict[str, Any] = {"epochs": 4, "learning_rate": 0.05, "weight_decay": 1e-2, "slow_epochs": 1}
+    stages = (
+        Rbm(name="plain", visible=30, hidden=20, **common),
+        Rbm(name="visibles doubled, CD-3", visible=30, hidden=20, doubled="visible", gibbs_steps=3, **common),
+        Rbm(name="hiddens doubled", visible=20, hidden=14, doubled="hidden", recognise=30, **common),
+        Rbm(name="belief net", visible=20, hidden=14, recognise=30, recognise_copies=1, **common),
+        Rbm(name="persistent", visible=30, hidden=20, persistent=True, gibbs_steps=2, **common),
+        Joint(name="joint", visible=30, hidden1=20, hidden2=14, mean_field_steps=4, gibbs_steps=2, **common),
+        Joint(name="no mean field", visible=30, hidden1=20, hidden2=14, mean_field_steps=1, gibbs_steps=1, **common),
+    )
+    return tuple(small(stage) for stage in stages)

@@ -17,8 +17,11 @@ from mindspore import ops
 from numpy.typing import NDArray
 
 from backends.mindspore import nets
+from backends.mindspore.boltzmann import GraphBoltzmann, MindSporeBoltzmann
 from backends.mindspore.optimizers import Updater, step_numbers
+from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
+from harness.model import takes_tokens
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
@@ -57,7 +60,8 @@ class MindSporeProgram:
     def load(self, arrays: Arrays) -> None:
         for name, array in arrays.items():
             labels = name.endswith("_y") and self.task.loss == "softmax_cross_entropy"
-            self.data[name] = ms.Tensor(np.array(array, np.int32 if labels else np.float32))
+            tokens = name.endswith("_x") and takes_tokens(self.task)
+            self.data[name] = ms.Tensor(np.array(array, np.int32 if labels or tokens else np.float32))
 
     def train(self, order: NDArray[np.int32]) -> None:
         self.net.set_train(True)
@@ -220,6 +224,14 @@ class MindSporeBackend:
         ms.set_seed(seed)
         program = GraphProgram if mode == "graph" else MindSporeProgram
         return program(task, optimizer, device, weights)
+
+    def build_boltzmann(
+        self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int
+    ) -> MindSporeBoltzmann:
+        prepare(device)
+        ms.set_seed(seed)
+        program = GraphBoltzmann if mode == "graph" else MindSporeBoltzmann
+        return program(stage, device, state, seed)
 
 
 @functools.cache

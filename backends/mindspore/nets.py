@@ -7,18 +7,23 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
+from backends.mindspore.recurrent import RecurrentLayer
 from harness.contract import Arrays
 from harness.layers import (
+    GRU,
+    LSTM,
     Activation,
     AvgPool2d,
     BatchNorm,
     Conv2d,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     Maxout,
     MaxPool2d,
     PReLU,
+    SimpleRNN,
 )
 from harness.model import NamedLayer, named_layers
 from harness.spec import Loss, Task
@@ -27,6 +32,7 @@ BATCH_NORM_PARTS = {"weight": "gamma", "bias": "beta", "mean": "moving_mean", "v
 PARTS: dict[Any, dict[str, str]] = {
     nn.BatchNorm1d: BATCH_NORM_PARTS,
     nn.BatchNorm2d: BATCH_NORM_PARTS,
+    nn.Embedding: {"weight": "embedding_table"},
     nn.PReLU: {"weight": "w"},
 }
 """The parts of a parameter's name that MindSpore calls otherwise."""
@@ -94,6 +100,10 @@ def layer_cell(named: NamedLayer) -> Any:
             return nn.PReLU(inputs)
         case Maxout(units=units, pieces=pieces):
             return MaxoutLayer(inputs, units, pieces)
+        case Embedding(vocabulary=vocabulary, units=units):
+            return nn.Embedding(vocabulary, units)
+        case SimpleRNN() | LSTM() | GRU() as layer:
+            return RecurrentLayer(layer, named.input_shape[-1])
         case Activation() as layer:
             return activation_cell(layer)
 
@@ -127,7 +137,10 @@ def named_parameters(net: Any, names: tuple[str, ...]) -> dict[str, Any]:
     for full in names:
         layer, _, part = full.partition(".")
         cell = getattr(net, layer)
-        found[full] = getattr(cell, PARTS.get(type(cell), {}).get(part, part))
+        if isinstance(cell, RecurrentLayer):
+            found[full] = cell.parameter(part)
+        else:
+            found[full] = getattr(cell, PARTS.get(type(cell), {}).get(part, part))
     return found
 
 

@@ -150,6 +150,7 @@ class Updater(nn.Cell):  # type: ignore[misc]
         self.penalised = tuple(is_penalised(w.shape) for w in weights)
         self.l1 = optimizer.l1
         self.l2 = optimizer.l2
+        self.clip_norm = optimizer.clip_norm
 
     def accumulators(self, name: str) -> Any:
         """Return one zero for each number of the weights, or the weights themselves if the rule needs none."""
@@ -159,10 +160,24 @@ class Updater(nn.Cell):  # type: ignore[misc]
 
     @ms.jit
     def construct(self, rate: Any, epsilon: Any, *gradients: Any) -> None:
+        scale = self.clipping_scale(gradients)
         for i, w in enumerate(self.weights):
             g = gradients[i]
+            if self.clip_norm is not None:
+                g = scale * g
             if self.penalised[i] and self.l2 > 0:
                 g = g + self.l2 * w
             if self.penalised[i] and self.l1 > 0:
                 g = g + self.l1 * ops.sign(w)
             self.rule(w, g, self.first[i], self.second[i], rate, epsilon)
+
+    def clipping_scale(self, gradients: tuple[Any, ...]) -> Any:
+        """Return the factor that brings the norm of all gradients together down to `clip_norm`."""
+        if self.clip_norm is None:
+            return 1.0
+        squares = 0.0
+        for g in gradients:
+            # ops.L2Loss is faster but adds up badly: 8e-4 off for 1.3 million numbers with 2.10.0 on the CPU.
+            squares = squares + ops.square(g).sum()
+        # A norm of zero makes the quotient infinite, and the factor 1.
+        return ops.minimum(self.clip_norm / ops.sqrt(squares), 1.0)

@@ -28,7 +28,7 @@ def rbm_update(
     down = 2 if stage.doubled == "hidden" else 1
     v0 = draw("picture", x)
     if stage.recognise:
-        v0 = draw("below", sigmoid(2 * (v0 @ w["below.weight"] + w["below.bias"])))
+        v0 = draw("below", sigmoid(stage.recognise_copies * (v0 @ w["below.weight"] + w["below.bias"])))
     p0 = sigmoid(up * (v0 @ w["weight"] + w["hidden_bias"]))
     h = w["chain"] if stage.persistent else draw("hidden0", p0)
     for k in range(1, steps + 1):
@@ -147,7 +147,7 @@ class NumpyBoltzmann:
         if isinstance(self.stage, Joint):
             return np.concatenate(mean_field(self.w, x, steps)[:2], axis=1)
         if self.stage.recognise:
-            x = sigmoid(2 * (x @ self.w["below.weight"] + self.w["below.bias"]))
+            x = sigmoid(self.stage.recognise_copies * (x @ self.w["below.weight"] + self.w["below.bias"]))
         up = 2 if self.stage.doubled == "visible" else 1
         return sigmoid(up * (x @ self.w["weight"] + self.w["hidden_bias"]))
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
-from harness.model import is_trained, named_layers
+from harness.model import is_trained, named_layers, takes_tokens
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
@@ -23,7 +24,8 @@ import keras
 import tensorflow as tf
 from tensorflow.python.util import _pywrap_util_port  # no public name says whether oneDNN is on
 
-from backends.tensorflow import nets
+from backends.tensorflow import nets, optimizers
+from backends.tensorflow.boltzmann import TensorflowBoltzmann
 
 DEVICES: dict[DeviceKind, str] = {"cpu": "/device:CPU:0", "gpu": "/device:GPU:0"}
 
@@ -40,11 +42,16 @@ class TensorflowProgram:
         self.device = DEVICES[device]
         self.definition = optimizer
         self.layouts = nets.layouts(task)
+        # Keras looks neither at the device nor at the compiler (seen in 3.15.1): with a GPU present its "auto" takes
+        # cuDNN for a model on the CPU too, and XLA has no kernel for it.
+        cudnn = device == "gpu" and mode != "xla"
+        self.labels = task.loss == "softmax_cross_entropy"
+        self.types = {"x": np.int64 if takes_tokens(task) else np.float32, "y": np.int64 if self.labels else np.float32}
         with tf.device(self.device):
-            self.net = nets.model(task, weights, seed)
+            self.net = nets.model(task, weights, seed=seed, cudnn=cudnn)
             self.tensors = nets.named_tensors(self.net, tuple(weights))
             self.trained = [tensor for name, tensor in self.tensors.items() if is_trained(name)]
-            self.update = nets.optimizer_for(optimizer, self.trained)
+            self.update = optimizers.optimizer_for(optimizer, self.trained)
         self.step = 0
         self.data: dict[str, Any] = {}
         self.last_losses: Any = np.zeros(0, np.float32)
@@ -58,9 +65,8 @@ class TensorflowProgram:
     def compile(self) -> None:
         """Wrap the functions with one signature each, so that no batch size and no number of steps traces again."""
         last = named_layers(self.task)[-1].output_shape
-        x = tf.TensorSpec((None, *nets.inside_shape(self.task.input_shape)), tf.float32)
-        labels = self.task.loss == "softmax_cross_entropy"
-        y = tf.TensorSpec((None,), tf.int64) if labels else tf.TensorSpec((None, *nets.inside_shape(last)), tf.float32)
+        x = tf.TensorSpec((None, *nets.inside_shape(self.task.input_shape)), self.types["x"])
+        y = tf.TensorSpec((None, *(() if self.labels else nets.inside_shape(last))), self.types["y"])
         scalar = tf.TensorSpec((), tf.float32)
         indices, order = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None, None), tf.int64)
         rates = tf.TensorSpec((None, 2), tf.float32)
@@ -77,16 +83,19 @@ class TensorflowProgram:
 
     def load(self, arrays: Arrays) -> None:
         for name, array in arrays.items():
-            labels = name.endswith("_y") and self.task.loss == "softmax_cross_entropy"
             inside = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
             with tf.device(self.device):
-                self.data[name] = tf.constant(np.array(inside, np.int64 if labels else np.float32, order="C"))
+                self.data[name] = tf.constant(np.array(inside, self.types[name[-1]], order="C"))
 
     def loss_and_gradients(self, x: Any, y: Any) -> tuple[Any, list[Any]]:
-        """Return the mean loss of a mini-batch and its gradients, in training mode."""
+        """Return the mean loss of a mini-batch and its gradients, in training mode.
+
+        An embedding's gradient comes as the rows in use, one by one, and is summed to the whole array, since the task's
+        optimizers move all rows; `tf.linalg.global_norm` would count repeated rows wrongly (seen in 2.21.0).
+        """
         with tf.GradientTape() as tape:
             loss = nets.loss(self.task.loss, self.net(x, training=True), y)
-        return loss, tape.gradient(loss, self.trained)
+        return loss, [tf.convert_to_tensor(g) for g in tape.gradient(loss, self.trained)]
 
     def one_step(self, x: Any, y: Any, rate: Any, epsilon: Any) -> Any:
         """Make one optimizer step on a mini-batch and return the loss before it."""
@@ -121,7 +130,7 @@ class TensorflowProgram:
         return self.net(tf.gather(x, indices), training=False)
 
     def train(self, order: NDArray[np.int32]) -> None:
-        rates = nets.rates_of(self.definition, range(self.step, self.step + len(order)))
+        rates = optimizers.rates_of(self.definition, range(self.step, self.step + len(order)))
         with tf.device(self.device):
             block = tf.constant(order, tf.int64), tf.constant(rates)
             self.last_losses = self.run_block(self.data["train_x"], self.data["train_y"], *block)
@@ -238,6 +247,11 @@ class TensorflowBackend:
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
     ) -> TensorflowProgram:
         return TensorflowProgram(task, optimizer, device=device, mode=mode, weights=weights, seed=seed)
+
+    def build_boltzmann(
+        self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int
+    ) -> TensorflowBoltzmann:
+        return TensorflowBoltzmann(stage, DEVICES[device], mode, state, seed)
 
 
 def threads(number: int) -> str:

@@ -1,4 +1,4 @@
-"""A task's layers, loss and optimizer as Keras layers and TensorFlow kernels, and the border between the layouts.
+"""A task's layers and loss as Keras layers and TensorFlow kernels, and the border between the layouts.
 
 Images are `(B, H, W, C)` inside. `Flatten` then lays features out with the channel fastest, where the task has it
 slowest: instead of moving data in every step, whatever depends on the order of the features is permuted once, up to
@@ -15,22 +15,26 @@ import tensorflow as tf
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from backends.tensorflow import recurrent
 from harness.contract import Arrays
 from harness.layers import (
+    GRU,
+    LSTM,
     Activation,
     AvgPool2d,
     BatchNorm,
     Conv2d,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     Layer,
     Maxout,
     MaxPool2d,
     PReLU,
+    SimpleRNN,
 )
-from harness.model import NamedLayer, is_penalised, layer_parameters, named_layers
-from harness.optimizers import AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
+from harness.model import NamedLayer, layer_parameters, named_layers, takes_tokens
 from harness.spec import Loss, Task
 
 PARTS = {
@@ -40,31 +44,37 @@ PARTS = {
     "batchnorm.mean": "moving_mean",
     "batchnorm.variance": "moving_variance",
     "prelu.weight": "alpha",
+    "embedding.weight": "embeddings",
 }
 """What Keras calls the parts of a parameter's name; the others have the same name there."""
 
 AXES: dict[int, tuple[int, ...]] = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}
 """The task's axes in Keras' order, by rank: vectors, `(out, in)` to `(in, out)`, OIHW to HWIO."""
 
-Update = Callable[[list[Any], Any, Any], None]
-"""Moves the trained parameters by one step, given their gradients, the learning rate and the epsilon."""
-
 
 class Layout(Struct, frozen=True, kw_only=True):
-    """How one parameter crosses the border; `order[j]` is the task's number of the feature that is `j` inside."""
+    """How one parameter crosses the border.
+
+    `order[j]` is the task's number of the feature that is `j` inside, on the first axis there; `gates` says the same
+    of a recurrent layer's gates, on the last.
+    """
 
     axes: tuple[int, ...]
     order: NDArray[np.intp] | None = None
+    gates: NDArray[np.intp] | None = None
 
     def inside(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return an array of the task's layout in Keras' layout."""
         array = array.transpose(self.axes)
+        array = array if self.gates is None else array[..., self.gates]
         return array if self.order is None else array[self.order]
 
     def outside(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return an array of Keras' layout in the task's layout, contiguous."""
         if self.order is not None:
             array = array[np.argsort(self.order)]
+        if self.gates is not None:
+            array = array[..., np.argsort(self.gates)]
         return np.ascontiguousarray(array.transpose(np.argsort(self.axes)))
 
 
@@ -126,10 +136,10 @@ def selu(x: Any) -> tuple[Any, Callable[[Any], Any]]:
     return y, lambda dy: tf.raw_ops.SeluGrad(gradients=dy, outputs=y - 1e-30)
 
 
-def layer_modules(named: NamedLayer, *, reorder: bool, seed: int) -> list[Any]:
+def layer_modules(named: NamedLayer, *, reorder: bool, seed: int, cudnn: bool) -> list[Any]:
     """Return the Keras layers that compute one layer, the one with the parameters last.
 
-    `reorder` says that a `Flatten` has to move the data itself.
+    `reorder` says that a `Flatten` has to move the data itself, `cudnn` that recurrent layers may run on cuDNN.
     """
     name = named.name
     match named.layer:
@@ -154,6 +164,10 @@ def layer_modules(named: NamedLayer, *, reorder: bool, seed: int) -> list[Any]:
             return [MaxoutLayer(units, pieces, name=name)]
         case Activation() as activation:
             return [activation_module(activation)]
+        case Embedding(vocabulary=vocabulary, units=units):
+            return [keras.layers.Embedding(vocabulary, units, name=name)]
+        case SimpleRNN() | LSTM() | GRU() as layer:
+            return [recurrent.module(layer, name, cudnn=cudnn)]
 
 
 def convolution(layer: Conv2d, name: str) -> list[Any]:
@@ -181,14 +195,18 @@ def inside_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape[1:], shape[0]) if len(shape) == 3 else shape
 
 
-def model(task: Task, weights: Arrays, seed: int) -> Any:
-    """Return the task's model, holding the given weights; `seed` feeds the dropout."""
+def model(task: Task, weights: Arrays, *, seed: int, cudnn: bool) -> Any:
+    """Return the task's model, holding the given weights; `seed` feeds the dropout.
+
+    `cudnn` lets recurrent layers run on cuDNN.
+    """
     named = named_layers(task)
-    net = keras.Sequential([keras.Input(inside_shape(task.input_shape))])
+    numbers = "int64" if takes_tokens(task) else "float32"
+    net = keras.Sequential([keras.Input(inside_shape(task.input_shape), dtype=numbers)])
     for position, one in enumerate(named):
         reorder = len(one.input_shape) == 3 and not takes_features(task.layers[position + 1 :])
         own_seed = int(np.random.SeedSequence([seed, position]).generate_state(1)[0])
-        for module in layer_modules(one, reorder=reorder, seed=own_seed):
+        for module in layer_modules(one, reorder=reorder, seed=own_seed, cudnn=cudnn):
             net.add(module)
     crossing = layouts(task)
     for name, variable in named_tensors(net, tuple(weights)).items():
@@ -209,7 +227,9 @@ def layouts(task: Task) -> dict[str, Layout]:
         takes = takes_features((named.layer,))
         for name, shape in layer_parameters(named).items():
             per_feature = not takes or len(shape) == 2
-            found[name] = Layout(axes=AXES[len(shape)], order=order if per_feature else None)
+            axes = (0, 1) if isinstance(named.layer, Embedding) else AXES[len(shape)]
+            gates = recurrent.gate_order(named.layer)
+            found[name] = Layout(axes=axes, order=order if per_feature else None, gates=gates)
         if takes:
             order = None
         elif isinstance(named.layer, Flatten) and len(named.input_shape) == 3:
@@ -224,8 +244,12 @@ def named_tensors(net: Any, names: tuple[str, ...]) -> dict[str, Any]:
     for full in names:
         layer, _, part = full.partition(".")
         kind = layer.rstrip("0123456789")
-        attribute = PARTS.get(f"{kind}.{part}", PARTS.get(part, part))
-        found[full] = getattr(net.get_layer(layer), attribute).value
+        module = net.get_layer(layer)
+        if kind in ("simplernn", "lstm", "gru"):
+            found[full] = recurrent.variable(module, part).value
+        else:
+            attribute = PARTS.get(f"{kind}.{part}", PARTS.get(part, part))
+            found[full] = getattr(module, attribute).value
     return found
 
 
@@ -238,62 +262,3 @@ def loss(kind: Loss, outputs: Any, y: Any) -> Any:
             return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=outputs))
         case "mean_squared_error":
             return tf.reduce_mean(tf.math.squared_difference(outputs, y))
-
-
-def rates_of(optimizer: Optimizer, steps: range) -> NDArray[np.float32]:
-    """Return the learning rate and the epsilon of each step, `(N, 2)`.
-
-    Adam's bias corrections are moved into both (Kingma & Ba 2015, end of section 2), in float64 and for the betas
-    as float32 has them, since the kernel computes with `1 - beta`.
-    """
-    rates = np.array([optimizer.rate_at(step) for step in steps])
-    epsilons = np.full(len(rates), getattr(optimizer, "epsilon", 0.0))
-    if isinstance(optimizer, Adam):
-        t = np.arange(steps.start, steps.stop) + 1
-        first, second = (1 - float(np.float32(beta)) ** t for beta in (optimizer.beta1, optimizer.beta2))
-        rates *= np.sqrt(second) / first
-        epsilons *= np.sqrt(second)
-    return np.stack([rates, epsilons], axis=1).astype(np.float32)
-
-
-def optimizer_for(optimizer: Optimizer, variables: list[Any]) -> Update:
-    """Return the update whose arithmetic is the definition of `harness/optimizers.py`.
-
-    Not `keras.optimizers`, of which only plain SGD agrees: there the learning rate is inside the velocity, Adam and
-    RMSprop have the epsilon elsewhere, Adagrad starts at 0.1 (seen in Keras 3.15.1). TensorFlow's own training
-    kernels, one per variable and step, compute the definitions, RMSprop's excepted.
-    """
-    count = {AdaGrad: 1, Momentum: 1, Nesterov: 1, RMSprop: 1, Adam: 2}.get(type(optimizer), 0)
-    slots = [[tf.Variable(tf.zeros_like(w), trainable=False) for _ in range(count)] for w in variables]
-
-    def update(gradients: list[Any], rate: Any, epsilon: Any) -> None:
-        for w, own, g in zip(variables, slots, gradients, strict=True):
-            if is_penalised(w.shape) and optimizer.l2:
-                g = g + optimizer.l2 * w
-            if is_penalised(w.shape) and optimizer.l1:
-                g = g + optimizer.l1 * tf.sign(w)
-            apply(optimizer, w, own, g, rate, epsilon)
-
-    return update
-
-
-def apply(optimizer: Optimizer, w: Any, slots: list[Any], g: Any, rate: Any, epsilon: Any) -> None:
-    """Move one variable and its accumulators by one step."""
-    ops = tf.raw_ops
-    first, second = ([slot.handle for slot in slots] + [None, None])[:2]
-    common = {"var": w.handle, "grad": g, "lr": rate}
-    match optimizer:
-        case Momentum(momentum=m):
-            ops.ResourceApplyMomentum(accum=first, momentum=m, **common)
-        case Nesterov(momentum=m):
-            ops.ResourceApplyMomentum(accum=first, momentum=m, use_nesterov=True, **common)
-        case AdaGrad():
-            ops.ResourceApplyAdagradV2(accum=first, epsilon=epsilon, **common)
-        case RMSprop(rho=rho):
-            s = slots[0].assign(rho * slots[0] + (1 - rho) * tf.square(g))
-            w.assign_sub(rate * g / (tf.sqrt(s) + epsilon))
-        case Adam(beta1=beta1, beta2=beta2):
-            corrected = {"beta1_power": 0.0, "beta2_power": 0.0, "epsilon": epsilon}
-            ops.ResourceApplyAdam(m=first, v=second, beta1=beta1, beta2=beta2, **corrected, **common)
-        case _:
-            ops.ResourceApplyGradientDescent(var=w.handle, alpha=rate, delta=g)

@@ -26,7 +26,7 @@ def rbm_gradients(stage: Rbm, w: Tensors, x: Tensor, draw: Draw, steps: int) -> 
     down = 2.0 if stage.doubled == "hidden" else 1.0
     v0 = draw("picture", x)
     if stage.recognise:
-        v0 = draw("below", hidden(v0, w["below.weight"], w["below.bias"], 2.0))
+        v0 = draw("below", hidden(v0, w["below.weight"], w["below.bias"], float(stage.recognise_copies)))
     p0 = hidden(v0, w["weight"], w["hidden_bias"], up)
     h = w["chain"] if stage.persistent else draw("hidden0", p0)
     for k in range(1, steps + 1):
@@ -118,7 +118,7 @@ class TorchBoltzmann:
         x, numbers = self.data["train_x"], torch.from_numpy(rates).to(self.device)
         tapes = None if tape is None else {k: torch.from_numpy(v).to(self.device) for k, v in tape.items()}
         self.rows = []
-        for n, indices in enumerate(torch.from_numpy(order).to(self.device)):
+        for n, indices in enumerate(torch.tensor(order, device=self.device)):
             uniform = None if tapes is None else {name: values[n] for name, values in tapes.items()}
             self.rows.append(self.update(x[indices], numbers[n, 0], numbers[n, 1], gibbs_steps, uniform))
 
@@ -157,9 +157,9 @@ class TorchBoltzmann:
         match self.stage:
             case Joint():
                 return torch.cat(mean_field(self.w, x, steps)[:2], dim=1)
-            case Rbm(doubled=doubled, recognise=below):
+            case Rbm(doubled=doubled, recognise=below, recognise_copies=copies):
                 if below:
-                    x = hidden(x, self.w["below.weight"], self.w["below.bias"], 2.0)
+                    x = hidden(x, self.w["below.weight"], self.w["below.bias"], float(copies))
                 return hidden(x, self.w["weight"], self.w["hidden_bias"], 2.0 if doubled == "visible" else 1.0)
 
     def host(self, outputs: Tensor) -> NDArray[np.float32]:

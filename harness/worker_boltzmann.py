@@ -1,0 +1,271 @@
+"""One run of a Boltzmann machine: its stages one after the other, then what is asked of it, each timed by itself.
+
+The stages are timed by the same `Trainer` as any net; the bound on the likelihood, the probe and the fine-tuning come
+after them. Between stages the state passes through the host, once; inside a stage nothing does but the statistics.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import machine_quality, pictures, stack
+from harness.boltzmann import Joint, Stage, State, rates
+from harness.checkpoint import Checkpoint
+from harness.contract import Backend, BoltzmannProgram
+from harness.machine_quality import PICTURES
+from harness.measure import Stopwatch, Trainer
+from harness.model import Weights
+from harness.optimizers import Optimizer
+from harness.quality import chunks, outputs, quality
+from harness.record import Evaluation, StageMeasured
+from harness.spec import Boltzmann, Preset, Task
+from harness.worker_run import Run
+
+CHECKPOINT_EVERY_S = 60.0
+Order = NDArray[np.int32]
+
+
+class StageProgram:
+    """A stage as the `Trainer` wants it: it knows the number of the update, and so its rate and its k."""
+
+    def __init__(self, stage: Stage, program: BoltzmannProgram, *, per_epoch: int, update: int) -> None:
+        self.stage = stage
+        self.program = program
+        self.per_epoch = per_epoch
+        self.update = update
+        self.rows: dict[str, list[float]] = {}
+
+    def train(self, order: Order) -> None:
+        """Make the next N updates."""
+        numbers = rates(self.stage, self.update, len(order), self.per_epoch)
+        steps = self.stage.gibbs_steps_at(self.update // self.per_epoch)
+        self.program.train(order, numbers, gibbs_steps=steps)
+        self.update += len(order)
+
+    def synchronize(self) -> None:
+        """Return only when all queued work is done."""
+        self.program.synchronize()
+
+    def losses(self) -> NDArray[np.float32]:
+        """Return the reconstruction errors of the last call, and keep all statistics."""
+        found = self.program.statistics()
+        for name, values in found.items():
+            self.rows.setdefault(name, []).extend(map(float, values))
+        return found["reconstruction_error"]
+
+
+class BoltzmannRun(Run):
+    """Does a RunJob whose preset has the stages of a Boltzmann machine."""
+
+    def work(self, backend: Backend) -> None:
+        """Do the stages, then the evaluation of the machine, the probe and the fine-tuning."""
+        job = self.job
+        self.backend = backend
+        self.phases |= {"build_s": 0.0, "load_s": 0.0, "evaluate_s": 0.0}
+        with np.load(job.weights, allow_pickle=False) as file:
+            self.drawn: Weights = dict(file)
+        self.arrays = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in job.arrays.items()}
+        order: Order = np.load(job.order, mmap_mode="r", allow_pickle=False)
+        self.per_epoch = len(order) // self.preset.order_epochs
+        self.checkpoint = Checkpoint(job.checkpoint)
+        self.before_s = self.checkpoint.train_s
+        self.done = self.checkpoint.done
+        first = 0
+        for number, stage in enumerate(self.machine.stages):
+            if stage.name not in self.done:
+                part = order[first * self.per_epoch : (first + stage.epochs) * self.per_epoch]
+                self.done[stage.name] = self.train_stage(number, np.ascontiguousarray(part))
+            first += stage.epochs
+        self.nets(np.ascontiguousarray(order[first * self.per_epoch :]))
+        self.checkpoint.remove()
+
+    @property
+    def preset(self) -> Preset:
+        """The preset of the run."""
+        return self.job.preset
+
+    @property
+    def machine(self) -> Boltzmann:
+        """The description of the machine."""
+        if self.preset.boltzmann is None:
+            raise ValueError("this preset has no Boltzmann machine")
+        return self.preset.boltzmann
+
+    def train_stage(self, number: int, order: Order) -> State:
+        """Train one stage through its epochs, unless a checkpoint is further on, and return its state."""
+        stage, is_last = self.machine.stages[number], number == len(self.machine.stages) - 1
+        state, epoch = stack.start(self.machine.stages, number, self.drawn, self.done), 0
+        if self.checkpoint.stage == stage.name:
+            state, epoch = self.checkpoint.state, self.checkpoint.epoch
+        elif isinstance(stage, Joint):
+            self.judge_machine(f"{stage.name}, composed", stage, state)
+        program = self.build_stage(stage, state, seed=self.job.spec.seed * 1_000_000 + number * 10_000 + epoch)
+        updates = StageProgram(stage, program, per_epoch=self.per_epoch, update=epoch * self.per_epoch)
+        self.trainer = trainer = Trainer(updates, order[epoch * self.per_epoch :])
+        first_step_s = trainer.first_step()
+        self.phases["first_step_s"] = first_step_s
+        saved = Stopwatch()
+        for trained in range(1, stage.epochs - epoch + 1):
+            trainer.train_until(trained * self.per_epoch, self.save_now_and_then)
+            if saved.seconds() > CHECKPOINT_EVERY_S:
+                self.checkpoint.save(
+                    self.done, stage.name, program.state(), epoch=epoch + trained, train_s=self.train_seconds()
+                )
+                saved = Stopwatch()
+        state = program.state()
+        means = {name: epoch_means(values, self.per_epoch) for name, values in updates.rows.items()}
+        if is_last:
+            self.program = program
+            self.features = {split: self.features_of(program, split) for split in ("train", "test")}
+            shown = pictures.tiles(stage, state, self.features["test"], np.asarray(self.arrays["test_x"][:PICTURES]))
+            np.savez(Path(self.job.out, pictures.ARRAYS), allow_pickle=False, **shown)
+            trainer.keep_measuring(self.preset.measure_s, self.save_now_and_then)
+        self.stages.append(
+            StageMeasured(
+                name=stage.name,
+                updates=stage.epochs * self.per_epoch,
+                first_step_s=first_step_s,
+                train_s=trainer.train_seconds,
+                blocks=tuple(trainer.blocks),
+                statistics=means,
+            )
+        )
+        self.judge_machine(f"{stage.name}, trained", stage, state)
+        if not is_last:
+            self.before_s += trainer.train_seconds
+            self.trainer = None
+        return state
+
+    def build_stage(self, stage: Stage, state: State, *, seed: int) -> BoltzmannProgram:
+        """Build a stage and put the pictures on the device."""
+        spec = self.job.spec
+        watch = Stopwatch()
+        program = self.backend.build_boltzmann(stage, device=spec.device, mode=spec.mode, state=state, seed=seed)
+        program.synchronize()
+        self.phases["build_s"] += watch.seconds()
+        self.facts["settings"] = self.backend.settings() | self.shell
+        watch = Stopwatch()
+        program.load({name: self.arrays[name] for name in ("train_x", "test_x")})
+        program.synchronize()
+        self.phases["load_s"] += watch.seconds()
+        return program
+
+    def judge_machine(self, name: str, stage: Stage, state: State) -> None:
+        """Take what can be said of a machine without labels, outside of the training clock."""
+        watch = Stopwatch()
+        means = np.asarray(self.arrays["train_x"]).mean(axis=0)
+        test = np.asarray(self.arrays["test_x"][:PICTURES])
+        found, remarks = machine_quality.of(
+            stage,
+            state,
+            pixel_means=means,
+            test=test,
+            temperatures=self.machine.temperatures,
+            runs=self.machine.sampling_runs,
+            seed=self.job.spec.seed,
+        )
+        self.phases["evaluate_s"] += watch.seconds()
+        self.stages.append(StageMeasured(name=name, quality=found, remarks=remarks))
+        self.save()
+
+    def features_of(self, program: BoltzmannProgram, split: str) -> NDArray[np.float32]:
+        """Return the machine's features of a whole split, on the host."""
+        examples = np.arange(len(self.arrays[f"{split}_y"]), dtype=np.int32)
+        steps = self.machine.mean_field_steps
+        parts = [program.host(program.features(split, part, steps=steps))[:used] for part, used in chunks(examples)]
+        return np.concatenate(parts)
+
+    def nets(self, order: Order) -> None:
+        """Train the linear probe, the fine-tuned net and the same net from a random start; write what came out."""
+        task, machine, stages = self.job.task, self.machine, self.machine.stages
+        y = {f"{split}_y": np.asarray(self.arrays[f"{split}_y"]) for split in ("train", "test")}
+        pixels = {f"{split}_x": np.asarray(self.arrays[f"{split}_x"]) for split in ("train", "test")}
+        probe = stack.probe_task(task, self.features["train"].shape[1])
+        inputs = {f"{split}_x": values for split, values in self.features.items()} | y
+        found: dict[str, float | None] = {}
+        probe_order = order[: machine.probe_epochs * self.per_epoch]
+        found["probe_accuracy"], _ = self.net("linear probe", probe, inputs, probe_order, machine.probe)
+        fine = stack.fine_tuned_task(task, stages[-1])
+        if isinstance(last := stages[-1], Joint):
+            both = {f"{s}_x": np.hstack([pixels[f"{s}_x"], self.features[s][:, last.hidden1 :]]) for s in self.features}
+        else:
+            both = pixels
+        self.features.clear()
+        starts = stack.net_weights(task, stages, self.done, self.drawn)
+        random_starts = {name: value for name, value in self.drawn.items() if "/" not in name}
+        order = order[: self.preset.epochs * self.per_epoch]
+        for labels in (0, *machine.labels):
+            some = order
+            if labels:
+                examples = stack.chosen_examples(y["train_y"], labels)
+                some = stack.order_of(
+                    examples, order, batch_size=self.preset.batch_size, fewest_updates=machine.fewest_updates
+                )
+            of = f", {labels:,} labels" if labels else ""
+            suffix = f"_{labels}" if labels else ""
+            rule = self.preset.optimizer
+            accuracy, seconds = self.net(f"fine-tuned{of}", fine, both | y, some, rule, starts)
+            found[f"accuracy{suffix}"] = accuracy
+            if not labels:
+                self.fine_tuned_s = seconds
+            found[f"random_start_accuracy{suffix}"], _ = self.net(
+                f"random start{of}", task, pixels | y, some, rule, random_starts
+            )
+        found |= {name: value for stage in self.stages for name, value in stage.quality.items() if "bound" in name}
+        steps = sum(stage.epochs for stage in stages) * self.per_epoch
+        total = (self.train_seconds() or 0.0) + self.fine_tuned_s
+        self.evaluations.append(Evaluation(steps=steps, train_seconds=total, quality=found))
+
+    def net(
+        self,
+        name: str,
+        task: Task,
+        arrays: dict[str, NDArray[Any]],
+        order: Order,
+        optimizer: Optimizer,
+        weights: Weights | None = None,
+    ) -> tuple[float | None, float]:
+        """Train a net on given arrays; return its accuracy on the test split and the seconds of its training."""
+        spec = self.job.spec
+        program = self.backend.build(
+            task,
+            optimizer,
+            device=spec.device,
+            mode=spec.mode,
+            weights=weights or stack.probe_weights(task),
+            seed=spec.seed,
+        )
+        program.load(arrays)
+        program.synchronize()
+        trainer = Trainer(program, order)
+        first_step_s = trainer.first_step()
+        trainer.train_until(len(order), self.save_now_and_then)
+        watch = Stopwatch()
+        examples = np.arange(len(arrays["test_y"]), dtype=np.int32)
+        found = quality(task.loss, outputs(program, "test", examples), arrays["test_y"])
+        self.phases["evaluate_s"] += watch.seconds()
+        self.stages.append(
+            StageMeasured(
+                name=name,
+                updates=len(order),
+                first_step_s=first_step_s,
+                train_s=trainer.train_seconds,
+                blocks=tuple(trainer.blocks),
+                quality=found,
+            )
+        )
+        self.save()
+        return found["accuracy"], trainer.train_seconds
+
+    def train_seconds(self) -> float:
+        """Return the seconds of the stages, those before a checkpoint included."""
+        return self.before_s + (self.trainer.train_seconds if self.trainer else 0.0)
+
+
+def epoch_means(values: list[float], per_epoch: int) -> tuple[float | None, ...]:
+    """Return the mean of each epoch's values; null where it is not finite."""
+    means = [float(np.mean(values[i : i + per_epoch])) for i in range(0, len(values), per_epoch)]
+    return tuple(mean if math.isfinite(mean) else None for mean in means)
