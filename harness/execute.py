@@ -191,6 +191,7 @@ def execute(
     parity: ParityVerdict,
     setting: Setting,
     folder: Path,
+    baselines: dict[str, float] | None = None,
 ) -> Record:
     """Do one run and return its record, whatever happens to the worker.
 
@@ -230,6 +231,7 @@ def execute(
         outcome=judge(ended, spec.timeout_s),
         parity=parity,
         measured=measured or Measured(),
+        baselines=baselines or {},
     )
 
 

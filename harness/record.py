@@ -165,3 +165,5 @@ class Record(_Data, frozen=True, kw_only=True):
     outcome: Outcome
     parity: ParityVerdict
     measured: Measured
+    baselines: dict[str, float] = {}
+    """What simple methods reach on the same data: for texts the accuracy of `bag_of_words_accuracy`."""

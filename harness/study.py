@@ -6,14 +6,16 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from harness import bag_of_words
 from harness.check import Checker, record_verdict
 from harness.data import Prepared, prepare
 from harness.errors import DataError
 from harness.execute import Setting, execute
 from harness.interpreters import Interpreter
+from harness.model import takes_tokens
 from harness.record import ParityVerdict, Record
 from harness.registry import task as find_task
-from harness.spec import DeviceKind, RunSpec
+from harness.spec import DeviceKind, RunSpec, Task
 from harness.store import Store
 
 
@@ -89,6 +91,7 @@ class Conductor:
                 parity=self._parity(spec),
                 setting=self.setting,
                 folder=self.store.folder.absolute(),
+                baselines=self._baselines(task, self._data(spec)),
             )
             self.store.add(record)
             self.listener.finished(record)
@@ -108,6 +111,12 @@ class Conductor:
                 raise DataError(f"the data set {spec.dataset} has no test examples")
             self._prepared[key] = prepared
         return self._prepared[key]
+
+    def _baselines(self, task: Task, prepared: Prepared) -> dict[str, float]:
+        """Return what simple methods reach on the same arrays."""
+        if not takes_tokens(task):
+            return {}
+        return {"bag_of_words_accuracy": bag_of_words.remembered(prepared.arrays)}
 
     def _parity(self, spec: RunSpec) -> ParityVerdict:
         if not self.plan.with_parity:

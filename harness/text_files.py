@@ -220,6 +220,6 @@ def _check_classes(path: Path, classes: Sequence[str], texts: Sequence[str], lab
         if different[label] < FEWEST:
             shown = label if len(label) <= 40 else f"{label[:40]}..."
             raise DataError(
-                f"{path} has too few different texts of class {shown!r}, {different[label]}: expected are {FEWEST} or more of "
-                "each class (if this is the name of a column or a text, name the columns)"
+                f"{path} has too few different texts of class {shown!r}, {different[label]}: expected are {FEWEST} or "
+                "more of each class (if this is the name of a column or a text, name the columns)"
             )

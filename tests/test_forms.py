@@ -102,7 +102,7 @@ def test_pixels_are_shares_of_white_without_padding() -> None:
     raw = images.digits().arrays
     for split in ("train", "test"):
         x, y = (arrays(found)[f"{split}_{part}"] for part in "xy")
-        assert (x.dtype, x.shape) == (np.float32, (len(y), 784))
+        assert (x.dtype.name, x.shape) == ("float32", (len(y), 784))
         np.testing.assert_array_equal(x.reshape(-1, 28, 28), (raw[f"{split}_x"] / 255).astype(np.float32))
         np.testing.assert_array_equal(y, raw[f"{split}_y"])
         assert (x.min(), x.max()) == (0, 1)

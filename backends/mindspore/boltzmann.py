@@ -108,6 +108,7 @@ class RbmMachine(Machine):
         self.down = 2.0 if stage.doubled == "hidden" else 1.0
         self.persistent = stage.persistent
         self.recognise = stage.recognise > 0
+        self.recognise_copies = float(stage.recognise_copies)
         if self.persistent:
             self.chain = parameters["chain"]
         if self.recognise:
@@ -155,7 +156,7 @@ class RbmMachine(Machine):
         return self.doubled(self.add_bias(self.product_with_transpose(h, self.weight), self.visible_bias), self.down)
 
     def recognised(self, v: Any) -> Any:
-        return self.doubled(self.add_bias(self.product(v, self.below_weight), self.below_bias), 2.0)
+        return self.doubled(self.add_bias(self.product(v, self.below_weight), self.below_bias), self.recognise_copies)
 
     def doubled(self, y: Any, copies: float) -> Any:
         """Return `s(copies y)`."""
