@@ -6,6 +6,8 @@ import mindspore as ms
 from mindspore import dataset, nn, ops
 from mindspore.train import Model
 
+from benchmarks.overhead_case import Case
+
 
 def lenet() -> Any:
     net = nn.SequentialCell(
@@ -68,5 +70,5 @@ class ModelTrain:
         ms.hal.synchronize()
 
 
-def candidates(x: Any, y: Any, weights: Any, mode: str) -> dict[str, Any]:
-    return {"by hand": HandWritten(x, y, mode), "Model.train": ModelTrain(x, y, mode)}
+def candidates(case: Case) -> dict[str, Any]:
+    return {"by hand": HandWritten(case.x, case.y, case.mode), "Model.train": ModelTrain(case.x, case.y, case.mode)}

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from benchmarks.overhead_case import Case
+
 
 def lenet() -> Any:
     return keras.Sequential(
@@ -77,5 +79,5 @@ class Fit(HandWritten):
         self.net.fit(self.x[rows], self.y[rows], batch_size=order.shape[1], epochs=1, shuffle=False, verbose=0)
 
 
-def candidates(x: Any, y: Any, weights: Any, mode: str) -> dict[str, Any]:
-    return {"by hand": HandWritten(x, y, mode), "Keras fit": Fit(x, y, mode)}
+def candidates(case: Case) -> dict[str, Any]:
+    return {"by hand": HandWritten(case.x, case.y, case.mode), "Keras fit": Fit(case.x, case.y, case.mode)}

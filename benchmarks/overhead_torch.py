@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from backends.torch.adapter import COMPILE_OPTIONS
+from benchmarks.overhead_case import Case
 
 
 class HandWritten:
@@ -33,5 +34,5 @@ class HandWritten:
         """Do nothing: on the CPU, torch computes before it returns."""
 
 
-def candidates(x: Any, y: Any, weights: Any, mode: str) -> dict[str, Any]:
-    return {"by hand": HandWritten(x, y, mode)}
+def candidates(case: Case) -> dict[str, Any]:
+    return {"by hand": HandWritten(case.x, case.y, case.mode)}

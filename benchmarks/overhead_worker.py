@@ -1,4 +1,4 @@
-"""Runs inside a backend's interpreter: `python overhead_worker.py BACKEND MODE PAIRS`. See `overhead.py`."""
+"""Runs inside a backend's interpreter: `python overhead_worker.py JOB`. See `overhead.py`."""
 
 import json
 import random
@@ -6,36 +6,67 @@ import sys
 from importlib import import_module
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
 
+from benchmarks.overhead_case import Case
 from harness.contract import Backend
 from harness.measure import TARGET_BLOCK_S, time_block
 from harness.model import initial_weights
 from harness.optimizers import Momentum
 from harness.registry import entry, resolve, task
+from harness.spec import Mode
 
 BATCH = 64
 RATE, MOMENTUM = 0.01, 0.9
 EXAMPLES = 2048
+MODULES = {"lenet-mnist": "overhead", "lstm-text": "overhead_lstm"}
+WARM_UP = {"lenet-mnist": (1, 2, 64), "lstm-text": (1, 2, 8)}
 
 
-def main(name: str, mode: Any, pairs: int) -> None:
+class OverheadJob(Struct, frozen=True, kw_only=True):
+    """What one worker is to compare."""
+
+    backend: str
+    mode: Mode
+    pairs: int
+    task: str
+    preset: str
+    x: str | None = None
+    """The .npy file of the training examples; without it they are drawn."""
+    y: str | None = None
+
+
+def case_of(job: OverheadJob) -> Case:
+    """Return the task with its data: LeNet on drawn ones, texts on real ones, since their padding and words matter."""
+    found = task(job.task).at(job.preset)
+    x: NDArray[Any]
+    y: NDArray[Any]
+    if job.x is not None and job.y is not None:
+        x, y = (np.load(path, allow_pickle=False) for path in (job.x, job.y))
+        optimizer = found.preset(job.preset).optimizer
+    else:
+        draw = np.random.default_rng(0)
+        x = draw.standard_normal((EXAMPLES, *found.input_shape)).astype(np.float32)
+        y = draw.integers(0, 10, EXAMPLES).astype(np.int32)
+        optimizer = Momentum(learning_rate=RATE, momentum=MOMENTUM)
+    return Case(task=found, optimizer=optimizer, mode=job.mode, weights=initial_weights(found, 0), x=x, y=y)
+
+
+def main(argument: str) -> None:
     """Time the candidates in shuffled turns and print the ratios."""
-    lenet = task("lenet-mnist")
-    draw = np.random.default_rng(0)
-    x = draw.standard_normal((EXAMPLES, *lenet.input_shape)).astype(np.float32)
-    y = draw.integers(0, 10, EXAMPLES).astype(np.int32)
-    weights = initial_weights(lenet, 0)
-    backend: Backend = resolve(entry(name).adapter)()
-    program = backend.build(
-        lenet, Momentum(learning_rate=RATE, momentum=MOMENTUM), device="cpu", mode=mode, weights=weights, seed=0
-    )
-    program.load({"train_x": x, "train_y": y, "test_x": x[:1], "test_y": y[:1]})
-    loops = import_module(f"overhead_{name}")
-    candidates: dict[str, Any] = {"harness": program} | loops.candidates(x, y, weights, mode)
-    order = draw.integers(0, EXAMPLES, (4096, BATCH)).astype(np.int32)
+    job = msgspec.json.decode(argument, type=OverheadJob)
+    case = case_of(job)
+    backend: Backend = resolve(entry(job.backend).adapter)()
+    program = backend.build(case.task, case.optimizer, device="cpu", mode=job.mode, weights=case.weights, seed=0)
+    program.load({"train_x": case.x, "train_y": case.y, "test_x": case.x[:1], "test_y": case.y[:1]})
+    loops = import_module(f"benchmarks.{MODULES[job.task]}_{job.backend}")
+    candidates: dict[str, Any] = {"harness": program} | loops.candidates(case)
+    order = np.random.default_rng(1).integers(0, len(case.x), (4096, BATCH)).astype(np.int32)
     for candidate in candidates.values():
-        for steps in (1, 2, 64):
+        for steps in WARM_UP[job.task]:
             candidate.train(order[:steps])
             candidate.synchronize()
     steps = 2
@@ -43,7 +74,7 @@ def main(name: str, mode: Any, pairs: int) -> None:
         steps *= 2
     seconds: dict[str, list[float]] = {candidate: [] for candidate in candidates}
     shuffle = random.Random(0)
-    for _ in range(pairs):
+    for _ in range(job.pairs):
         for candidate in shuffle.sample(list(candidates), len(candidates)):
             block = time_block(candidates[candidate], order[:steps], "steady")
             seconds[candidate].append(block.seconds)
@@ -52,9 +83,12 @@ def main(name: str, mode: Any, pairs: int) -> None:
     print(
         json.dumps(
             {
-                "backend": name,
-                "mode": mode,
+                "backend": job.backend,
+                "mode": job.mode,
+                "task": job.task,
+                "preset": job.preset,
                 "versions": backend.versions(),
+                "settings": backend.settings(),
                 "steps": steps,
                 "examples_per_s": BATCH * steps / float(np.median(ours)),
                 "ratios": {
@@ -67,4 +101,4 @@ def main(name: str, mode: Any, pairs: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1])

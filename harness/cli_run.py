@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.spec import RunSpec
     from harness.store import Store, Study
     from harness.study import Plan
+    from harness.text_files import TextFile
 
 
 @click.command()
@@ -34,7 +35,13 @@ if TYPE_CHECKING:
 @click.option(
     "--seed", "seeds", multiple=True, help="Seeds, such as 0,1,2 or 0-9.  [default: repeat r is seeded with r]"
 )
-@click.option("--dataset", help="Data set instead of the preset's own.")
+@click.option(
+    "--dataset",
+    help="Data set instead of the preset's own: a name, or the path of a CSV or TSV file of labelled texts.",
+)
+@click.option("--text-column", help="Column of the texts in the file, by name or number from 1.  [default: found out]")
+@click.option("--label-column", help="Column of the labels in the file.  [default: found out]")
+@click.option("--encoding", help="Encoding of the file.  [default: utf-8]")
 @click.option(
     "--data-dir", envvar="EVENBENCH_DATA", help="Folder with the original data files.  [default: EVENBENCH_DATA]"
 )
@@ -77,6 +84,7 @@ def run(**asked: Any) -> int:
 
 def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
     """Return the study and the plan that the options ask for."""
+    from harness.chosen_files import remembered
     from harness.measure import timestamp
     from harness.plan import Wish, plan
     from harness.store import Study
@@ -86,6 +94,7 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
     choices, named = find_choices(asked["backends"], asked["devices"], asked["modes"], warn=warn)
     found = find_interpreters(choices, asked["pythons"], named=named, warn=warn)
     seeds = parse_seeds(asked["seeds"])
+    files = _chosen_file(asked)
     default_repeats = 1 if seeds else (5 if asked["preset"] in ("full", "paper") else 3)
     wish = Wish(
         tasks=tasks,
@@ -93,7 +102,8 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
         preset=asked["preset"],
         repeats=default_repeats if asked["repeats"] is None else asked["repeats"],
         seeds=seeds,
-        dataset=asked["dataset"],
+        dataset=next(iter(files), asked["dataset"]),
+        dataset_is_file=bool(files),
         timeout_s=asked["timeout_s"],
         memory_limit_bytes=parse_bytes(asked["memory_limit"]),
     )
@@ -104,17 +114,35 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
         created_at=now,
         command=tuple(sys.argv[1:]),
         specs=specs,
+        files=tuple(map(remembered, files.values())),
     )
     return study, Plan(
         specs=specs,
         interpreters=found,
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
+        files=files,
     )
+
+
+def _chosen_file(asked: dict[str, Any]) -> "dict[str, TextFile]":
+    """Return the user's file of texts by the name of its data set, if `--dataset` is a path."""
+    from harness import datasets
+    from harness.errors import UsageError
+    from harness.text_files import TextFile
+
+    columns = {name: asked[name] for name in ("text_column", "label_column", "encoding")}
+    if asked["dataset"] is None:
+        if any(value is not None for value in columns.values()):
+            raise UsageError("--text-column, --label-column and --encoding belong to a file: name it with --dataset")
+        return {}
+    found = datasets.chosen(asked["dataset"], **columns)
+    return {found.name: found} if isinstance(found, TextFile) else {}
 
 
 def _resumed(store: "Store", asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
     """Return a study from the disk and the plan to finish it."""
+    from harness.chosen_files import found_again
     from harness.errors import UsageError
     from harness.plan import Choice
     from harness.registry import task
@@ -135,6 +163,7 @@ def _resumed(store: "Store", asked: dict[str, Any], warn: Any) -> "tuple[Study, 
         interpreters=found,
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
+        files={file.name: found_again(file) for file in study.files if file.name in {spec.dataset for spec in left}},
     )
 
 

@@ -55,7 +55,8 @@ def of(
         "sample_size_uniform": _finite(estimate.uniform.effective_sample_size),
         "sample_size_rates": _finite(estimate.rates.effective_sample_size),
     }
-    return found, {"bound": estimate.reason} if estimate.reason else {}
+    both = f"log Z is {estimate.uniform.log_z:.2f} from the uniform and {estimate.rates.log_z:.2f} from the rates' base"
+    return found, {"log_z": both} | ({"bound": estimate.reason} if estimate.reason else {})
 
 
 def _finite(value: float) -> float | None:

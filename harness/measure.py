@@ -23,10 +23,10 @@ SHORTEST_BLOCK_S = 0.02
 
 
 class Diverged(Exception):
-    """A training loss was not finite."""
+    """A training loss, or what else is named, was not finite."""
 
-    def __init__(self, step: int, loss: float) -> None:
-        super().__init__(f"the training loss became {loss} at step {step}")
+    def __init__(self, step: int, value: float, *, what: str = "the training loss") -> None:
+        super().__init__(f"{what} became {value} at step {step}")
 
 
 class Trainable(Protocol):

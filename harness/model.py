@@ -42,18 +42,21 @@ class NamedLayer(Struct, frozen=True, kw_only=True):
     output_shape: Shape
 
 
-RANKS: dict[type, int] = {
-    Dense: 1,
-    Maxout: 1,
-    Embedding: 1,
-    SimpleRNN: 2,
-    LSTM: 2,
-    GRU: 2,
-    Conv2d: 3,
-    MaxPool2d: 3,
-    AvgPool2d: 3,
+RANKS: dict[type, tuple[int, ...]] = {
+    Dense: (1,),
+    Maxout: (1,),
+    Embedding: (1,),
+    SimpleRNN: (2,),
+    LSTM: (2,),
+    GRU: (2,),
+    Conv2d: (3,),
+    MaxPool2d: (3,),
+    AvgPool2d: (3,),
+    BatchNorm: (1, 3),
+    PReLU: (1, 3),
 }
-"""How many axes a layer's input has; the others take any."""
+"""How many axes a layer's input may have; the others take any. Of a sequence `(T, F)` frameworks disagree on which axis
+is that of the channels, so that the layers with one parameter per channel take none."""
 
 GATES: dict[type, int] = {SimpleRNN: 1, LSTM: 4, GRU: 3}
 """How many blocks of rows a recurrent layer's parameters have."""
@@ -84,9 +87,10 @@ def named_layers(task: Task) -> tuple[NamedLayer, ...]:
 
 
 def _output_shape(task: str, name: str, layer: Layer, shape: Shape) -> Shape:
-    rank = RANKS.get(type(layer))
-    if rank is not None and len(shape) != rank:
-        raise UsageError(f"task {task}: layer {name} expects an input of {rank} axes, but gets shape {shape}")
+    ranks = RANKS.get(type(layer))
+    if ranks is not None and len(shape) not in ranks:
+        expected = " or ".join(map(str, ranks))
+        raise UsageError(f"task {task}: layer {name} expects an input of {expected} axes, but gets shape {shape}")
     match layer:
         case Dense(units=units) | Maxout(units=units):
             return (units,)

@@ -9,6 +9,7 @@ import random
 from msgspec import Struct
 
 from harness.errors import UsageError
+from harness.model import takes_tokens
 from harness.spec import DeviceKind, Mode, RunSpec, Task
 
 
@@ -30,6 +31,8 @@ class Wish(Struct, frozen=True, kw_only=True):
     seeds: tuple[int, ...] | None = None
     """None: repeat r is seeded with r. Else every seed is run `repeats` times."""
     dataset: str | None = None
+    dataset_is_file: bool = False
+    """The data set is a user's file of labelled texts; else its name must be one that each task takes."""
     timeout_s: float | None = None
     memory_limit_bytes: int | None = None
 
@@ -42,7 +45,9 @@ def plan(wish: Wish) -> tuple[RunSpec, ...]:
     """
     for task in wish.tasks:
         task.preset(wish.preset)
-        if wish.dataset is not None and wish.dataset not in task.datasets:
+        if wish.dataset_is_file and not takes_tokens(task.at(wish.preset)):
+            raise UsageError(f"task {task.name} reads no texts, and so no file of them: choose others with --task text")
+        if wish.dataset is not None and not wish.dataset_is_file and wish.dataset not in task.datasets:
             known = ", ".join(task.datasets)
             raise UsageError(f"task {task.name} does not take the data set {wish.dataset!r}: it takes {known}")
     if wish.repeats < 1:

@@ -18,6 +18,16 @@ from harness.spec import RunSpec
 STUDY = "study.json"
 
 
+class ChosenFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A user's file of texts that runs of a study read: the data set's name, the path and what was said of it."""
+
+    name: str
+    path: str
+    text_column: str | int | None = None
+    label_column: str | int | None = None
+    encoding: str | None = None
+
+
 class Study(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was planned together."""
 
@@ -26,6 +36,8 @@ class Study(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     created_at: str
     command: tuple[str, ...]
     specs: tuple[RunSpec, ...]
+    files: tuple[ChosenFile, ...] = ()
+    """Of the data sets that no table names."""
 
 
 class Damaged(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from msgspec import Struct
 from harness import bag_of_words
 from harness.check import Checker, record_verdict
 from harness.data import Prepared, prepare
+from harness.datasets import Dataset
 from harness.errors import DataError
 from harness.execute import Setting, execute
 from harness.interpreters import Interpreter
@@ -39,6 +40,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     interpreters: Mapping[tuple[str, DeviceKind], Interpreter]
     data_dir: Path | None
     with_parity: bool = True
+    files: Mapping[str, Dataset] = {}
+    """The data sets that no table names, by their names."""
 
 
 def missing(specs: tuple[RunSpec, ...], store: Store) -> tuple[RunSpec, ...]:
@@ -105,8 +108,9 @@ class Conductor:
         if key not in self._prepared:
             task = find_task(spec.task).at(spec.preset)
             preset = task.preset(spec.preset)
+            dataset = self.plan.files.get(spec.dataset, spec.dataset)
             self.listener.preparing(f"data {spec.dataset}, seed {spec.seed}")
-            prepared = prepare(task, preset, dataset=spec.dataset, seed=spec.seed, data_dir=self.plan.data_dir)
+            prepared = prepare(task, preset, dataset=dataset, seed=spec.seed, data_dir=self.plan.data_dir)
             if prepared.examples["test"] < 1:
                 raise DataError(f"the data set {spec.dataset} has no test examples")
             self._prepared[key] = prepared

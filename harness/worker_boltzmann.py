@@ -16,7 +16,7 @@ from harness.boltzmann import Joint, Stage, State, rates
 from harness.checkpoint import Checkpoint
 from harness.contract import Backend, BoltzmannProgram
 from harness.machine_quality import PICTURES
-from harness.measure import Stopwatch, Trainer
+from harness.measure import Diverged, Stopwatch, Trainer
 from harness.model import Weights
 from harness.optimizers import Optimizer
 from harness.quality import chunks, outputs, quality
@@ -110,12 +110,16 @@ class BoltzmannRun(Run):
         saved = Stopwatch()
         for trained in range(1, stage.epochs - epoch + 1):
             trainer.train_until(trained * self.per_epoch, self.save_now_and_then)
-            if saved.seconds() > CHECKPOINT_EVERY_S:
+            epochs_left = stage.epochs - epoch - trained
+            if (
+                epochs_left and saved.seconds() > CHECKPOINT_EVERY_S
+            ):  # at none left, nothing would be left to go on with
                 self.checkpoint.save(
                     self.done, stage.name, program.state(), epoch=epoch + trained, train_s=self.train_seconds()
                 )
                 saved = Stopwatch()
         state = program.state()
+        check_finite(stage, state, updates.update)
         means = {name: epoch_means(values, self.per_epoch) for name, values in updates.rows.items()}
         if is_last:
             self.program = program
@@ -263,6 +267,17 @@ class BoltzmannRun(Run):
     def train_seconds(self) -> float:
         """Return the seconds of the stages, those before a checkpoint included."""
         return self.before_s + (self.trainer.train_seconds if self.trainer else 0.0)
+
+
+def check_finite(stage: Stage, state: State, updates: int) -> None:
+    """Refuse a state that is not finite: an RBM whose weights are NaN draws zeros, and its error looks like any other.
+
+    Raises:
+        Diverged: a number is not finite.
+    """
+    for name, value in state.items():
+        if not np.isfinite(value).all():
+            raise Diverged(updates, math.nan, what=f"{name} of the stage {stage.name}")
 
 
 def epoch_means(values: list[float], per_epoch: int) -> tuple[float | None, ...]:

@@ -4,12 +4,15 @@ The strings are as they came from the records; whoever shows them escapes them f
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from msgspec import Struct
 
-from reports import text
+from harness.layers import Dense
+from harness.record import Record
+from reports import stages, text
+from reports.legend import legend
 from reports.studies import Loaded
 from reports.summary import CELL, Group, Row, machine_names
 
@@ -19,15 +22,7 @@ PARITY, STATUS, REASON = "parity", "status", "reason"
 NOT_COMPARABLE = "not comparable"
 ONE_RUN = "one run"
 
-LEGEND = (
-    "examples/s: batch size times steps over seconds in the steady blocks of a process; the median over the processes.",
-    "min–max: over the N processes of the row; spread: their distance over the median. “one run”: it is not known.",
-    "Ranks are not yet a statistical verdict. ≈: the min–max range overlaps with the fastest row's, no order is shown.",
-    "“not comparable”: a row without a parity pass, or without a completed run, is shown but never ranked.",
-    "first step: import, build, load and first step together; epoch: its steps at the pace of the steady blocks.",
-    "memory: peak of the process above its state before the framework was imported. These three are medians.",
-    "Test quality is that of every completed run, in the order of the seeds.",
-)
+BASELINES = {"bag_of_words_accuracy": "bag of words (logistic regression on the same tokens)"}
 
 
 class Section(Struct, frozen=True, kw_only=True):
@@ -38,8 +33,14 @@ class Section(Struct, frozen=True, kw_only=True):
     quality_header: str
     rows: tuple[dict[str, str], ...]
     """Header to cell; all rows of a section have the same headers."""
+    below: tuple[str, ...]
+    """What simple methods reach, one line each."""
     troubles: tuple[str, ...]
     """What went wrong, one sentence per row and reason."""
+    tables: tuple[stages.Table, ...]
+    """On the stages of a Boltzmann machine."""
+    remarks: tuple[str, ...]
+    """Sentences on single figures in `tables`."""
 
 
 class Content(Struct, frozen=True, kw_only=True):
@@ -56,9 +57,10 @@ class Content(Struct, frozen=True, kw_only=True):
     legend: tuple[str, ...]
 
 
-def content(loaded: Loaded, frame: pd.DataFrame, groups: Iterable[Group]) -> Content:
-    """Return what is to be said of a study."""
-    sections = tuple(_section(group) for group in groups)
+def content(loaded: Loaded, frame: pd.DataFrame, parts: pd.DataFrame, groups: Iterable[Group]) -> Content:
+    """Return what is to be said of a study, given the frames of its runs and of their stages."""
+    records = {record.spec.run_id: record for record in loaded.records}
+    sections = tuple(_section(group, records, frame, parts) for group in groups)
     return Content(
         title=f"Study {loaded.name}",
         lead=_lead(loaded),
@@ -66,7 +68,7 @@ def content(loaded: Loaded, frame: pd.DataFrame, groups: Iterable[Group]) -> Con
         damaged=tuple((damaged.path, damaged.reason) for damaged in loaded.damaged),
         machines=tuple(dict.fromkeys(machine_names(frame))),
         backends=_backends(frame),
-        legend=LEGEND if sections else (),
+        legend=legend(loaded.records) if sections else (),
     )
 
 
@@ -93,18 +95,21 @@ def _lead(loaded: Loaded) -> tuple[str, ...]:
     return tuple(lead)
 
 
-def _section(group: Group) -> Section:
+def _section(group: Group, records: dict[str, Record], frame: pd.DataFrame, parts: pd.DataFrame) -> Section:
     metrics = dict.fromkeys(row.metric for row in group.rows if row.metric)
     header = f"{' or '.join(metrics) or 'accuracy'} per seed".replace("_", " ")
     labels = _labels(group.rows)
     has_device = any(row.device_peak_bytes is not None for row in group.rows)
-    parts = [str(getattr(group, name)) for name in CELL]
-    notes = _notes(group)
+    sides = stages.sides(group, labels, frame, parts)
+    of_group = [records[run_id] for row in group.rows for run_id in row.run_ids]
     return Section(
-        title=" · ".join(parts),
-        notes=notes,
+        title=" · ".join(str(getattr(group, name)) for name in CELL),
+        notes=(*_notes(group), *_training_notes(group.rows, labels, of_group)),
         quality_header=header,
         rows=tuple(_cells(row, label, header, has_device) for row, label in zip(group.rows, labels, strict=True)),
+        below=tuple(_baseline(name, values) for name, values in group.baselines.items()),
+        tables=stages.tables(sides),
+        remarks=stages.remarks(sides),
         troubles=tuple(line for row, label in zip(group.rows, labels, strict=True) for line in _troubles(row, label)),
     )
 
@@ -121,6 +126,33 @@ def _notes(group: Group) -> tuple[str, ...]:
            for row in group.rows):  # fmt: skip
         notes.append("A place from one run says nothing about how the next run would come out.")
     return tuple(notes)
+
+
+def _training_notes(rows: Sequence[Row], labels: Sequence[str], records: Sequence[Record]) -> list[str]:
+    """Return what must be known of a task's own accuracy, and where training stopped early."""
+    notes = []
+    outputs = _pixels(records[0])
+    if outputs > 1:
+        notes.append(f"accuracy: the share of the {outputs:,} pixels that lie on the right side of one half.")
+    early = {record.spec.run_id for record in records if record.measured.stopped_early}
+    counts = [(label, len(early & set(row.run_ids)), row.runs) for label, row in zip(labels, rows, strict=True)]
+    if early:
+        places = ", ".join(f"{label} in {stopped} of {runs} runs" for label, stopped, runs in counts if stopped)
+        notes.append(f"Training stopped early: {places}.")
+    return notes
+
+
+def _pixels(record: Record) -> int:
+    """Return how many outputs are each judged by the side of one half on which they lie, 0 for another task."""
+    preset = record.task.presets.get(record.spec.preset)
+    layers = (preset.layers if preset else None) or record.task.layers
+    last = next((layer.units for layer in reversed(layers) if isinstance(layer, Dense)), 0)
+    return last if record.task.loss == "sigmoid_cross_entropy" else 0
+
+
+def _baseline(name: str, values: Iterable[float]) -> str:
+    shown = " or ".join(text.quality(value, name) for value in values)
+    return f"{BASELINES.get(name, name.replace('_', ' '))}: {shown}"
 
 
 def _labels(rows: Iterable[Row]) -> list[str]:
@@ -167,9 +199,8 @@ def _why_not(row: Row) -> tuple[str, ...]:
     return () if row.parity == "pass" and row.reasons else row.why_not_comparable
 
 
-def _first(reasons: tuple[str, ...], most: int = 3) -> tuple[str, ...]:
-    more = (f"and {len(reasons) - most} other reasons",) if len(reasons) > most else ()
-    return reasons[:most] + more
+def _first(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    return text.first(reasons, 3, "reasons")
 
 
 def _backends(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -2,14 +2,14 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 import pandas as pd
 
 from harness.store import Damaged
-from reports.columns import COLUMNS, FRAME, Kind
+from reports.columns import COLUMNS, FRAME, STAGES, Column, Kind
 from reports.frame import table
 from reports.summary import Group
 
@@ -19,40 +19,53 @@ def to_csv(frame: pd.DataFrame) -> str:
     return frame.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
 
 
-def from_csv(text: str) -> pd.DataFrame:
-    """Return the frame that `to_csv` wrote."""
+def from_csv(text: str, columns: Mapping[str, Column] = FRAME) -> pd.DataFrame:
+    """Return the frame of these columns that `to_csv` wrote."""
     found = pd.read_csv(io.StringIO(text), dtype="str", keep_default_na=False)
-    return _typed(found.to_dict("records"))
+    return _typed(found.to_dict("records"), columns)
 
 
-def to_json(frame: pd.DataFrame, *, study: str, groups: Iterable[Group] = (), damaged: Iterable[Damaged] = ()) -> str:
-    """Return the frame as JSON: what the columns mean, one object per run, the summary, and what could not be read.
+def to_json(
+    frame: pd.DataFrame,
+    stages: pd.DataFrame,
+    *,
+    study: str,
+    groups: Iterable[Group] = (),
+    damaged: Iterable[Damaged] = (),
+) -> str:
+    """Return both frames as JSON: what the columns mean, one object per row, the summary, and what could not be read.
 
     What is missing is null.
     """
-    runs = [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
     found = {
         "study": study,
         "columns": COLUMNS,
-        "runs": runs,
+        "runs": _rows(frame),
+        "stage_columns": {name: column.meaning for name, column in STAGES.items()},
+        "stages": _rows(stages),
         "summary": list(groups),
         "damaged": [{"path": item.path, "reason": item.reason} for item in damaged],
     }
     return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
 
 
-def from_json(text: str) -> pd.DataFrame:
-    """Return the frame that `to_json` wrote."""
-    return _typed(msgspec.json.decode(text)["runs"])
+def from_json(text: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the frame of the runs and that of their stages that `to_json` wrote."""
+    found = msgspec.json.decode(text)
+    return _typed(found["runs"], FRAME), _typed(found["stages"], STAGES)
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _plain(value: Any) -> Any:
     return None if pd.isna(value) else value.item() if hasattr(value, "item") else value
 
 
-def _typed(rows: Iterable[dict[Any, Any]]) -> pd.DataFrame:
-    """Return rows of strings, or of JSON's values, in the frame's own types."""
-    return table(FRAME, [{name: _read(row[name], column.kind) for name, column in FRAME.items()} for row in rows])
+def _typed(rows: Iterable[dict[Any, Any]], columns: Mapping[str, Column]) -> pd.DataFrame:
+    """Return rows of strings, or of JSON's values, in the columns' own types."""
+    return table(columns, [{name: _read(row[name], column.kind) for name, column in columns.items()} for row in rows])
 
 
 def _read(value: Any, kind: Kind) -> Any:

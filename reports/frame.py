@@ -14,13 +14,14 @@ from typing import Any
 
 import pandas as pd
 
-from harness.record import Block, Measured, Record
+from harness.record import Measured, Record, StageMeasured
 from harness.registry import reference_name
 from harness.spec import fingerprint
 from reports import studies
-from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, Column, Kind
+from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, Column, Kind
+from reports.speed import examples_per_s, steady
 
-__all__ = ["COLUMNS", "evaluations", "frame", "load_frame", "losses", "samples"]
+__all__ = ["COLUMNS", "evaluations", "frame", "load_frame", "losses", "samples", "stages"]
 
 COMPLETED = ("ok", "missed_target")
 """The endings of a run that trained to its end: only their numbers enter a comparison."""
@@ -58,7 +59,7 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def samples(records: Iterable[Record]) -> pd.DataFrame:
-    """Return one row per timed block."""
+    """Return one row per timed block; of a task of stages, those of the last one that was at work."""
     rows = [
         {"run_id": record.spec.run_id, "block": number, "kind": block.kind, "steps": block.steps}
         | {"seconds": block.seconds, "cpu_seconds": block.cpu_seconds}
@@ -82,12 +83,39 @@ def evaluations(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per evaluation and metric."""
     rows = [
         {"run_id": record.spec.run_id, "steps": evaluation.steps, "train_seconds": evaluation.train_seconds}
-        | {"metric": metric, "value": value}
+        | {"metric": metric, "value": value, "validation": evaluation.validation.get(metric)}
         for record in records
         for evaluation in record.measured.evaluations
         for metric, value in evaluation.quality.items()
     ]
     return table(EVALUATIONS, rows)
+
+
+def stages(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per stage of a Boltzmann machine, per judgement of it and per net that was trained after it."""
+    rows = [
+        {"run_id": record.spec.run_id, "number": number} | _stage(stage, record)
+        for record in records
+        for number, stage in enumerate(record.measured.stages)
+    ]
+    return table(STAGES, rows)
+
+
+def _stage(stage: StageMeasured, record: Record) -> Row:
+    is_machine = stage.name in _machine(record) or bool(stage.statistics)
+    found: Row = {
+        "stage": stage.name,
+        "kind": "machine" if is_machine else "net" if stage.updates else "figures",
+        "updates": stage.updates,
+        "examples_per_s": examples_per_s(stage.blocks, record.measured.batch_size),
+        "first_step_s": stage.first_step_s,
+        "train_s": stage.train_s if stage.updates else None,
+        "remarks": _object(stage.remarks),
+    }
+    last = {name: means[-1] for name, means in stage.statistics.items() if means}
+    figures = {name: (last | stage.quality).get(name) for name in STAGES if name not in (*found, "run_id", "number")}
+    reliable = figures["bound_is_reliable"]
+    return found | figures | {"bound_is_reliable": None if reliable is None else int(bool(reliable))}
 
 
 def table(columns: Mapping[str, Column], rows: Sequence[Row]) -> pd.DataFrame:
@@ -115,9 +143,9 @@ def _row(record: Record) -> Row:
     why_not = why_not_comparable(record)
     return (
         _identity(record)
-        | _speed(record.measured)
+        | _speed(record)
         | _phases(record.measured)
-        | _quality(record.measured)
+        | _quality(record)
         | _environment(record)
         | {"comparable": not why_not, "why_not_comparable": why_not}
     )
@@ -162,22 +190,33 @@ def why_not_comparable(record: Record) -> str:
         reasons.append(f"{verdict}: {parity.reason}" if parity.reason else verdict)
     if outcome.status not in COMPLETED:
         reasons.append(f"the run ended as {outcome.status}")
-    if not steady(record.measured):
+    if not steady(record.measured.blocks):
         reasons.append("no steady block was measured")
     elif record.measured.batch_size < 1:
         reasons.append("the batch size is not known")
     return "; ".join(reasons)
 
 
-def steady(measured: Measured) -> list[Block]:
-    """Return the blocks that throughput is computed from."""
-    return [block for block in measured.blocks if block.kind == "steady" and block.steps > 0 and block.seconds > 0]
+def _is_in_an_earlier_stage(record: Record) -> bool:
+    """Return whether a run ended before its last stage was done, so that its blocks may be those of another one."""
+    machine = _machine(record)
+    done = {stage.name for stage in record.measured.stages}
+    return bool(machine) and record.outcome.status not in COMPLETED and machine[-1] not in done
 
 
-def _speed(measured: Measured) -> Row:
-    blocks = steady(measured)
+def _machine(record: Record) -> list[str]:
+    """Return the names of the stages that a Boltzmann machine is trained in, none for another task."""
+    preset = record.task.presets.get(record.spec.preset)
+    return [stage.name for stage in preset.boltzmann.stages] if preset and preset.boltzmann else []
+
+
+def _speed(record: Record) -> Row:
+    measured = record.measured
+    blocks = [] if _is_in_an_earlier_stage(record) else steady(measured.blocks)
     batch = measured.batch_size or None
     train = measured.examples.get("train")
+    preset = record.task.presets.get(record.spec.preset)
+    held_out = round(preset.early_stopping.share * (train or 0)) if preset and preset.early_stopping else 0
     steps, seconds = sum(block.steps for block in blocks), sum(block.seconds for block in blocks)
     step_s = seconds / steps if steps else None
     return {
@@ -185,13 +224,13 @@ def _speed(measured: Measured) -> Row:
         "train_examples": train,
         "test_examples": measured.examples.get("test"),
         "steps": measured.loss_steps[-1] if measured.loss_steps else 0,
-        "throughput_examples_per_s": batch * steps / seconds if batch and steps else None,
+        "throughput_examples_per_s": examples_per_s(blocks, measured.batch_size),
         "step_s": step_s,
         "steady_blocks": len(blocks),
         "steady_s": seconds if blocks else None,
         "cpu_per_wall": sum(block.cpu_seconds for block in blocks) / seconds if blocks else None,
         "block_spread": _relative_quartiles([block.seconds / block.steps for block in blocks]),
-        "epoch_s": train // batch * step_s if train and batch and step_s else None,
+        "epoch_s": (train - held_out) // batch * step_s if train and batch and step_s else None,
     }
 
 
@@ -214,15 +253,18 @@ def _phases(measured: Measured) -> Row:
         "first_step_s": phases.first_step_s,
         "time_to_first_step_s": sum(known) if len(known) == len(first) else None,
         "train_s": phases.train_s,
+        "stopped_early": measured.stopped_early,
         "evaluate_s": phases.evaluate_s,
         "total_s": phases.total_s,
     }
 
 
-def _quality(measured: Measured) -> Row:
+def _quality(record: Record) -> Row:
+    measured = record.measured
     return {
         "accuracy": measured.quality.get("accuracy"),
         "mean_squared_error": measured.quality.get("mean_squared_error"),
+        "baselines": _object(record.baselines),
         "final_loss": measured.losses[-1] if measured.losses else None,
     }
 
@@ -252,6 +294,6 @@ def _environment(record: Record) -> Row:
     }
 
 
-def _object(facts: Mapping[str, str]) -> str:
+def _object(facts: Mapping[str, str | float]) -> str:
     """Return facts as a JSON object, the same text for the same facts; nothing for no facts."""
     return json.dumps(facts, sort_keys=True, ensure_ascii=False) if facts else ""

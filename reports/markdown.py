@@ -1,7 +1,7 @@
 """The report as Markdown for code hosts: every string is escaped, so that none becomes markup, HTML or a link."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from reports.content import Content, Section
 from reports.text import printable
@@ -32,10 +32,18 @@ def _section(section: Section) -> list[str]:
     blocks = [f"## {escape(section.title)}", *(escape(note) for note in section.notes)]
     if section.rows:
         headers = list(section.rows[0])
-        table = [headers, ["---"] * len(headers), *([row[name] for name in headers] for row in section.rows)]
-        cells = [[cell if cell == "---" else escape(cell) for cell in line] for line in table]
-        blocks.append("\n".join(f"| {' | '.join(line)} |" for line in cells))
+        blocks.append(_table(headers, [[row[name] for name in headers] for row in section.rows]))
+    blocks += [escape(line) for line in section.below]
+    for table in section.tables:
+        blocks += [f"### {escape(table.title)}", _table(table.headers, table.rows)]
+    if section.remarks:
+        blocks.append(_list(section.remarks))
     return blocks
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [list(map(escape, headers)), ["---"] * len(headers), *(list(map(escape, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _list(lines: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from harness.errors import StoreError, UsageError, unknown_name
 from reports import export, markdown, studies, terminal
 from reports.content import content
-from reports.frame import frame
+from reports.frame import frame, stages
 from reports.summary import summarize
 
 FORMATS = ("terminal", "md", "csv", "json")
@@ -29,7 +29,8 @@ def render(
     Args:
         study_folder: the study.
         formats: of `FORMATS`. `terminal` goes to stdout, `json` too unless `out` is given.
-        out: the file for the one format that is not `terminal`; else `<study>/report.md` and `<study>/report.csv`.
+        out: the file for the one format that is not `terminal`; else `<study>/report.md` and `<study>/report.csv`,
+            the latter with `<study>/report.stages.csv` beside it where tasks have stages.
         stdout: in place of `sys.stdout`.
 
     Raises:
@@ -41,8 +42,9 @@ def render(
     stream = sys.stdout if stdout is None else stdout
     loaded = studies.load(study_folder)
     runs = frame(loaded.records)
+    parts = stages(loaded.records)
     groups = summarize(runs)
-    said = content(loaded, runs, groups)
+    said = content(loaded, runs, parts, groups)
     written = []
     for name in wanted:
         if name == "terminal":
@@ -55,11 +57,13 @@ def render(
         elif name == "csv":
             text = export.to_csv(runs)
         else:
-            text = export.to_json(runs, study=loaded.name, groups=groups, damaged=loaded.damaged)
+            text = export.to_json(runs, parts, study=loaded.name, groups=groups, damaged=loaded.damaged)
         if out is None and name in ON_STDOUT:
             stream.write(text)
         else:
             written.append(_write(out or study_folder / f"report.{name}", text))
+        if name == "csv" and out is None and len(parts):
+            written.append(_write(study_folder / "report.stages.csv", export.to_csv(parts)))
     return tuple(written)
 
 

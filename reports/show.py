@@ -6,9 +6,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.record import Record
+from harness.record import Measured, Record
 from harness.spec import fingerprint
 from reports import text
+from reports.speed import examples_per_s
 from reports.text import printable
 
 LONGEST_VALUE = 2000
@@ -47,10 +48,13 @@ def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
         },
     )
     yield "blocks", _blocks(record)
+    if measured.stages:
+        yield "stages", _stages(record)
     yield (
         "evaluations",
         {
             f"after {item.steps:,} steps, {text.seconds(item.train_seconds)} s": _qualities(item.quality)
+            + (f"; on the validation split: {_qualities(item.validation)}" if item.validation else "")
             for item in measured.evaluations
         },
     )
@@ -83,6 +87,8 @@ def _outcome(record: Record) -> dict[str, str]:
         "signal": outcome.signal or "",
         "parity": f"{verdict}{error}{f': {parity.reason}' if parity.reason else ''}",
         "quality": _qualities(measured.quality),
+        "stopped early": _stopped_early(measured),
+        **{_words(name): text.quality(value, name) for name, value in record.baselines.items()},
         "last loss": text.number(measured.losses[-1], 4) if measured.losses else "",
     }
     return {name: value for name, value in facts.items() if value}
@@ -108,6 +114,34 @@ def _blocks(record: Record) -> dict[str, str]:
         cpu = sum(block.cpu_seconds for block in blocks)
         found[kind] = f"{len(blocks):,} of {steps:,} steps in {text.seconds(seconds)} s, CPU time {text.seconds(cpu)} s"
     return found
+
+
+def _stopped_early(measured: Measured) -> str:
+    if not measured.stopped_early:
+        return ""
+    steps = f"after {measured.loss_steps[-1]:,} steps" if measured.loss_steps else "yes"
+    return f"{steps}; the quality is that of the evaluation that was best on the validation split"
+
+
+def _stages(record: Record) -> dict[str, str]:
+    """Return per stage how it was trained, what its last epoch said, how good it is, and what is to be said of that."""
+    found = {}
+    for number, stage in enumerate(record.measured.stages, start=1):
+        facts = []
+        if stage.updates:
+            speed = text.rate(examples_per_s(stage.blocks, record.measured.batch_size))
+            first = text.seconds(stage.first_step_s)
+            facts.append(f"{stage.updates:,} updates in {text.seconds(stage.train_s)} s, first {first} s")
+            facts.append(f"{speed} examples/s")
+        facts += [f"{_words(name)} {text.number(means[-1])}" for name, means in stage.statistics.items() if means]
+        facts += [f"{_words(name)} {text.quality(value, name)}" for name, value in stage.quality.items()]
+        facts += [f"{_words(name)}: {sentence}" for name, sentence in stage.remarks.items()]
+        found[f"{number} {stage.name}"] = "; ".join(facts)
+    return found
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _machine(record: Record) -> dict[str, str]:

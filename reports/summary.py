@@ -5,6 +5,7 @@ machines, task definitions or data are never pooled, even inside one study. Noth
 spread is the smallest and the largest of the processes.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any, get_args
 
@@ -96,6 +97,8 @@ class Group(Struct, frozen=True, kw_only=True):
     dataset_fingerprint: str
     machine: str
     rows: tuple[Row, ...]
+    baselines: dict[str, tuple[float, ...]] = {}
+    """What simple methods reach on the same data: more than one number where the runs do not agree."""
     split_by: tuple[str, ...] = ()
     """In what this group differs from another one of the same task, preset, data set and device."""
 
@@ -135,6 +138,7 @@ def _group(runs: pd.DataFrame) -> Group:
         dataset_fingerprint=first["dataset_fingerprint"],
         machine=first["machine"],
         rows=_ranked(rows),
+        baselines=_baselines(runs["baselines"]),
     )
 
 
@@ -214,6 +218,15 @@ def _quality(completed: pd.DataFrame) -> tuple[str, tuple[Quality, ...]]:
                 Quality(seed=_whole(seed), repeat=_whole(repeat), value=float(value)) for seed, repeat, value in values
             )
     return "", ()
+
+
+def _baselines(facts: Iterable[str]) -> dict[str, tuple[float, ...]]:
+    """Return each baseline's distinct values, in the order of the runs."""
+    found: dict[str, dict[float, None]] = {}
+    for fact in facts:
+        for name, value in json.loads(fact or "{}").items():
+            found.setdefault(name, {})[value] = None
+    return {name: tuple(values) for name, values in found.items()}
 
 
 def _spread(values: "pd.Series[float]") -> Spread | None:

@@ -1,4 +1,4 @@
-"""The report for a terminal, good at 80 columns: per task a table of speed, one of cost, and what went wrong.
+"""The report for a terminal, good at 80 columns: per task tables of speed, cost and stages, and what went wrong.
 
 Every string goes through `printable` into a `rich.text.Text`, so that neither control characters nor what looks like
 rich's markup does anything.
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from reports import content as c
 from reports.content import Content, Section
+from reports.stages import Table as Figures
 from reports.text import printable
 
 NARROWEST = 80
@@ -21,6 +22,8 @@ NARROWEST = 80
 WIDEST_NUMBER = 20
 """Numbers up to this width are not broken over lines, for which names give way."""
 SPEED = (c.RANK, c.BACKEND, c.RATE, c.RANGE, c.SLOWER, c.PARITY, c.STATUS)
+MOST_ACROSS = 3
+"""Backends side by side in a table of figures."""
 NUMBERS = (c.RATE, c.RANGE, c.SPREAD, c.SLOWER, c.FIRST, c.EPOCH, c.MEMORY, c.DEVICE)
 
 
@@ -59,9 +62,30 @@ def _section(section: Section) -> Iterator[RenderableType]:
         yield _table(SPEED, section.rows)
         yield Text("")
         yield _table([name for name in cost if name in headers], section.rows)
+    yield from (plain(line) for line in section.below)
     if section.troubles:
         yield Text("")
         yield from _bullets(section.troubles)
+    for table in section.tables:
+        yield from _figures(table)
+    if section.remarks:
+        yield Text("")
+        yield from _bullets(section.remarks)
+
+
+def _figures(table: Figures) -> Iterator[RenderableType]:
+    """Yield a table of figures, in pieces of so few backends that 80 columns hold them."""
+    for first in range(1, len(table.headers), MOST_ACROSS):
+        across = range(first, min(first + MOST_ACROSS, len(table.headers)))
+        shown = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+        shown.add_column(plain(table.headers[0]), overflow="fold")
+        for place in across:
+            shown.add_column(plain(table.headers[place]), justify="right", overflow="fold")
+        for row in table.rows:
+            shown.add_row(plain(row[0]), *(plain(row[place]) for place in across))
+        yield Text("")
+        yield plain(table.title)
+        yield shown
 
 
 def _table(headers: Sequence[str], rows: Iterable[dict[str, str]]) -> Table:

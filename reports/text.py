@@ -5,8 +5,10 @@ What stands in a record is data: before a person sees it, whatever could steer a
 
 import math
 import unicodedata
+from collections.abc import Sequence
 
 NOTHING = "—"
+NATS = ("bound", "log_z", "pseudo_log_likelihood")
 LONGEST = 400
 """Characters of one text that a report shows; the exports hold all of it."""
 
@@ -44,15 +46,23 @@ def percent(value: float | None) -> str:
 
 
 def quality(value: float | None, metric: str) -> str:
-    """Return a test quality: a share with four decimals, an error with three digits."""
+    """Return a figure: an accuracy with four decimals, a likelihood in nats with one, others with three digits."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{value:.4f}" if metric == "accuracy" else number(value, 3)
+    if metric in NATS:
+        return f"{value:,.1f}"
+    return f"{value:.4f}" if "accuracy" in metric else number(value, 3)
 
 
 def factor(value: float | None) -> str:
     """Return how many times."""
     return NOTHING if value is None or not math.isfinite(value) else f"{value:,.2f}×"
+
+
+def first(lines: Sequence[str], most: int, what: str) -> tuple[str, ...]:
+    """Return the first lines, and how many other ones there are."""
+    more = (f"and {len(lines) - most} other {what}",) if len(lines) > most else ()
+    return (*lines[:most], *more)
 
 
 def printable(text: str, longest: int | None = LONGEST) -> str:

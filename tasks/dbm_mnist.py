@@ -6,14 +6,19 @@ the other, composed, trained together, and then the weights of a net for classif
 
 from harness.boltzmann import Joint, Rbm, Stage
 from harness.layers import Activation, Dense, Layer
-from harness.optimizers import Adam, Optimizer
+from harness.optimizers import Adam, StepSchedule
 from harness.spec import Boltzmann, Preset, Target, Task
 
 PIXELS, FIRST, SECOND = 784, 500, 1000
 DATASETS = ("digits", "mnist", "fashion-mnist")
+EXAMPLES = {"digits": 1_437, "mnist": 60_000}
 BATCH = 100
-FINE_TUNING = Adam(learning_rate=1e-3)
-PROBE = Adam(learning_rate=1e-3)
+
+
+def falling(epochs: int, examples: int) -> Adam:
+    """Return Adam whose rate ends at a thirtieth: it is divided by three a third of the way, and again and again."""
+    every = max(1, epochs * (examples // BATCH) // 4)
+    return Adam(learning_rate=1e-3, schedule=StepSchedule(every=every, factor=1 / 3))
 
 
 def classifier(*units: int) -> tuple[Layer, ...]:
@@ -77,7 +82,6 @@ def preset(
     temperatures: int = 0,
     timeout_s: float = 600.0,
     measure_s: float = 0.5,
-    optimizer: Optimizer = FINE_TUNING,
     fewest_updates: int = 1000,
 ) -> Preset:
     """Return a preset: the stages, then fine-tuning for `epochs`."""
@@ -85,14 +89,14 @@ def preset(
         dataset=dataset,
         epochs=epochs,
         batch_size=BATCH,
-        optimizer=optimizer,
+        optimizer=falling(epochs, EXAMPLES[dataset]),
         target=None if target is None else Target(at_least=target),
         measure_s=measure_s,
         timeout_s=timeout_s,
         boltzmann=Boltzmann(
             stages=stages,
-            probe_epochs=epochs,
-            probe=PROBE,
+            probe_epochs=3 * epochs,
+            probe=falling(3 * epochs, EXAMPLES[dataset]),
             labels=labels,
             temperatures=temperatures,
             fewest_updates=fewest_updates,
@@ -115,7 +119,7 @@ def family(name: str, summary: str, layers: tuple[Layer, ...], presets: dict[str
 
 
 FEW = (10_000, 1_000, 100)
-TEMPERATURES = 5_000
+TEMPERATURES = 20_000
 
 
 def task() -> Task:
@@ -210,7 +214,7 @@ def _plain(dataset: str, epochs: int, target: float | None, measure_s: float = 0
         dataset=dataset,
         epochs=epochs,
         batch_size=BATCH,
-        optimizer=FINE_TUNING,
+        optimizer=falling(epochs, EXAMPLES[dataset]),
         target=None if target is None else Target(at_least=target),
         measure_s=measure_s,
         timeout_s=14_400,

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from harness import registry
 from harness.contract import Trap
-from harness.measure import timestamp
 from harness.record import (
     Block,
     BlockKind,
@@ -20,12 +20,14 @@ from harness.record import (
     ParityVerdict,
     Phases,
     Record,
+    StageMeasured,
     Status,
 )
 from harness.spec import RunSpec, Task
 from harness.store import Store, Study
 
 LENET = registry.task("lenet-mnist")
+MACHINE_TASK = registry.task("dbm-mnist")
 MACHINE = Machine(
     cpu="Test CPU",
     cpu_flags=("avx2",),
@@ -102,13 +104,14 @@ def record(
     dataset_fingerprint: str = "0123456789ab",
     stderr_tail: str = "",
     git_revision: str | None = "abc1234",
+    baselines: dict[str, float] | None = None,
     **in_spec: Any,
 ) -> Record:
     """Return one record; what is not named is that of a run that went well."""
     return Record(
         evenbench="0.1.0",
         git_revision=git_revision,
-        started_at=timestamp(),
+        started_at="2026-11-21T00:00:00+00:00",
         spec=spec(backend, repeat=repeat, seed=seed, **in_spec),
         task=task,
         dataset_fingerprint=dataset_fingerprint,
@@ -119,12 +122,89 @@ def record(
         outcome=Outcome(status=status, reason=reason, stderr_tail=stderr_tail),
         parity=parity,
         measured=measured(versions={backend: "1.2.3"}) if found is None else found,
+        baselines=baselines or {},
     )
 
 
 def died(backend: str = "torch", *, status: Status = "crashed", reason: str = "signal SIGSEGV", **more: Any) -> Record:
     """Return the record of a run that ended before anything was measured."""
     return record(backend, status=status, reason=reason, found=Measured(), **more)
+
+
+def trained_stage(name: str, step_s: float = 0.01, **changes: Any) -> StageMeasured:
+    """Return a stage of 20 updates, of which 10 were timed in steady blocks."""
+    blocks = (block("first", 1, 0.5), block("calibration", 9, 1.0), block("steady", 10, 10 * step_s))
+    facts: dict[str, Any] = {
+        "name": name,
+        "updates": 20,
+        "first_step_s": 0.5,
+        "train_s": 1.5 + 10 * step_s,
+        "blocks": blocks,
+    }
+    return StageMeasured(**(facts | changes))
+
+
+def stages(
+    step_s: float = 0.01, accuracy: float = 0.9, bound: float | None = -110.25, why_unreliable: str = ""
+) -> tuple[StageMeasured, ...]:
+    """Return the stages of a deep Boltzmann machine; every figure differs from the others and follows the arguments."""
+
+    def judged(name: str, iterations: float, bound: float | None) -> StageMeasured:
+        return StageMeasured(
+            name=name,
+            quality={
+                "mean_field_iterations": iterations,
+                "bound": bound,
+                "bound_is_reliable": float(not why_unreliable),
+                "log_z": 400.0,
+                "sample_size_uniform": 60.0,
+                "sample_size_rates": 50.0,
+            },
+            remarks={"bound": why_unreliable} if why_unreliable else {},
+        )
+
+    def net(name: str, worse: float) -> StageMeasured:
+        return trained_stage(name, step_s / 2, quality={"accuracy": accuracy - worse})
+
+    return (
+        trained_stage("bottom", step_s, statistics={"reconstruction_error": (30.0, 20.0)}),
+        StageMeasured(name="bottom, trained", quality={"pseudo_log_likelihood": -200.0 - step_s}),
+        trained_stage("top", 2 * step_s, statistics={"reconstruction_error": (40.0, 35.0)}),
+        judged("joint, composed", 30.0, None if bound is None else bound - 20),
+        trained_stage(
+            "joint",
+            4 * step_s,
+            statistics={
+                "reconstruction_error": (20.0, 10.0 + step_s),
+                "mean_field_change": (1e-3, 1e-4),
+                "chain_visible": (0.2, 0.1),
+                "chain_hidden1": (0.3, 0.25),
+                "chain_hidden2": (0.4, 0.35),
+            },
+        ),
+        judged("joint, trained", 20.0, bound),
+        net("linear probe", 0.05),
+        net("fine-tuned", 0.0),
+        net("random start", 0.01),
+        net("fine-tuned, 1,000 labels", 0.1),
+        net("random start, 1,000 labels", 0.2),
+    )
+
+
+def machine_record(
+    backend: str = "torch", *, repeat: int = 0, parts: tuple[StageMeasured, ...] = (), **more: Any
+) -> Record:
+    """Return the record of a deep Boltzmann machine."""
+    parts = parts or stages()
+    blocks = {part.name: part.blocks for part in parts}
+    found = measured(versions={backend: "1.2.3"}, stages=parts, batch_size=100, blocks=blocks.get("joint", ()))
+    facts: dict[str, Any] = {"preset": "full", "dataset": "mnist", "found": found}
+    return of_task(MACHINE_TASK, record(backend, repeat=repeat, **(facts | more)))
+
+
+def of_task(task: Task, item: Record) -> Record:
+    """Return the same record as that of another task."""
+    return replace(item, task=task, spec=replace(item.spec, task=task.name))
 
 
 def write_study(folder: Path, records: Sequence[Record], *, planned: Sequence[RunSpec] = ()) -> Path:

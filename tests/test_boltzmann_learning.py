@@ -67,7 +67,6 @@ def test_a_joint_update_with_many_chains_points_along_the_exact_gradient() -> No
     assert np.linalg.norm(found) == pytest.approx(np.linalg.norm(expected), rel=0.1)
 
 
-@pytest.mark.slow
 def test_a_deep_machine_learns_bars_and_stripes() -> None:
     """Near the optimum of -2.5993 nats, which a machine that gives the 14 pictures their shares and no other any has.
 

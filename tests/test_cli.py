@@ -1,6 +1,7 @@
 """The command line as a person meets it: right calls, wrong calls, and nothing imported that is not needed."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from fakes import HERE
 from harness.cli import COMMANDS, evenbench
 from harness.cli_choices import parse_bytes, parse_seeds, words
 from harness.errors import UsageError
-from harness.record import Record
+from harness.record import SCHEMA, Record
 from harness.store import Store
 
 ROOT = Path(HERE).parent
@@ -60,6 +61,16 @@ def test_every_command_and_option_has_help(name: str) -> None:
 def test_every_command_is_documented(name: str) -> None:
     pages = "".join(page.read_text() for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")])
     assert f"evenbench {name}" in pages
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_documented(name: str) -> None:
+    page = (ROOT / "docs" / "commands.md").read_text()
+    command = evenbench.get_command(click.Context(evenbench), name)
+    assert command is not None
+    nested = command.commands.values() if isinstance(command, click.Group) else [command]
+    options = [p for one in nested for p in one.params if isinstance(p, click.Option)]
+    assert [p.opts for p in options if not any(re.search(rf"{opt}\b", page) for opt in p.opts)] == []
 
 
 @pytest.mark.parametrize(
@@ -168,7 +179,7 @@ def test_a_study_runs_reports_and_says_what_failed(home: Path, tmp_path: Path) -
 
 def _pin_golden_shape(record: Record) -> None:
     """The golden file must stay a record of today's program in its outermost fields."""
-    golden = msgspec.json.decode((Path(HERE) / "records" / "schema-1.json").read_bytes())
+    golden = msgspec.json.decode((Path(HERE) / "records" / f"schema-{SCHEMA}.json").read_bytes())
     assert golden.keys() == msgspec.to_builtins(record).keys()
 
 

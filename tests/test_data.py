@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import data, datasets, registry
+from harness import data, datasets, registry, stack
 from harness import home as folders
 from harness.data import Prepared, prepare
 from harness.datasets import Embedded
@@ -54,9 +54,9 @@ def test_every_embedded_data_set_is_prepared_as_its_task_needs_it(task: Task, da
         assert len(arrays[f"{split}_y"]) == count
     order = np.load(found.order, mmap_mode="r", allow_pickle=False)
     steps = data.steps_per_epoch(found.examples["train"], preset.batch_size)
-    assert (order.shape, order.dtype) == ((preset.epochs * steps, preset.batch_size), np.int32)
+    assert (order.shape, order.dtype) == ((preset.order_epochs * steps, preset.batch_size), np.int32)
     with np.load(found.weights, allow_pickle=False) as weights:
-        expected = initial_weights(task, 0)
+        expected = initial_weights(task, 0) | stack.drawn_states(preset, 0)
         assert list(weights) == list(expected)
         for name, value in expected.items():
             np.testing.assert_array_equal(weights[name], value)

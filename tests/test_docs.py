@@ -24,7 +24,10 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("name", [*registry.task_names(), *registry.backend_names()])
 def test_every_task_and_backend_stands_in_the_readme(name: str) -> None:
-    assert f"`{name}`" in (ROOT / "README.md").read_text()
+    """A task that is one of a series may stand there under the name of the series, `optimizers`."""
+    names = {name, "optimizers"} if name in registry.task_groups()["optimizers"] else {name}
+    page = (ROOT / "README.md").read_text()
+    assert any(f"`{one}`" in page for one in names)
 
 
 def test_the_readmes_example_is_a_task_that_learns() -> None:

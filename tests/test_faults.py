@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from small_machines import BOTTOM, JOINT, machine_task
 from zoo import case, dense_net
 
 from harness import registry
@@ -17,6 +19,8 @@ TANH = Activation(kind="tanh")
 PLAIN = case("plain", dense_net(TANH), SGD(learning_rate=0.1), loss="softmax_cross_entropy")
 SQUARE = case("square", dense_net(TANH, Dense(units=8), TANH), SGD(learning_rate=0.1), loss="softmax_cross_entropy")
 HALVING = StepSchedule(every=3, factor=0.5)
+PERSISTENT = machine_task((replace(BOTTOM, doubled="none", persistent=True),))
+DEEP = machine_task((replace(JOINT, gibbs_steps=2, sparsity_cost=0.1),))
 
 FAULTS: dict[str, tuple[Task, str, str | None, str]] = {
     "loss_summed": (PLAIN, "loss", None, "summed over the mini-batch"),
@@ -63,6 +67,13 @@ FAULTS: dict[str, tuple[Task, str, str | None, str]] = {
         None,
         "",
     ),
+    "doubling_forgotten": (machine_task(), "stages", None, "the doubled sides"),
+    "rate_outside_velocity": (machine_task(), "stages", None, ""),
+    "chain_restarted": (PERSISTENT, "stages", None, ""),
+    "draws_in_wrong_order": (DEEP, "stages", None, "the order of the draws"),
+    "own_noise": (machine_task(), "stages", None, ""),
+    "decay_on_biases": (machine_task(), "stages", None, ""),
+    "sparsity_in_the_biases_alone": (DEEP, "stages", None, ""),
 }
 
 
@@ -85,8 +96,12 @@ def check(python_of: Callable[[str], str], home: Path) -> Callable[[str, Task], 
     return run
 
 
-def test_an_honest_adapter_passes(check: Callable[[str, Task], Parity]) -> None:
-    assert check("honest", SQUARE).summary() == ""
+@pytest.mark.parametrize("task", [SQUARE, machine_task(), PERSISTENT, DEEP], ids=["net", "machine", "chains", "deep"])
+def test_an_honest_adapter_passes(check: Callable[[str, Task], Parity], task: Task) -> None:
+    verdict = check("honest", task)
+    assert verdict.passed
+    assert verdict.summary() == ""
+    assert ("stages" in verdict.levels) == (task != SQUARE)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -5,20 +5,39 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from records_factory import FAIL, UNCHECKED, block, damage, died, measured, record, write_study
+from records_factory import (
+    FAIL,
+    UNCHECKED,
+    block,
+    damage,
+    died,
+    machine_record,
+    measured,
+    of_task,
+    record,
+    stages,
+    trained_stage,
+    write_study,
+)
 
 import harness
+from harness import machine_quality, registry
+from harness.boltzmann import Joint, Rbm, initial_state, statistics_names
 from harness.contract import Trap
 from harness.errors import UsageError
 from harness.record import Block, Evaluation, Measured, Memory, Record
-from reports.columns import COLUMNS, DTYPES, FRAME
+from reports import frame as frames
+from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, Column
 from reports.frame import evaluations, frame, load_frame, losses, samples
 
+JOINT = Joint(name="j", epochs=1, learning_rate=0.1, weight_decay=0.0, visible=4, hidden1=3, hidden2=2, chains=2)
+RBM = Rbm(name="r", epochs=1, learning_rate=0.1, weight_decay=0.0, visible=4, hidden=3)
 GOLDEN = sorted((Path(__file__).parent / "records").glob("schema-*.json"))
 
 
@@ -117,8 +136,11 @@ def test_what_was_not_measured_is_missing_and_not_zero() -> None:
     assert row["framework_version"] == ""
 
 
-def test_every_column_is_explained_in_one_sentence() -> None:
-    assert all(meaning.endswith((".", "?")) and len(meaning) > 10 for meaning in COLUMNS.values())
+@pytest.mark.parametrize("columns", [FRAME, SAMPLES, LOSSES, EVALUATIONS, STAGES])
+def test_every_column_is_explained_in_one_sentence(columns: dict[str, Column]) -> None:
+    for _, meaning in columns.values():
+        assert meaning.endswith((".", "?"))
+        assert len(meaning) > 10
 
 
 def test_the_other_frames_hold_a_row_per_block_loss_and_evaluation() -> None:
@@ -153,11 +175,108 @@ def test_a_damaged_record_is_warned_of_and_the_rest_is_loaded(tmp_path: Path) ->
     assert found.attrs["damaged"][0]["path"] == str(path)
 
 
+KEPT: dict[str, tuple[float, dict[str, Any]]] = {
+    "schema-1": (6400.0, {"accuracy": 0.9, "parity": "pass", "comparable": True, "baselines": ""}),
+    "schema-2": (93.7296, {"accuracy": 0.12222222222222222, "parity": "not checked", "comparable": False}),
+}
+"""What the golden record of each schema says: examples/s, and other columns."""
+
+
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_a_record_of_every_schema_can_still_be_read_and_shown(path: Path) -> None:
     row = only(frame([msgspec.json.decode(path.read_bytes(), type=Record)]))
-    assert row["throughput_examples_per_s"] == pytest.approx(6400.0)
-    assert (row["accuracy"], row["parity"], row["comparable"]) == (0.9, "pass", True)
+    speed, expected = KEPT[path.stem]
+    assert row["throughput_examples_per_s"] == pytest.approx(speed, rel=1e-4)
+    assert {name: row[name] for name in expected} == expected
+
+
+def by_stage(item: Record) -> dict[str, dict[str, Any]]:
+    """Return the rows of one record's stages, by name."""
+    return {row["stage"]: {str(name): row[name] for name in row} for row in frames.stages([item]).to_dict("records")}
+
+
+def test_the_stages_of_a_kept_record_can_still_be_read() -> None:
+    path = Path(__file__).parent / "records" / "schema-2.json"
+    found = by_stage(msgspec.json.decode(path.read_bytes(), type=Record))
+    assert list(found)[:6] == ["bottom", "bottom, trained", "top", "top, trained", "joint, composed", "joint"]
+    assert list(found)[6:] == ["joint, trained", "linear probe", "fine-tuned", "random start"]
+    assert found["joint"]["reconstruction_error"] == pytest.approx(129.152, rel=1e-4)
+    assert found["joint, composed"]["mean_field_iterations"] == 14
+    assert "no temperatures" in found["joint, composed"]["remarks"]
+
+
+def test_a_stage_has_the_speed_of_its_own_steady_blocks_and_what_its_last_epoch_said() -> None:
+    item = machine_record(parts=stages(0.01))
+    found = by_stage(item)
+    speeds = {name: row["examples_per_s"] for name, row in found.items() if not math.isnan(row["examples_per_s"])}
+    nets = [name for name in found if name.startswith(("linear", "fine", "random"))]
+    assert len(nets) == 5
+    assert speeds == pytest.approx({"bottom": 10_000, "top": 5_000, "joint": 2_500} | dict.fromkeys(nets, 20_000))
+    joint = found["joint"]
+    assert (joint["kind"], joint["number"], joint["updates"], joint["first_step_s"]) == ("machine", 4, 20, 0.5)
+    assert joint["train_s"] == pytest.approx(1.9)
+    assert [joint[name] for name in statistics_names(JOINT)] == [10.01, 1e-4, 0.1, 0.25, 0.35]
+    composed = found["joint, composed"]
+    assert (composed["kind"], composed["bound"], composed["bound_is_reliable"]) == ("figures", -130.25, 1)
+    assert (found["fine-tuned"]["kind"], found["fine-tuned"]["accuracy"]) == ("net", 0.9)
+    assert only(frame([item]))["throughput_examples_per_s"] == pytest.approx(2_500)
+
+
+def test_what_a_stage_did_not_measure_is_missing_and_not_zero() -> None:
+    found = by_stage(machine_record(parts=stages(bound=None, why_unreliable="it diverged")))
+    judged = found["joint, trained"]
+    for name in ("examples_per_s", "first_step_s", "train_s", "reconstruction_error", "accuracy", "bound"):
+        assert pd.isna(judged[name]), name
+    assert judged["bound_is_reliable"] == 0
+    assert msgspec.json.decode(judged["remarks"]) == {"bound": "it diverged"}
+    assert pd.isna(found["fine-tuned"]["bound_is_reliable"])
+
+
+@pytest.mark.parametrize(
+    "records", [[], [record()], [died()], [machine_record(), machine_record(parts=(trained_stage("other"),))]]
+)
+def test_every_column_of_the_stages_has_its_type(records: list[Record]) -> None:
+    found = frames.stages(records)
+    assert {name: str(dtype) for name, dtype in found.dtypes.items()} == {n: DTYPES[c.kind] for n, c in STAGES.items()}
+    assert len(found) == sum(len(item.measured.stages) for item in records)
+
+
+@pytest.mark.parametrize("stage", [JOINT, RBM])
+def test_whatever_is_reported_of_a_machine_has_a_column(stage: Joint | Rbm) -> None:
+    state = initial_state(stage, 2, seed=0)
+    x = np.full((3, 4), 0.5, np.float32)
+    found, _ = machine_quality.of(stage, state, pixel_means=x[0], test=x, temperatures=3, runs=4, seed=0)
+    assert {*statistics_names(stage), *found} <= set(STAGES)
+
+
+def test_the_speed_of_a_machine_that_ended_in_an_earlier_stage_is_not_that_of_its_last() -> None:
+    blocks = (block("first", 1, 0.5), block("steady", 10, 0.1))
+    unfinished = of_task(registry.task("dbm-mnist"), died(status="timeout", preset="full"))
+    half = replace(unfinished, measured=measured(blocks=blocks, stages=stages()[:2]))
+    row = only(frame([half]))
+    assert pd.isna(row["throughput_examples_per_s"])
+    assert pd.isna(row["epoch_s"])
+    assert list(frames.stages([half])["stage"]) == ["bottom", "bottom, trained"]
+
+
+def test_an_epoch_has_no_steps_for_the_examples_held_out_for_validation() -> None:
+    task = registry.task("lstm-text")
+    name, stopping = next((n, p.early_stopping) for n, p in task.presets.items() if p.early_stopping)
+    assert stopping.share == 0.1
+    item = of_task(task, record(preset=name, found=measured(0.01, examples={"train": 1440})))
+    assert only(frame([item]))["epoch_s"] == pytest.approx((1440 - 144) // 64 * 0.01)
+
+
+def test_validation_stands_beside_the_test_quality_and_early_stopping_in_the_frame() -> None:
+    first = Evaluation(steps=11, train_seconds=0.1, quality={"accuracy": 0.7}, validation={"accuracy": 0.75})
+    last = Evaluation(steps=22, train_seconds=0.2, quality={"accuracy": 0.8})
+    item = record(found=measured(evaluations=(first, last), stopped_early=True), baselines={"bag": 0.5})
+    found = evaluations([item])
+    assert found["value"].tolist() == [0.7, 0.8]
+    assert found["validation"].fillna(-1).tolist() == [0.75, -1]
+    assert only(frame([item]))["stopped_early"]
+    assert not only(frame([record()]))["stopped_early"]
+    assert msgspec.json.decode(only(frame([item]))["baselines"]) == {"bag": 0.5}
 
 
 def test_there_is_a_golden_record_for_the_schema_of_today() -> None:

@@ -127,7 +127,7 @@ class Echo:
 @pytest.mark.parametrize("examples", [1, 499, 500, 501, 1234])
 def test_every_example_is_evaluated_once_in_batches_of_one_shape(examples: int) -> None:
     echo = Echo()
-    found = outputs(echo, "test", examples)  # type: ignore[arg-type]
+    found = outputs(echo, "test", np.arange(examples, dtype=np.int32))  # type: ignore[arg-type]
     assert found.ravel().tolist() == list(range(examples))
     assert len(echo.shapes) == 1
 

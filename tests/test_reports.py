@@ -18,19 +18,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from msgspec.structs import replace
-from records_factory import FAIL, MACHINE, damage, died, measured, record, spec, write_study
+from records_factory import (
+    FAIL,
+    MACHINE,
+    damage,
+    died,
+    machine_record,
+    measured,
+    of_task,
+    record,
+    spec,
+    stages,
+    trained_stage,
+    write_study,
+)
 from rich.cells import cell_len
 from rich.console import Console
 
+from harness import registry
 from harness.cli_report import list_
 from harness.cli_report import report as report_command
 from harness.cli_report import show as show_command
 from harness.contract import Trap
 from harness.errors import StoreError, UsageError
-from harness.record import ParityVerdict, Record
+from harness.record import Evaluation, ParityVerdict, Record
 from reports import content as c
 from reports import export, show, terminal, text
-from reports.columns import COLUMNS
+from reports import frame as frames
+from reports.columns import COLUMNS, STAGES
 from reports.content import Content, content
 from reports.frame import frame
 from reports.markdown import markdown
@@ -39,6 +54,7 @@ from reports.studies import Loaded
 from reports.summary import Row, summarize
 
 HOSTILE = "\x1b[31mred\x1b[0m [bold]loud[/bold] a|b\nnext <script>alert(1)</script> \x07\x9b2J\u202e `code` *b* _i_"
+DOUBTFUL = "From the uniform start, all runs weigh no more than 2.0 equal ones."
 STRANGE = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
@@ -52,9 +68,22 @@ def records() -> list[Record]:
     return found
 
 
+def machines() -> list[Record]:
+    """Return a study of a deep Boltzmann machine: three runs, one with a doubtful bound, one row without parity."""
+    found = [
+        machine_record("torch", repeat=i, parts=stages(0.01 + i / 1e3, 0.9 + i / 100, -110.25 - i)) for i in range(2)
+    ]
+    found += [machine_record("torch", repeat=2, parts=stages(0.05, 0.95, -90.0, DOUBTFUL))]
+    found += [machine_record("mindspore", mode="graph", parts=stages(0.02, 0.5), parity=FAIL)]
+    found += [machine_record("tensorflow", mode=mode, parts=stages(0.03, 0.6)) for mode in ("eager", "graph", "xla")]
+    found += [died("torch", mode="graph", status="timeout", reason="too long", preset="full", dataset="mnist")]
+    return [of_task(found[0].task, item) for item in found]
+
+
 def said(items: Sequence[Record]) -> Content:
     runs = frame(items)
-    return content(Loaded(folder=Path("s"), plan=None, records=list(items), damaged=[]), runs, summarize(runs))
+    loaded = Loaded(folder=Path("s"), plan=None, records=list(items), damaged=[])
+    return content(loaded, runs, frames.stages(items), summarize(runs))
 
 
 def on_terminal(content: Content, width: int = 80) -> str:
@@ -119,6 +148,170 @@ def test_a_number_is_the_same_in_every_format(tmp_path: Path) -> None:
             assert set(value.split()) <= words, (name, value)
 
 
+def figures_on_terminal(shown: str) -> dict[str, dict[str, str]]:
+    """Return the cells of the tables of figures by figure and backend; a table may stand there in pieces."""
+    found: dict[str, dict[str, str]] = {}
+    headers: list[str] = []
+    for line in shown.splitlines():
+        first, *cells = [cell for cell in re.split(r" {2,}", line.strip()) if cell] or [""]
+        if first == "figure":
+            headers = cells
+        elif headers and len(cells) == len(headers):
+            found.setdefault(first, {}).update(zip(headers, cells, strict=True))
+        elif not first:
+            headers = []
+    return found
+
+
+def test_a_figure_of_a_stage_is_the_same_in_every_format(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", machines())
+    written = render(folder, ("md", "csv"), stdout=io.StringIO())
+    assert [path.name for path in written] == ["report.md", "report.csv", "report.stages.csv"]
+    on_screen = figures_on_terminal(on_terminal(said(machines()), 200))
+    lines = cells_of(rendered((folder / "report.md").read_text("utf-8")))
+    starts = [number for number, line in enumerate(lines) if line[0] == "figure"]
+    assert len(starts) == 2
+    in_markdown = {
+        line[0]: dict(zip(lines[starts[0]][1:], line[1:], strict=True))
+        for line in lines[starts[0] :]
+        if line[0] != "figure"
+    }
+    assert on_screen == in_markdown
+    parts = export.from_csv((folder / "report.stages.csv").read_text("utf-8"), STAGES)
+    pd.testing.assert_frame_equal(parts, frames.stages(machines()))
+    expected = {}
+    for label in ("torch eager", "mindspore graph", "tensorflow eager", "tensorflow graph", "tensorflow xla"):
+        backend, mode = label.split()
+        of_row = parts[parts["run_id"].str.contains(f".{backend}.cpu.{mode}.", regex=False)].groupby("stage")
+        for stage in ("bottom", "top", "joint"):
+            speed = of_row["examples_per_s"].median()[stage]
+            expected[f"{stage}: examples/s", label] = text.rate(speed)
+        for stage in ("joint, composed", "joint, trained"):
+            iterations = of_row["mean_field_iterations"].median()[stage]
+            expected[f"{stage}: mean-field iterations", label] = text.number(iterations)
+            bounds = zip(of_row["bound"].get_group(stage), of_row["bound_is_reliable"].get_group(stage), strict=True)
+            cells = [f"{bound:,.1f}{'' if reliable else ' (unreliable)'}" for bound, reliable in bounds]
+            expected[f"{stage}: bound", label] = " ".join(cells)
+        expected["joint: reconstruction error", label] = text.number(of_row["reconstruction_error"].median()["joint"])
+        pll = of_row["pseudo_log_likelihood"].get_group("bottom, trained")
+        expected["bottom, trained: pseudo-log-likelihood", label] = " ".join(f"{value:,.1f}" for value in pll)
+        for net in ("fine-tuned", "random start"):
+            for stage, name in ((net, f"{net}, all labels"), (f"{net}, 1,000 labels", f"{net}, 1,000 labels")):
+                accuracies = of_row["accuracy"].get_group(stage)
+                expected[f"{name}: accuracy", label] = " ".join(f"{value:.4f}" for value in accuracies)
+        probe = of_row["accuracy"].get_group("linear probe")
+        expected["linear probe: accuracy", label] = " ".join(f"{value:.4f}" for value in probe)
+        expected["comparable", label] = "not comparable" if backend == "mindspore" else "yes"
+    assert {(name, label): cell for name, cells in on_screen.items() for label, cell in cells.items()} == expected
+    assert on_screen["joint, trained: bound"]["torch eager"] == "-110.2 -111.2 -90.0 (unreliable)"
+    assert on_screen["joint: examples/s"]["torch eager"] == "2,273"  # of 0.010, 0.011 and 0.050 s, at four times that
+
+
+def test_what_came_out_is_in_the_order_of_the_seeds() -> None:
+    items = [machine_record(repeat=seed, parts=stages(accuracy=0.5 + seed / 10)) for seed in (2, 0, 1)]
+    figures = figures_on_terminal(on_terminal(said(items)))
+    assert figures["fine-tuned, all labels: accuracy"]["torch eager"] == "0.5000 0.6000 0.7000"
+
+
+def test_what_speaks_against_a_bound_stands_below_the_figures() -> None:
+    (section,) = said(machines()).sections
+    assert section.remarks == (f"bound (joint, composed; joint, trained) of torch eager: {DOUBTFUL}",)
+    for shown in (on_terminal(said(machines())), html.unescape(rendered(markdown(said(machines()))))):
+        assert DOUBTFUL in " ".join(shown.split())
+
+
+def test_figures_fit_80_columns_whole() -> None:
+    shown = on_terminal(said(machines()))
+    for name in ("joint, composed: mean-field iterations", "fine-tuned, 1,000 labels: accuracy", "0.9000", "-111.2"):
+        assert name in shown
+    assert shown.count("What came out (") == 2, "five backends, three to a table"
+
+
+def test_a_task_without_stages_has_no_tables_of_them(tmp_path: Path) -> None:
+    (section,) = said(records()).sections
+    assert not section.tables
+    assert not section.remarks
+    assert not any("stage" in line for line in said(records()).legend)
+    folder = write_study(tmp_path / "s", records())
+    assert [path.name for path in render(folder, ("csv",), stdout=io.StringIO())] == ["report.csv"]
+    failed = [item for item in machines() if item.outcome.status == "timeout"]
+    assert said(failed).sections[0].tables == ()
+
+
+def test_the_legend_names_the_stage_whose_speed_is_shown() -> None:
+    found = said(machines())
+    (section,) = found.sections
+    cells = {row[c.BACKEND]: row for row in section.rows}
+    assert cells["torch eager"][c.RATE] == section.tables[0].rows[3][1] == "2,273"
+    assert section.tables[0].rows[3][0] == "joint: examples/s"
+    assert any("those of its last stage (dbm-mnist: joint)" in line for line in found.legend)
+
+
+def early(*, used: bool = True, stopped: bool = True) -> Record:
+    validation: dict[str, float | None] = {"accuracy": 0.8} if used else {}
+    evaluation = Evaluation(steps=110, train_seconds=1.5, quality={"accuracy": 0.9}, validation=validation)
+    return record(found=measured(evaluations=(evaluation,), stopped_early=stopped))
+
+
+def test_the_legend_says_which_evaluation_counts_where_training_stops_early() -> None:
+    def says_so(found: Content) -> bool:
+        return any("best on the validation split" in line for line in found.legend)
+
+    assert says_so(said([early()]))
+    assert says_so(said([early(stopped=False)]))
+    assert not says_so(said([early(used=False, stopped=False)]))
+    note = "Training stopped early: torch eager in 1 of 2 runs."
+    other = replace(early(stopped=False), spec=spec(repeat=1))
+    assert note in said([early(), other]).sections[0].notes
+    assert note in on_terminal(said([early(), other]))
+    assert said([other]).sections[0].notes == said([replace(record(), spec=spec(repeat=1))]).sections[0].notes
+
+
+def test_the_accuracy_of_an_autoencoder_is_said_to_be_one_of_pixels() -> None:
+    for name, expected in (("autoencoder-mnist", True), ("xor", False), ("lenet-mnist", False)):
+        found = said([of_task(registry.task(name), record())])
+        words = "accuracy: the share of the 784 pixels that lie on the right side of one half."
+        for shown in (on_terminal(found), markdown(found)):
+            assert (words in shown) == ("pixels" in shown) == expected
+
+
+def test_a_baseline_stands_below_its_task() -> None:
+    found = said([record(repeat=i, baselines={"bag_of_words_accuracy": 0.88}) for i in range(2)])
+    line = "bag of words (logistic regression on the same tokens): 0.8800"
+    for shown in (on_terminal(found), html.unescape(rendered(markdown(found)))):
+        assert shown.count(line) == 1
+        assert shown.index("memory MB") < shown.index(line) < shown.index("Legend")
+    assert "bag of words" not in on_terminal(said([record()]))
+
+
+def shown_alone(item: Record) -> str:
+    stream = io.StringIO()
+    show.show(item, Console(file=stream, width=400, color_system=None))
+    return stream.getvalue()
+
+
+def test_show_has_the_stages_of_a_run() -> None:
+    shown = shown_alone(machine_record(parts=stages(0.01, 0.9, -110.25, DOUBTFUL)))
+    line = next(line for line in shown.splitlines() if " joint  " in line)
+    for fact in ("20 updates", "first 0.500 s", "2,500 examples/s", "reconstruction error 10.0", "chain hidden1 0.250"):
+        assert fact in line
+    line = next(line for line in shown.splitlines() if " joint, trained " in line)
+    for fact in ("bound -110.2", "bound is reliable 0", f"bound: {DOUBTFUL}"):
+        assert fact in line
+    assert "examples/s" not in line
+    assert "stages" not in shown_alone(record())
+
+
+def test_show_has_validation_early_stopping_and_baselines() -> None:
+    shown = shown_alone(replace(early(), baselines={"bag_of_words_accuracy": 0.88}))
+    assert "accuracy 0.9000; on the validation split: accuracy 0.8000" in shown
+    assert "after 110 steps; the quality is that of the evaluation that was best on the validation split" in shown
+    assert re.search(r"bag of words accuracy +0\.8800", shown)
+    plain = shown_alone(record())
+    assert "validation" not in plain
+    assert "stopped early" not in plain
+
+
 def test_ties_single_runs_and_missing_parity_are_said_in_words() -> None:
     (section,) = said(records()).sections
     cells = {row[c.BACKEND]: row for row in section.rows}
@@ -179,14 +372,15 @@ def test_an_empty_study_gives_a_report_in_every_format(tmp_path: Path) -> None:
     assert "nothing to compare yet" in (folder / "report.md").read_text("utf-8")
     assert written == (folder / "report.md", folder / "report.csv")
     assert len(export.from_csv((folder / "report.csv").read_text("utf-8"))) == 0
-    assert json.loads(export.to_json(frame([]), study="s"))["runs"] == []
+    assert json.loads(export.to_json(frame([]), frames.stages([]), study="s"))["runs"] == []
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])
 def test_no_line_is_longer_than_the_terminal(width: int) -> None:
     many = [record("torch", repeat=i, found=measured(0.01, 0.9, device_name="G" * 90)) for i in range(12)]
     far = [record("a_backend_with_quite_a_long_name", found=measured(1e-9), profile="tuned")]
-    for items in (records(), many, far, [hostile_record(HOSTILE)], [hostile_record("語" * 500)], []):
+    strange = [hostile_record(HOSTILE)], [hostile_record("語" * 500)]
+    for items in (records(), machines(), many, far, *strange, []):
         lines = on_terminal(said(items), width).splitlines()
         assert max(map(cell_len, lines), default=0) <= width
 
@@ -206,11 +400,13 @@ def hostile_record(bad: str) -> Record:
         traps=(Trap(name=bad, sentence=bad),),
         device_name=bad,
         python=bad,
+        stages=(trained_stage(bad, statistics={bad: (1.0,)}, quality={bad: 1.0, "accuracy": 0.5}, remarks={bad: bad}),),
     )
     machine = replace(MACHINE, cpu=bad, kernel=bad, system=bad)
     item = record(
         bad, status="missed_target", reason=bad, parity=ParityVerdict(passed=False, reason=bad), found=found,
         machine=machine, dataset=bad, preset=bad, dataset_fingerprint=bad, git_revision=bad, stderr_tail=f"{bad}\n" * 3,
+        baselines={bad: 0.5},
     )  # fmt: skip
     return replace(item, interpreter=bad, interpreter_source=bad, evenbench=bad, started_at=bad)
 
@@ -238,10 +434,12 @@ def test_any_string_is_shown_as_itself_in_markdown(bad: str) -> None:
     page = rendered(markdown(found))
     assert not controls(page)
     tags = set(re.findall(r"<[a-zA-Z/!][^>]*>", page))
-    allowed = ("h1", "h2", "p", "ul", "li", "table", "thead", "tbody", "tr", "th", "td")
+    allowed = ("h1", "h2", "h3", "p", "ul", "li", "table", "thead", "tbody", "tr", "th", "td")
     assert tags <= {f"<{slash}{tag}>" for tag in allowed for slash in ("", "/")}
-    header, row = cells_of(page)
+    header, row, *figures = cells_of(page)
     assert len(header) == len(row) == len(found.sections[0].rows[0])
+    told = [line for table in found.sections[0].tables for line in (table.headers, *table.rows)]
+    assert figures == [[" ".join(text.printable(cell).split()) for cell in line] for line in told]
     expected = " ".join(text.printable(found.sections[0].rows[0][c.REASON]).split())
     assert dict(zip(header, row, strict=True))[c.REASON] == expected
 
@@ -260,17 +458,28 @@ def test_markup_html_and_links_do_not_survive_in_markdown() -> None:
     bad=STRANGE, step_s=st.floats(1e-300, 1e300), accuracy=st.none() | st.floats(0, 1), seed=st.integers(0, 2**63 - 1)
 )
 def test_csv_and_json_give_back_the_very_frame(bad: str, step_s: float, accuracy: float | None, seed: int) -> None:
-    strange = replace(hostile_record(bad), measured=measured(step_s, accuracy))
-    original = frame([strange, record(seed=seed), died(repeat=1)])
-    pd.testing.assert_frame_equal(export.from_csv(export.to_csv(original)), original, check_exact=True)
-    pd.testing.assert_frame_equal(export.from_json(export.to_json(original, study="s")), original, check_exact=True)
+    parts = (
+        trained_stage(bad, step_s, quality={"accuracy": accuracy}, remarks={bad: bad}),
+        *stages(step_s, bound=None),
+    )
+    strange = replace(hostile_record(bad), measured=measured(step_s, accuracy, stages=parts))
+    items = [strange, record(seed=seed), died(repeat=1)]
+    original, of_stages = frame(items), frames.stages(items)
+    read = export.from_csv(export.to_csv(original)), export.from_csv(export.to_csv(of_stages), STAGES)
+    for found in (read, export.from_json(export.to_json(original, of_stages, study="s"))):
+        pd.testing.assert_frame_equal(found[0], original, check_exact=True)
+        pd.testing.assert_frame_equal(found[1], of_stages, check_exact=True)
 
 
 def test_json_explains_its_columns_and_has_no_nan() -> None:
-    found = json.loads(export.to_json(frame(records()), study="s"), parse_constant=pytest.fail)
+    items = [machine_record(), *records()]
+    found = json.loads(export.to_json(frame(items), frames.stages(items), study="s"), parse_constant=pytest.fail)
     assert found["columns"] == COLUMNS
     assert all(list(run) == list(COLUMNS) for run in found["runs"])
     assert found["runs"][-1]["accuracy"] is None
+    assert all(list(stage) == list(STAGES) == list(found["stage_columns"]) for stage in found["stages"])
+    assert [stage["stage"] for stage in found["stages"]][:2] == ["bottom", "bottom, trained"]
+    assert found["stages"][1]["examples_per_s"] is None
 
 
 @pytest.mark.parametrize(

@@ -168,5 +168,11 @@ def test_versions_of_a_framework_are_rows_of_their_own() -> None:
     assert [row.framework_version for row in group([old, new]).rows] == ["1", "2"]
 
 
+def test_baselines_are_those_of_the_group_and_differing_ones_are_all_kept() -> None:
+    items = [record(repeat=i, baselines={"bag_of_words_accuracy": value}) for i, value in enumerate((0.88, 0.88, 0.9))]
+    assert group(items).baselines == {"bag_of_words_accuracy": (0.88, 0.9)}
+    assert group(runs("torch", 0.01)).baselines == {}
+
+
 def test_an_empty_frame_has_no_groups() -> None:
     assert summarize(frame([])) == ()

@@ -3,16 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch.nn import functional
 
-from backends.torch import adapter, nets
+from backends.torch import adapter, boltzmann, nets
 from harness.contract import Backend
 from harness.optimizers import Adam, Nesterov
 
 TorchBackend: Any = adapter.TorchBackend
 TorchProgram: Any = adapter.TorchProgram
+TorchBoltzmann: Any = boltzmann.TorchBoltzmann
 
 
 def with_program(**methods: Callable[..., Any]) -> Backend:
@@ -174,3 +176,94 @@ def statistics_inverted() -> Backend:
 
 def crashes() -> Backend:
     raise RuntimeError("this adapter cannot even be made")
+
+
+def with_updates(**methods: Callable[..., Any]) -> Backend:
+    """Return a backend whose stages of Boltzmann machines have some methods replaced."""
+    made: Any = adapter
+    made.TorchBoltzmann = type("Faulty", (TorchBoltzmann,), methods)
+    return TorchBackend()  # type: ignore[no-any-return]
+
+
+def doubling_forgotten() -> Backend:
+    """The side that stands for two copies is counted once, which makes a composition twice too strong."""
+    right = boltzmann.hidden
+    boltzmann.hidden = lambda x, weight, bias, copies: right(x, weight, bias, 1.0)
+    return with_updates()
+
+
+def rate_outside_velocity() -> Backend:
+    """The velocity sums gradients, and the rate comes after it: as torch's own SGD does it."""
+
+    def one_update(self: Any, x: Any, rate: Any, *rest: Any) -> Any:
+        before = {name: self.w[name].clone() for name in self.trained}
+        row = TorchBoltzmann.one_update(self, x, torch.ones_like(rate), *rest)
+        for name, value in before.items():
+            self.w[name].copy_(value + rate * self.w[f"velocity.{name}"])
+        return row
+
+    return with_updates(one_update=one_update)
+
+
+def chain_restarted() -> Backend:
+    """Every update starts its chains where the one before it started them."""
+
+    def one_update(self: Any, *given: Any) -> Any:
+        kept = self.w["chain"].clone()
+        row = TorchBoltzmann.one_update(self, *given)
+        self.w["chain"].copy_(kept)
+        return row
+
+    return with_updates(one_update=one_update)
+
+
+def draws_in_wrong_order() -> Backend:
+    """The second Gibbs step draws its pictures with the numbers of the first."""
+
+    def train(self: Any, *given: Any, tape: Any = None, **more: Any) -> None:
+        if tape is not None:
+            tape = {**tape, "visible1": tape["visible2"], "visible2": tape["visible1"]}
+        TorchBoltzmann.train(self, *given, tape=tape, **more)
+
+    return with_updates(train=train)
+
+
+def own_noise() -> Backend:
+    """The numbers that were handed in are passed over."""
+
+    def train(self: Any, *given: Any, tape: Any = None, **more: Any) -> None:
+        TorchBoltzmann.train(self, *given, **more)
+
+    return with_updates(train=train)
+
+
+def decay_on_biases() -> Backend:
+    """The weight decay pulls at the biases too."""
+
+    def one_update(self: Any, x: Any, rate: Any, *rest: Any) -> Any:
+        pull = {name: rate * self.stage.weight_decay * self.w[name] for name in self.trained if "bias" in name}
+        row = TorchBoltzmann.one_update(self, x, rate, *rest)
+        for name, value in pull.items():
+            self.w[name].sub_(value)
+            self.w[f"velocity.{name}"].sub_(value)
+        return row
+
+    return with_updates(one_update=one_update)
+
+
+def sparsity_in_the_biases_alone() -> Backend:
+    """The sparsity's gradient reaches the hidden biases, but not the weights."""
+
+    right = boltzmann.joint_gradients
+
+    def joint_gradients(stage: Any, w: Any, x: Any, draw: Any, steps: int) -> Any:
+        free = msgspec.structs.replace(stage, sparsity_cost=0.0)
+        chain, means = w["chain"].clone(), (w["mean1"].clone(), w["mean2"].clone())
+        weights, _ = right(free, w, x, draw, steps)
+        for name, value in zip(("chain", "mean1", "mean2"), (chain, *means), strict=True):
+            w[name].copy_(value)
+        gradients, row = right(stage, w, x, draw, steps)
+        return gradients | {name: weights[name] for name in ("weight1", "weight2")}, row
+
+    boltzmann.joint_gradients = joint_gradients
+    return with_updates()

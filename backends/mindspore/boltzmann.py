@@ -326,9 +326,9 @@ class Loop:
         rows = ops.zeros((UPDATES_PER_CALL, self.statistics), ms.float32)
         step = ops.zeros_like(count)
         while step < count:
-            uniform = ()
+            uniform: tuple[Any, ...] = ()
             for values in tape:
-                uniform = uniform + (values[step],)
+                uniform = (*uniform, values[step])
             pictures = ops.gather(x, order[step], 0)
             rows[step] = self.machine(pictures, rates[step], momenta[step], *uniform)
             step = step + 1
