@@ -16,9 +16,9 @@ IMDB_STEPS, CHNSENTICORP_STEPS = 22_500 // BATCH, 5_591 // BATCH
 """Steps per epoch, a tenth of the training texts being held out."""
 
 
-def halving(every: int) -> Adam:
+def halving(every: int, l2: float = 0.0) -> Adam:
     """Return Adam at a rate that is halved after so many steps: the large nets learn the training texts by heart."""
-    return Adam(learning_rate=0.001, clip_norm=1.0, schedule=StepSchedule(every=every, factor=0.5))
+    return Adam(learning_rate=0.001, l2=l2, clip_norm=1.0, schedule=StepSchedule(every=every, factor=0.5))
 
 
 def layers(recurrent: tuple[Layer, ...], vocabulary: int, units: int, dropout: float = 0.0) -> tuple[Layer, ...]:
@@ -59,11 +59,11 @@ def family(name: str, summary: str, small: tuple[Layer, ...], large: tuple[Layer
             ),
             "chinese": Preset(
                 dataset="chnsenticorp",
-                epochs=12,
+                epochs=8,
                 batch_size=BATCH,
-                optimizer=halving(every=3 * CHNSENTICORP_STEPS),
+                optimizer=halving(every=2 * CHNSENTICORP_STEPS, l2=3e-5),
                 target=Target(at_least=0.87),
-                evaluations=12,
+                evaluations=8,
                 early_stopping=EarlyStopping(share=0.1, patience=4),
                 timeout_s=14_400,
                 input_shape=(200,),
