@@ -77,7 +77,7 @@ class Checker:
             reference = self._reference(task, preset, inputs)
             cleared = {name: value for name, value in reference.items() if "/tape/" in name}
             candidate = self._trace(python, inputs | cleared, **where)
-            levels = parity.compare(task, reference, candidate, inputs)
+            levels = parity.compare(task, preset.optimizer, reference, candidate, inputs)
             versions = {n.removeprefix("versions/"): str(v) for n, v in candidate.items() if n.startswith("versions/")}
             failed = [level for level in LEVELS if level in levels and not levels[level].passed]
             if not failed:

@@ -215,6 +215,8 @@ def execute(
             checkpoint=str(folder / f".{spec.run_id}.checkpoint.npz") if preset.boltzmann else None,
         )
         ended = launch(place, job, interpreter.python, timeout_s=spec.timeout_s, path=backend.path)
+        if not ended.interrupted and job.checkpoint is not None:
+            Path(job.checkpoint).unlink(missing_ok=True)  # only an interrupted run is run again
         pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
     measured = ended.result.measured if ended.result else None
     return Record(

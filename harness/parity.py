@@ -10,6 +10,7 @@ a thousandth of the parameter's magnitude. The update is not compared where the 
 """
 
 import hashlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from harness import parity_stages
 from harness.layers import Activation, BatchNorm, Dense, Embedding, Maxout, PReLU
 from harness.model import is_trained, layer_parameters, named_layers, parameter_shapes, takes_tokens
+from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Preset, Task
 
 STEPS = 20
@@ -134,7 +136,9 @@ def _weights(task: Task, random: np.random.Generator) -> dict[str, NDArray[np.fl
     return weights
 
 
-def compare(task: Task, reference: Arrays, candidate: Arrays, weights: Arrays) -> dict[str, Level]:
+def compare(
+    task: Task, optimizer: Optimizer, reference: Arrays, candidate: Arrays, weights: Arrays
+) -> dict[str, Level]:
     """Return the levels of a candidate's trace against the reference's; `stages` only if the reference has them."""
     tolerances = task.tolerances
     levels = {"parameters": _parameters_level(task, candidate, weights)}
@@ -144,7 +148,7 @@ def compare(task: Task, reference: Arrays, candidate: Arrays, weights: Arrays) -
     gradients = [f"gradients/{name}" for name in names]
     floor = GRADIENT_FLOOR * max((float(np.abs(reference[name]).max()) for name in gradients), default=0.0)
     levels["gradients"] = _level(reference, candidate, gradients, tolerances.gradients, floor)
-    levels["update"] = _update_level(task, reference, candidate, weights)
+    levels["update"] = _update_level(task, optimizer, reference, candidate, weights)
     levels["losses"] = _level(reference, candidate, ["losses/all"], tolerances.losses)
     stages = dict.fromkeys(name.split("/")[1] for name in reference if name.startswith("stages/"))
     if stages:
@@ -169,8 +173,10 @@ def _parameters_level(task: Task, candidate: Arrays, weights: Arrays) -> Level:
     return _worst({name: _difference(weights[f"weights/{name}"], own[name]) for name in shapes}, 1e-6)
 
 
-def _update_level(task: Task, reference: Arrays, candidate: Arrays, weights: Arrays) -> Level:
+def _update_level(task: Task, optimizer: Optimizer, reference: Arrays, candidate: Arrays, weights: Arrays) -> Level:
     errors: dict[str, float | None] = {}
+    squares = (float(np.square(value).sum()) for name, value in reference.items() if name.startswith("gradients/"))
+    norm = math.sqrt(sum(squares))
     for group in ("update", "tiny"):
         for name in parameter_shapes(task):
             key = f"{group}/{name}"
@@ -181,18 +187,23 @@ def _update_level(task: Task, reference: Arrays, candidate: Arrays, weights: Arr
             scale = max(moved, UPDATE_FLOOR * float(np.abs(before).max()))
             came = candidate.get(key)
             if group == "update" and is_trained(name) and came is not None and came.shape == before.shape:
-                came = np.where(unresolved(reference[f"gradients/{name}"], task), reference[key], came)
+                gradient = reference[f"gradients/{name}"]
+                came = np.where(unresolved(gradient, task, optimizer, norm), reference[key], came)
             errors[key] = _difference(reference[key], came, scale)
     return _worst(errors, task.tolerances.update)
 
 
-def unresolved(gradient: NDArray[Any], task: Task) -> NDArray[np.bool_]:
-    """Return where a gradient is not zero, but smaller than the error that the level of gradients allows.
+def unresolved(gradient: NDArray[Any], task: Task, optimizer: Optimizer, norm: float) -> NDArray[np.bool_]:
+    """Return where a gradient is not zero, but too small for the step that it makes to be known in float32.
 
-    An optimizer that divides by the gradient's own size makes a full step of what is rounding there.
+    That is where it is smaller than the error that the level of gradients allows, or, after clipping, than a hundred
+    times the optimizer's epsilon: an optimizer that divides by the gradient's own size makes a full step of it, or
+    none, by its rounding.
     """
     size = np.abs(gradient)
-    return np.asarray((size > 0) & (size < task.tolerances.gradients * size.max(initial=0.0)))
+    clipped = max(1.0, norm / optimizer.clip_norm) if optimizer.clip_norm else 1.0
+    least = max(task.tolerances.gradients * size.max(initial=0.0), 100 * getattr(optimizer, "epsilon", 0.0) * clipped)
+    return np.asarray((size > 0) & (size < least))
 
 
 def _level(reference: Arrays, candidate: Arrays, names: list[str], tolerance: float, floor: float = 0.0) -> Level:

@@ -75,11 +75,13 @@ class Memory(_Data, frozen=True, kw_only=True):
 
 
 class StageMeasured(_Data, frozen=True, kw_only=True):
-    """One stage of a Boltzmann machine, or one training of its net, as it was done and what came out of it."""
+    """One stage of a Boltzmann machine, or one training of its net, as it was done and what came out of it.
+
+    After a checkpoint, `train_s`, `blocks` and `statistics` are those of the updates since.
+    """
 
     name: str
     updates: int = 0
-    build_s: float = 0.0
     first_step_s: float | None = None
     train_s: float = 0.0
     blocks: tuple[Block, ...] = ()

@@ -41,7 +41,8 @@ class StageProgram:
     def train(self, order: Order) -> None:
         """Make the next N updates."""
         numbers = rates(self.stage, self.update, len(order), self.per_epoch)
-        steps = self.stage.gibbs_steps_at(self.update // self.per_epoch)
+        epoch = min(self.update // self.per_epoch, self.stage.epochs - 1)  # later updates are for the clock alone
+        steps = self.stage.gibbs_steps_at(epoch)
         self.program.train(order, numbers, gibbs_steps=steps)
         self.update += len(order)
 
@@ -73,6 +74,7 @@ class BoltzmannRun(Run):
         self.checkpoint = Checkpoint(job.checkpoint)
         self.before_s = self.checkpoint.train_s
         self.done = self.checkpoint.done
+        self.stages = list(self.checkpoint.measured)
         first = 0
         for number, stage in enumerate(self.machine.stages):
             if stage.name not in self.done:
@@ -111,11 +113,14 @@ class BoltzmannRun(Run):
         for trained in range(1, stage.epochs - epoch + 1):
             trainer.train_until(trained * self.per_epoch, self.save_now_and_then)
             epochs_left = stage.epochs - epoch - trained
-            if (
-                epochs_left and saved.seconds() > CHECKPOINT_EVERY_S
-            ):  # at none left, nothing would be left to go on with
+            if epochs_left and saved.seconds() > CHECKPOINT_EVERY_S:  # with none left there is nothing to go on with
                 self.checkpoint.save(
-                    self.done, stage.name, program.state(), epoch=epoch + trained, train_s=self.train_seconds()
+                    self.done,
+                    stage.name,
+                    program.state(),
+                    epoch=epoch + trained,
+                    train_s=self.train_seconds(),
+                    measured=self.stages,
                 )
                 saved = Stopwatch()
         state = program.state()
@@ -201,7 +206,7 @@ class BoltzmannRun(Run):
         starts = stack.net_weights(task, stages, self.done, self.drawn)
         random_starts = {name: value for name, value in self.drawn.items() if "/" not in name}
         order = order[: self.preset.epochs * self.per_epoch]
-        for labels in (0, *machine.labels):
+        for labels in (0, *(count for count in machine.labels if count < len(y["train_y"]))):
             some = order
             if labels:
                 examples = stack.chosen_examples(y["train_y"], labels)

@@ -119,7 +119,7 @@ def family(name: str, summary: str, layers: tuple[Layer, ...], presets: dict[str
 
 
 FEW = (10_000, 1_000, 100)
-TEMPERATURES = 20_000
+TEMPERATURES = 10_000
 
 
 def task() -> Task:

@@ -35,7 +35,7 @@ def check_case(backend: Backend, mode: Mode, task: Task) -> dict[str, Any]:
         job = TraceJob(adapter="", out="", cores=(), task=task, preset=preset, device="cpu", mode=its_mode, inputs="")
         return levels(job, of, inputs)
 
-    found = parity.compare(task, trace(REFERENCE, "eager"), trace(backend, mode), inputs)
+    found = parity.compare(task, preset.optimizer, trace(REFERENCE, "eager"), trace(backend, mode), inputs)
     return dict(msgspec.to_builtins(found))
 
 
