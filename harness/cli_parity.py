@@ -16,7 +16,12 @@ HEADINGS = {"parameters": "params", "gradients": "grads"}
 
 @click.command()
 @choice_options
-@click.option("--preset", default="quick", show_default=True, help="Whose optimizer is checked: smoke, quick or full.")
+@click.option(
+    "--preset",
+    default="quick",
+    show_default=True,
+    help="Whose model and optimizer are checked: smoke, quick, full or a task's own.",
+)
 @click.option("--fresh", is_flag=True, help="Compute everything anew; do not use a remembered pass.")
 @json_option
 def parity(**asked: Any) -> int:

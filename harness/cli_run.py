@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @choice_options
-@click.option("--preset", default="quick", show_default=True, help="Size of the tasks: smoke, quick or full.")
+@click.option(
+    "--preset", default="quick", show_default=True, help="Size of the tasks: smoke, quick, full or a task's own."
+)
 @click.option(
     "--repeats", type=int, help="Processes per task, backend and mode.  [default: 3; 1 with --seed; 5 with full]"
 )
@@ -56,7 +58,8 @@ if TYPE_CHECKING:
 def run(**asked: Any) -> int:
     """Run tasks on backends, measure them and compare.
 
-    Without options: the quick preset of every task on every framework that works here, three times, on the CPU.
+    Without options: the quick preset of the four main tasks on every framework that works here, three times, on the
+    CPU. Groups of tasks: main, text, boltzmann, optimizers.
     Every run is a process of its own; its record is stored at once under RESULTS/STUDY.
     """
     from harness.store import Store, check_name
