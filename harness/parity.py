@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from harness import parity_stages
 from harness.layers import Activation, BatchNorm, Dense, Embedding, Maxout, PReLU
-from harness.model import is_trained, layer_parameters, named_layers, parameter_shapes, takes_tokens
+from harness.model import is_penalised, is_trained, layer_parameters, named_layers, parameter_shapes, takes_tokens
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Preset, Task
 
@@ -188,22 +188,27 @@ def _update_level(task: Task, optimizer: Optimizer, reference: Arrays, candidate
             came = candidate.get(key)
             if group == "update" and is_trained(name) and came is not None and came.shape == before.shape:
                 gradient = reference[f"gradients/{name}"]
-                came = np.where(unresolved(gradient, task, optimizer, norm), reference[key], came)
+                came = np.where(unresolved(gradient, before, task, optimizer, norm), reference[key], came)
             errors[key] = _difference(reference[key], came, scale)
     return _worst(errors, task.tolerances.update)
 
 
-def unresolved(gradient: NDArray[Any], task: Task, optimizer: Optimizer, norm: float) -> NDArray[np.bool_]:
-    """Return where a gradient is not zero, but too small for the step that it makes to be known in float32.
+def unresolved(
+    gradient: NDArray[Any], before: NDArray[Any], task: Task, optimizer: Optimizer, norm: float
+) -> NDArray[np.bool_]:
+    """Return where an optimizer steps along a number that is not zero, but too small to be known in float32.
 
-    That is where it is smaller than the error that the level of gradients allows, or, after clipping, than a hundred
-    times the optimizer's epsilon: an optimizer that divides by the gradient's own size makes a full step of it, or
-    none, by its rounding.
+    That number is the gradient, clipped and with its penalties (which may cancel it). It is too small where it is below
+    the error that the level of gradients allows, or below a hundred times the optimizer's epsilon: an optimizer that
+    divides by the gradient's own size makes a full step of it, or none, by its rounding.
     """
-    size = np.abs(gradient)
-    clipped = max(1.0, norm / optimizer.clip_norm) if optimizer.clip_norm else 1.0
-    least = max(task.tolerances.gradients * size.max(initial=0.0), 100 * getattr(optimizer, "epsilon", 0.0) * clipped)
-    return np.asarray((size > 0) & (size < least))
+    clipped = gradient * min(1.0, optimizer.clip_norm / norm) if optimizer.clip_norm else gradient
+    along = clipped
+    if is_penalised(before.shape):
+        along = along + optimizer.l2 * before + optimizer.l1 * np.sign(before)
+    allowed = task.tolerances.gradients * np.abs(clipped).max(initial=0.0)
+    size = np.abs(along)
+    return np.asarray((size > 0) & (size < max(allowed, 100 * getattr(optimizer, "epsilon", 0.0))))
 
 
 def _level(reference: Arrays, candidate: Arrays, names: list[str], tolerance: float, floor: float = 0.0) -> Level:
