@@ -4,6 +4,7 @@ The stages are timed by the same `Trainer` as any net; the bound on the likeliho
 after them. Between stages the state passes through the host, once; inside a stage nothing does but the statistics.
 """
 
+import gc
 import math
 from pathlib import Path
 from typing import Any
@@ -266,8 +267,11 @@ class BoltzmannRun(Run):
                 quality=found,
             )
         )
+        seconds = trainer.train_seconds
+        del program, trainer
+        gc.collect()  # a compiled program often refers to itself, and holds a copy of the data until it is collected
         self.save()
-        return found["accuracy"], trainer.train_seconds
+        return found["accuracy"], seconds
 
     def train_seconds(self) -> float:
         """Return the seconds of the stages, those before a checkpoint included."""
