@@ -62,7 +62,7 @@ class Checkpoint:
         temporary = self.path.with_suffix(f".{os.getpid()}.npz")
         facts = {"stage": np.array(stage), "epoch": np.array(epoch), "train_s": np.array(train_s)}
         facts["measured"] = np.frombuffer(msgspec.json.encode(measured), np.uint8)
-        np.savez(temporary, allow_pickle=False, **arrays, **facts)
+        np.savez(temporary, **arrays, **facts)  # type: ignore[arg-type, unused-ignore]
         temporary.replace(self.path)
 
     def remove(self) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ARRAYS = "pictures.npz"
+SHEETS = ("filters", "samples", "reconstructions")
 TILES = 100
 PAIRS = 50
 GAP = 1
@@ -51,7 +52,7 @@ def save(arrays: Path, folder: Path) -> None:
     if not arrays.is_file() or folder.exists():
         return
     with np.load(arrays, allow_pickle=False) as file:
-        sheets = {name: sheet(file[name], symmetric=name == "filters") for name in file.files}
+        sheets = {name: sheet(file[name], symmetric=name == "filters") for name in SHEETS if name in file.files}
     folder.mkdir(parents=True)
     for name, image in sheets.items():
         image.save(folder / f"{name}.png")

@@ -131,7 +131,8 @@ class BoltzmannRun(Run):
             self.program = program
             self.features = {split: self.features_of(program, split) for split in ("train", "test")}
             shown = pictures.tiles(stage, state, self.features["test"], np.asarray(self.arrays["test_x"][:PICTURES]))
-            np.savez(Path(self.job.out, pictures.ARRAYS), allow_pickle=False, **shown)
+            # Without `allow_pickle`, which MindSpore's NumPy 1.26 takes for an array.
+            np.savez(Path(self.job.out, pictures.ARRAYS), **shown)  # type: ignore[arg-type, unused-ignore]
             trainer.keep_measuring(self.preset.measure_s, self.save_now_and_then)
         self.stages.append(
             StageMeasured(

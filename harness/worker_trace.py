@@ -28,7 +28,7 @@ def trace(job: TraceJob) -> Outcome:
         inputs = dict(file)
     found: dict[str, Any] = {f"versions/{name}": np.array(version) for name, version in backend.versions().items()}
     found |= prefixes(job, backend, inputs) if job.prefixes else levels(job, backend, inputs)
-    np.savez(Path(job.out, TRACE), allow_pickle=False, **found)
+    np.savez(Path(job.out, TRACE), **found)
     return Outcome(status="ok")
 
 

@@ -216,3 +216,9 @@ def test_pictures_are_written_once_and_only_if_there_are_any(tmp_path: Path) -> 
 def test_the_hidden_layers_of_the_small_machine_differ_in_size() -> None:
     """Else a mix-up of the two would go unnoticed in the tests above."""
     assert len({PIXELS, FIRST, SECOND, JOINT.chains}) == 4
+
+
+def test_an_array_that_is_no_picture_is_passed_over(tmp_path: Path) -> None:
+    np.savez(tmp_path / "pictures.npz", allow=np.array(False), filters=np.zeros((3, 9), np.float32))
+    pictures.save(tmp_path / "pictures.npz", tmp_path / "sheets")
+    assert [path.name for path in (tmp_path / "sheets").iterdir()] == ["filters.png"]
