@@ -177,10 +177,11 @@ def _update_level(task: Task, optimizer: Optimizer, reference: Arrays, candidate
     errors: dict[str, float | None] = {}
     squares = (float(np.square(value).sum()) for name, value in reference.items() if name.startswith("gradients/"))
     norm = math.sqrt(sum(squares))
+    first = next(iter(parameter_shapes(task)), "")  # only here are all gradients as small as the inputs
     for group in ("update", "tiny"):
         for name in parameter_shapes(task):
             key = f"{group}/{name}"
-            if key not in reference:
+            if key not in reference or (group == "tiny" and name != first):
                 continue
             before = weights[f"weights/{name}"]
             moved = float(np.abs(reference[key] - before).max())

@@ -140,7 +140,7 @@ def task() -> Task:
                 measure_s=0.2,
                 fewest_updates=10,
             ),
-            "quick": preset((bottom(10), top(10), joint(5, gibbs_steps=1)), dataset="digits", epochs=15, target=0.9),
+            "quick": preset((bottom(10), top(10), joint(5, gibbs_steps=1)), dataset="digits", epochs=10, target=0.9),
             "full": preset(
                 (bottom(10), top(10), joint(10, gibbs_steps=1)),
                 dataset="mnist",
