@@ -205,6 +205,7 @@ class BoltzmannRun(Run):
         else:
             both = pixels
         self.features.clear()
+        del inputs
         starts = stack.net_weights(task, stages, self.done, self.drawn)
         random_starts = {name: value for name, value in self.drawn.items() if "/" not in name}
         order = order[: self.preset.epochs * self.per_epoch]
