@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, parameter_shapes, statistics_names
+from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
 from harness.spec import Mode
 
@@ -26,12 +26,12 @@ def rbm_gradients(stage: Rbm, w: Tensors, x: Tensor, draw: Draw, steps: int) -> 
     down = 2.0 if stage.doubled == "hidden" else 1.0
     v0 = draw("picture", x)
     if stage.recognise:
-        v0 = draw("below", hidden(v0, w["below.weight"], w["below.bias"], float(stage.recognise_copies)))
-    p0 = hidden(v0, w["weight"], w["hidden_bias"], up)
+        v0 = draw("below", probabilities(v0, w["below.weight"], w["below.bias"], float(stage.recognise_copies)))
+    p0 = probabilities(v0, w["weight"], w["hidden_bias"], up)
     h = w["chain"] if stage.persistent else draw("hidden0", p0)
     for k in range(1, steps + 1):
-        v = draw(f"visible{k}", hidden(h, w["weight"].T, w["visible_bias"], down))
-        p = hidden(v, w["weight"], w["hidden_bias"], up)
+        v = draw(f"visible{k}", probabilities(h, w["weight"].T, w["visible_bias"], down))
+        p = probabilities(v, w["weight"], w["hidden_bias"], up)
         if k < steps or stage.persistent:
             h = draw(f"hidden{k}", p)
     if stage.persistent:
@@ -45,7 +45,7 @@ def rbm_gradients(stage: Rbm, w: Tensors, x: Tensor, draw: Draw, steps: int) -> 
     return gradients, [(v0 - v).square().sum() / b]
 
 
-def hidden(x: Tensor, weight: Tensor, bias: Tensor, copies: float) -> Tensor:
+def probabilities(x: Tensor, weight: Tensor, bias: Tensor, copies: float) -> Tensor:
     """Return `s(copies (x weight + bias))`."""
     return torch.addmm(bias, x, weight, beta=copies, alpha=copies).sigmoid_()
 
@@ -54,12 +54,12 @@ def mean_field(w: Tensors, v: Tensor, steps: int) -> tuple[Tensor, Tensor, Tenso
     """Return m1 `(B, H1)`, m2 `(B, H2)` and the mean absolute change of m1 in the last step."""
     from_below = torch.addmm(w["hidden1_bias"], v, w["weight1"])
     m1 = (2 * from_below - w["hidden1_bias"]).sigmoid_()
-    m2 = hidden(m1, w["weight2"], w["hidden2_bias"], 1.0)
+    m2 = probabilities(m1, w["weight2"], w["hidden2_bias"], 1.0)
     before = m1
     for _ in range(steps):
         before = m1
         m1 = torch.addmm(from_below, m2, w["weight2"].T).sigmoid_()
-        m2 = hidden(m1, w["weight2"], w["hidden2_bias"], 1.0)
+        m2 = probabilities(m1, w["weight2"], w["hidden2_bias"], 1.0)
     return m1, m2, (m1 - before).abs().mean()
 
 
@@ -70,10 +70,10 @@ def joint_gradients(stage: Joint, w: Tensors, x: Tensor, draw: Draw, steps: int)
     q1 = w["chain"]
     for k in range(1, steps + 1):
         h1 = draw(f"hidden1.{k}", q1)
-        h2 = draw(f"hidden2.{k}", hidden(h1, w["weight2"], w["hidden2_bias"], 1.0))
-        fantasy = draw(f"visible{k}", hidden(h1, w["weight1"].T, w["visible_bias"], 1.0))
+        h2 = draw(f"hidden2.{k}", probabilities(h1, w["weight2"], w["hidden2_bias"], 1.0))
+        fantasy = draw(f"visible{k}", probabilities(h1, w["weight1"].T, w["visible_bias"], 1.0))
         q1 = torch.addmm(torch.addmm(w["hidden1_bias"], fantasy, w["weight1"]), h2, w["weight2"].T).sigmoid_()
-    q2 = hidden(q1, w["weight2"], w["hidden2_bias"], 1.0)
+    q2 = probabilities(q1, w["weight2"], w["hidden2_bias"], 1.0)
     w["chain"].copy_(q1)
     means = v.mean(dim=0), m1.mean(dim=0), m2.mean(dim=0)
     e = []
@@ -90,7 +90,7 @@ def joint_gradients(stage: Joint, w: Tensors, x: Tensor, draw: Draw, steps: int)
         "hidden1_bias": means[1] - q1.mean(dim=0) - e[0],
         "hidden2_bias": means[2] - q2.mean(dim=0) - e[1],
     }
-    error = (v - hidden(m1, w["weight1"].T, w["visible_bias"], 1.0)).square().sum() / b
+    error = (v - probabilities(m1, w["weight1"].T, w["visible_bias"], 1.0)).square().sum() / b
     return gradients, [error, change, fantasy.mean(), q1.mean(), q2.mean()]
 
 
@@ -103,7 +103,6 @@ class TorchBoltzmann:
         self.module = torch.get_device_module(self.device)
         torch.manual_seed(seed)
         self.w = {name: torch.from_numpy(np.array(value, np.float32)).to(self.device) for name, value in state.items()}
-        self.trained = tuple(parameter_shapes(stage))
         self.data: Tensors = {}
         self.rows: list[Tensor] = []
         self.update: Any = torch.compile(self.one_update, dynamic=False) if mode == "graph" else self.one_update
@@ -159,8 +158,8 @@ class TorchBoltzmann:
                 return torch.cat(mean_field(self.w, x, steps)[:2], dim=1)
             case Rbm(doubled=doubled, recognise=below, recognise_copies=copies):
                 if below:
-                    x = hidden(x, self.w["below.weight"], self.w["below.bias"], float(copies))
-                return hidden(x, self.w["weight"], self.w["hidden_bias"], 2.0 if doubled == "visible" else 1.0)
+                    x = probabilities(x, self.w["below.weight"], self.w["below.bias"], float(copies))
+                return probabilities(x, self.w["weight"], self.w["hidden_bias"], 2.0 if doubled == "visible" else 1.0)
 
     def host(self, outputs: Tensor) -> NDArray[np.float32]:
         return np.asarray(outputs.cpu().numpy())
