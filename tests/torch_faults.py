@@ -187,16 +187,21 @@ def with_updates(**methods: Callable[..., Any]) -> Backend:
 
 def doubling_forgotten() -> Backend:
     """The side that stands for two copies is counted once, which makes a composition twice too strong."""
-    right = boltzmann.hidden
-    boltzmann.hidden = lambda x, weight, bias, copies: right(x, weight, bias, 1.0)
+    right = boltzmann.probabilities
+    boltzmann.probabilities = lambda x, weight, bias, copies: right(x, weight, bias, 1.0)
     return with_updates()
+
+
+def trained(state: Any) -> list[str]:
+    """Return the names of a stage's trained tensors: those that have a velocity."""
+    return [name.removeprefix("velocity.") for name in state if name.startswith("velocity.")]
 
 
 def rate_outside_velocity() -> Backend:
     """The velocity sums gradients, and the rate comes after it: as torch's own SGD does it."""
 
     def one_update(self: Any, x: Any, rate: Any, *rest: Any) -> Any:
-        before = {name: self.w[name].clone() for name in self.trained}
+        before = {name: self.w[name].clone() for name in trained(self.w)}
         row = TorchBoltzmann.one_update(self, x, torch.ones_like(rate), *rest)
         for name, value in before.items():
             self.w[name].copy_(value + rate * self.w[f"velocity.{name}"])
@@ -241,7 +246,7 @@ def decay_on_biases() -> Backend:
     """The weight decay pulls at the biases too."""
 
     def one_update(self: Any, x: Any, rate: Any, *rest: Any) -> Any:
-        pull = {name: rate * self.stage.weight_decay * self.w[name] for name in self.trained if "bias" in name}
+        pull = {name: rate * self.stage.weight_decay * self.w[name] for name in trained(self.w) if "bias" in name}
         row = TorchBoltzmann.one_update(self, x, rate, *rest)
         for name, value in pull.items():
             self.w[name].sub_(value)
