@@ -11,8 +11,9 @@ from msgspec import Struct
 from harness.contract import Trap
 from harness.spec import RunSpec, Task
 
-SCHEMA = 2
-"""The number of the record's form. 1: the first (2026-11). 2: stages, validation and early stopping (2026-11)."""
+SCHEMA = 3
+"""The number of the record's form. 1: the first (2026-11). 2: stages, validation and early stopping (2026-11). 3: noise,
+inference, energy, ceilings, tuned settings and runs of equal seeds (2026-11)."""
 
 Status = Literal["ok", "missed_target", "unsupported", "diverged", "out_of_memory", "timeout", "crashed", "interrupted"]
 BlockKind = Literal["first", "calibration", "steady", "short"]
@@ -20,6 +21,23 @@ BlockKind = Literal["first", "calibration", "steady", "short"]
 
 class _Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
     """Frozen, validated, and strict about unknown fields."""
+
+
+class Noise(_Data, frozen=True, kw_only=True):
+    """What else the machine did while a block was timed; null where the system does not tell. See `harness/noise.py`."""
+
+    load: float | None = None
+    """Load average over the last minute."""
+    foreign_cpu_seconds: float | None = None
+    """CPU time that others took on the worker's processors."""
+    steal_seconds: float | None = None
+    """Time that the hypervisor gave to other virtual machines, on the worker's processors."""
+    throttled_seconds: float | None = None
+    """Time for which the worker's control group was held back by its quota."""
+    involuntary_switches: int | None = None
+    """How often a thread of the worker was taken off its processor before it gave it up."""
+    mhz: float | None = None
+    """Mean clock frequency of the worker's processors, right after the block."""
 
 
 class Block(_Data, frozen=True, kw_only=True):
@@ -35,6 +53,8 @@ class Block(_Data, frozen=True, kw_only=True):
     seconds: float
     cpu_seconds: float
     """CPU time of the worker's process, all threads, in the same interval."""
+    noise: Noise | None = None
+    """Of blocks that are read; null in records before schema 3."""
 
 
 class Evaluation(_Data, frozen=True, kw_only=True):
@@ -92,6 +112,57 @@ class StageMeasured(_Data, frozen=True, kw_only=True):
     """Sentences on the figures in `quality`: why one is missing or not to be relied on."""
 
 
+class Inference(_Data, frozen=True, kw_only=True):
+    """Forward passes of the trained model at one batch size, warm."""
+
+    batch_size: int
+    first_call_s: float
+    """Seconds of the first call at this size, with what is compiled on it."""
+    blocks: tuple[Block, ...]
+    """At the task's batch size: forward passes between two synchronisations. At batch size 1: groups of single calls."""
+    latencies: tuple[float, ...] = ()
+    """At batch size 1: seconds from a call to its outputs on the host, call by call in the order of the blocks."""
+    largest_difference: float | None = None
+    """Largest difference from the outputs that the quality was taken from, over their largest magnitude."""
+
+
+class Energy(_Data, frozen=True, kw_only=True):
+    """Energy over the steady blocks' part of the run by the counters of the hardware; `reasons` where there are none."""
+
+    joules: dict[str, float] = {}
+    """By the counter's name, such as `rapl package-0` or `nvml 0`."""
+    seconds: float | None = None
+    """The wall seconds over which the counters were read, evaluations and pauses included."""
+    steps: int = 0
+    """The optimizer steps in them."""
+    reasons: dict[str, str] = {}
+
+
+class Ceiling(_Data, frozen=True, kw_only=True):
+    """What one library reached on this machine in this study, on the same cores: the roof of the roofline."""
+
+    library: str
+    """`numpy` for NumPy's BLAS, else the backend's name."""
+    matmul_flops_per_s: float | None = None
+    """Floating-point operations per second in a large float32 product, the best of several."""
+    copy_bytes_per_s: float | None = None
+    """Bytes read and written per second in a large copy, the best of several."""
+    reason: str = ""
+
+
+class Twin(_Data, frozen=True, kw_only=True):
+    """How far a run came out like the first run of the study with the same seed, backend, device, mode and profile."""
+
+    run_id: str
+    """The run that this one was compared with."""
+    identical: bool
+    """Every training loss and every parameter was equal, bit for bit."""
+    largest_loss_difference: float | None = None
+    """Largest absolute difference of the losses, step by step."""
+    largest_parameter_difference: float | None = None
+    """Largest absolute difference of the trained parameters, over the parameter's largest magnitude."""
+
+
 class Measured(_Data, frozen=True, kw_only=True):
     """All that a worker can say about itself; written again after every phase, so that a sudden end loses little."""
 
@@ -115,6 +186,12 @@ class Measured(_Data, frozen=True, kw_only=True):
     """For a Boltzmann machine; `blocks` and `losses` are then those of its last stage."""
     stopped_early: bool = False
     """Training ended by the preset's early stopping."""
+    clock_resolution_s: float | None = None
+    """Smallest step of the clock that was seen."""
+    synchronize_s: float | None = None
+    """Seconds of a `synchronize` with nothing to wait for."""
+    inference: tuple[Inference, ...] = ()
+    energy: Energy = Energy()
 
 
 class Outcome(_Data, frozen=True, kw_only=True):
@@ -169,3 +246,8 @@ class Record(_Data, frozen=True, kw_only=True):
     measured: Measured
     baselines: dict[str, float] = {}
     """What simple methods reach on the same data: for texts the accuracy of `bag_of_words_accuracy`."""
+    tuned_settings: dict[str, str] = {}
+    """What the profile of the run set: environment variables, and nothing for `stock`."""
+    ceilings: tuple[Ceiling, ...] = ()
+    """The machine's limits as measured in this study: NumPy's and the run's own framework's."""
+    twin: Twin | None = None
