@@ -17,6 +17,7 @@ import pandas as pd
 from harness.record import Measured, Record, StageMeasured
 from harness.registry import reference_name
 from harness.spec import fingerprint
+from harness.versions import base
 from reports import studies
 from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, Column, Kind
 from reports.speed import examples_per_s, steady
@@ -276,7 +277,7 @@ def _environment(record: Record) -> Row:
         "import_bytes": memory.import_bytes,
         "device_peak_bytes": memory.device_peak_bytes,
         "device_process_bytes": memory.device_process_bytes,
-        "framework_version": measured.versions.get(record.spec.backend),
+        "framework_version": measured.versions.get(base(record.spec.backend)),
         "versions": _object(measured.versions),
         "settings": _object(measured.settings),
         "harmful_traps": _object({trap.name: trap.sentence for trap in measured.traps if trap.harmful}),
