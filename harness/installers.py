@@ -117,7 +117,7 @@ def says_there_is_none(words: str, requirement: str) -> bool:
     """Return whether an installer's last words say that the package index has no such release."""
     name, _, version = requirement.partition("==")
     pip = rf"No matching distribution found for {re.escape(name)}(\[\S*\])?=={re.escape(version)}(\s|$)"
-    uv = rf"no version of {re.escape(name)}(\[\S*\])?\s*=={re.escape(version)}|{re.escape(name)} was not found"
+    uv = rf"no version of {re.escape(name)}(\[\S*\])?\s*=={re.escape(version)}(\s|$)|{re.escape(name)} was not found"
     return re.search(f"{pip}|{uv}", re.sub(r"\s+", " ", words)) is not None
 
 
