@@ -50,6 +50,14 @@ if TYPE_CHECKING:
 @click.option("--study", help="Name of the study.  [default: the time and the preset]")
 @click.option("--resume", metavar="STUDY", help="Go on with a study: run only what has no record yet.")
 @click.option("--timeout", "timeout_s", type=float, help="Seconds after which a run is ended.  [default: the preset's]")
+@click.option(
+    "--noise-budget",
+    "noise_budget_s",
+    type=float,
+    default=5.0,
+    show_default=True,
+    help="Seconds for which a run measures again what other processes disturbed.",
+)
 @click.option("--memory-limit", help="Most memory that a run may take, such as 4GB.  [default: none]")
 @click.option("--no-parity", is_flag=True, help="Skip the proof of equality; no row will be ranked.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
@@ -109,6 +117,7 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
         dataset_is_file=bool(files),
         timeout_s=asked["timeout_s"],
         memory_limit_bytes=parse_bytes(asked["memory_limit"]),
+        noise_budget_s=asked["noise_budget_s"],
     )
     specs = plan(wish)
     now = timestamp()

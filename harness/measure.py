@@ -1,23 +1,30 @@
 """The timed loop. The only file that reads the clock.
 
-A run trains in blocks of optimizer steps between two synchronisations. Blocks grow until one takes `TARGET_BLOCK_S`,
-so that the clock's resolution and the cost of synchronising vanish in it; those before are `calibration`. Evaluation,
-copies of the losses and everything else that is not training happen between the blocks, outside the clock.
+A run trains in blocks of optimizer steps between two synchronisations. Blocks grow until one is so long that the
+clock's resolution and the cost of synchronising are below `MOST_OVERHEAD` of it; those before are `calibration`.
+Evaluation, copies of the losses, the noise guard's looks and everything else that is not training happen between the
+blocks, outside the clock.
 """
 
 import math
+import statistics
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from harness.contract import Program
+from harness.noise import Guard, disturbances
 from harness.record import Block, BlockKind
 
 TARGET_BLOCK_S = 0.05
+"""Seconds that a block takes at least, once it is calibrated."""
+MOST_OVERHEAD = 0.005
+"""Largest share of a block that the clock's resolution and one synchronisation may have."""
 SHORTEST_BLOCK_S = 0.02
 """A block that took less is not read: it may be the rest of an epoch or a lucky calibration."""
 
@@ -29,14 +36,18 @@ class Diverged(Exception):
         super().__init__(f"{what} became {value} at step {step}")
 
 
-class Trainable(Protocol):
+class Waitable(Protocol):
+    """What `time_block` needs of a program."""
+
+    def synchronize(self) -> None:
+        """Return only when all queued work is done."""
+
+
+class Trainable(Waitable, Protocol):
     """What the `Trainer` needs of a program."""
 
     def train(self, order: NDArray[np.int32]) -> None:
         """Make N steps on the training examples `order` of shape (N, B); may return early."""
-
-    def synchronize(self) -> None:
-        """Return only when all queued work is done."""
 
     def losses(self) -> NDArray[np.float32]:
         """Return a host copy of the losses of the last `train` call: (N,)."""
@@ -58,14 +69,51 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def time_block(program: Trainable, order: NDArray[np.int32], kind: BlockKind) -> Block:
-    """Train on `order` (N, B), wait for the device, and return what it took. The program must be idle before."""
+def clock_resolution_s() -> float:
+    """Return the smallest step of the clock that 1,000 pairs of readings show, in seconds."""
+    readings = [(time.perf_counter(), time.perf_counter()) for _ in range(1000)]
+    return min((second - first for first, second in readings if second > first), default=1e-9)
+
+
+def synchronize_s(program: Waitable) -> float:
+    """Return the seconds of a `synchronize` with nothing to wait for: the median of nine, after one that may wait."""
+    program.synchronize()
+    took = []
+    for _ in range(9):
+        start = time.perf_counter()
+        program.synchronize()
+        took.append(time.perf_counter() - start)
+    return statistics.median(took)
+
+
+def time_work(
+    program: Waitable, work: Callable[[], None], kind: BlockKind, *, steps: int, guard: Guard | None = None
+) -> Block:
+    """Do `work`, which is `steps` steps, wait for the device, and return what it took. The program must be idle."""
+    before = guard.look(time.process_time()) if guard else None
     cpu = time.process_time()
     start = time.perf_counter()
-    program.train(order)
+    work()
     program.synchronize()
     seconds = time.perf_counter() - start
-    return Block(kind=kind, steps=len(order), seconds=seconds, cpu_seconds=time.process_time() - cpu)
+    cpu = time.process_time() - cpu
+    noise = guard.between(before, guard.look(time.process_time())) if guard and before else None
+    return Block(kind=kind, steps=steps, seconds=seconds, cpu_seconds=cpu, noise=noise)
+
+
+def time_block(program: Trainable, order: NDArray[np.int32], kind: BlockKind, guard: Guard | None = None) -> Block:
+    """Train on `order` (N, B), wait for the device, and return what it took. The program must be idle before."""
+    return time_work(program, lambda: program.train(order), kind, steps=len(order), guard=guard)
+
+
+def steps_for(target_s: float, block: Block) -> int:
+    """Return how many steps the next block of a calibration should have, given the one before: at most eight times."""
+    return min(math.ceil(block.steps * target_s / max(block.seconds, 1e-6)), 8 * block.steps)
+
+
+def clean_s(blocks: list[Block], cores: int) -> float:
+    """Return the seconds of the steady blocks that nobody disturbed."""
+    return sum(b.seconds for b in blocks if b.kind == "steady" and not disturbances(b, cores))
 
 
 def unfinished_share(program: Program, order: NDArray[np.int32]) -> float:
@@ -91,22 +139,33 @@ def unfinished_share(program: Program, order: NDArray[np.int32]) -> float:
 class Trainer:
     """Trains a program block by block and keeps what every block took and what its losses were."""
 
-    def __init__(self, program: Trainable, order: NDArray[np.int32]) -> None:
+    def __init__(self, program: Trainable, order: NDArray[np.int32], guard: Guard | None = None) -> None:
         self.program = program
         self.order = order
+        self.guard = guard
         self.step = 0
         self.blocks: list[Block] = []
         self.losses: list[float] = []
         """One per optimizer step of the training proper."""
         self.train_seconds = 0.0
         """Seconds of the training proper, the first step included."""
+        self.clock_resolution_s = clock_resolution_s()
+        self.synchronize_s: float | None = None
+        """Known after the first step, when the device is awake."""
         self._replaying = False
         self._steps_per_block = 1
         self._calibrated = False
 
     def first_step(self) -> float:
         """Make the very first step and return its seconds."""
-        return self._block(1, "first").seconds
+        seconds = self._block(1, "first").seconds
+        self.synchronize_s = synchronize_s(self.program)
+        return seconds
+
+    @property
+    def target_s(self) -> float:
+        """The seconds that a block should take."""
+        return max(TARGET_BLOCK_S, (self.clock_resolution_s + (self.synchronize_s or 0.0)) / MOST_OVERHEAD)
 
     def train_until(self, end: int, after_block: Callable[[], None]) -> None:
         """Train up to optimizer step `end`; `after_block` is called between blocks.
@@ -118,14 +177,18 @@ class Trainer:
             self._next_block(min(self._steps_per_block, end - self.step))
             after_block()
 
-    def keep_measuring(self, steady_s: float, after_block: Callable[[], None]) -> None:
-        """Go on through the same order from its start until `steady_s` seconds of steady blocks are there.
+    def keep_measuring(self, steady_s: float, after_block: Callable[[], None], noise_budget_s: float = 0.0) -> None:
+        """Go on through the same order from its start until `steady_s` seconds of undisturbed steady blocks are there.
 
-        For tasks that are learnt before their speed can be read. The quality has been taken by then, and neither the
+        For tasks that are learnt before their speed can be read, and for blocks that others disturbed: these are
+        measured again, for at most `noise_budget_s` seconds. The quality has been taken by then, and neither the
         losses nor the seconds of these steps count as training.
         """
         self._replaying = True
-        while sum(b.seconds for b in self.blocks if b.kind == "steady") < steady_s:
+        cores = len(self.guard.cores) if self.guard else 1
+        while clean_s(self.blocks, cores) < steady_s:
+            if sum(b.seconds for b in self.blocks if b.kind == "steady") >= steady_s + noise_budget_s:
+                break
             self.step %= len(self.order)
             self._next_block(min(self._steps_per_block, len(self.order) - self.step))
             after_block()
@@ -134,17 +197,17 @@ class Trainer:
         whole = steps == self._steps_per_block
         block = self._block(steps, "steady" if self._calibrated else "calibration")
         if not self._calibrated and whole:
-            if block.seconds >= TARGET_BLOCK_S:
+            if block.seconds >= self.target_s:
                 self._calibrated = True
             else:
-                wanted = math.ceil(steps * TARGET_BLOCK_S / max(block.seconds, 1e-6))
-                self._steps_per_block = min(wanted, 8 * steps, len(self.order))
+                self._steps_per_block = min(steps_for(self.target_s, block), len(self.order))
                 self._calibrated = self._steps_per_block == len(self.order) == steps
 
     def _block(self, steps: int, kind: BlockKind) -> Block:
-        block = time_block(self.program, self.order[self.step : self.step + steps], kind)
+        part = self.order[self.step : self.step + steps]
+        block = time_block(self.program, part, kind, self.guard if kind == "steady" else None)
         if kind == "steady" and block.seconds < SHORTEST_BLOCK_S and steps < self._steps_per_block:
-            block = Block(kind="short", steps=steps, seconds=block.seconds, cpu_seconds=block.cpu_seconds)
+            block = replace(block, kind="short")
         self.blocks.append(block)
         losses = [float(loss) for loss in self.program.losses()]
         for i, loss in enumerate(losses):

@@ -35,6 +35,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     """The data set is a user's file of labelled texts; else its name must be one that each task takes."""
     timeout_s: float | None = None
     memory_limit_bytes: int | None = None
+    noise_budget_s: float = 5.0
 
 
 def plan(wish: Wish) -> tuple[RunSpec, ...]:
@@ -52,6 +53,8 @@ def plan(wish: Wish) -> tuple[RunSpec, ...]:
             raise UsageError(f"task {task.name} does not take the data set {wish.dataset!r}: it takes {known}")
     if wish.repeats < 1:
         raise UsageError(f"--repeats must be at least 1, but is {wish.repeats}")
+    if not wish.noise_budget_s >= 0:
+        raise UsageError(f"--noise-budget is a number of seconds from 0, but is {wish.noise_budget_s:g}")
     rounds = [(r, r) for r in range(wish.repeats)]
     if wish.seeds is not None:
         rounds = [(seed, r) for r in range(wish.repeats) for seed in wish.seeds]
@@ -77,4 +80,5 @@ def _spec(wish: Wish, task: Task, choice: Choice, seed: int, repeat: int) -> Run
         repeat=repeat,
         timeout_s=wish.timeout_s or preset.timeout_s,
         memory_limit_bytes=wish.memory_limit_bytes,
+        noise_budget_s=wish.noise_budget_s,
     )

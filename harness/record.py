@@ -12,8 +12,8 @@ from harness.contract import Trap
 from harness.spec import RunSpec, Task
 
 SCHEMA = 3
-"""The number of the record's form. 1: the first (2026-11). 2: stages, validation and early stopping (2026-11). 3: noise,
-inference, energy, ceilings, tuned settings and runs of equal seeds (2026-11)."""
+"""The number of the record's form, all of 2026-11. 1: the first. 2: stages, validation and early stopping. 3: noise,
+inference, energy, ceilings, tuned settings and runs of equal seeds."""
 
 Status = Literal["ok", "missed_target", "unsupported", "diverged", "out_of_memory", "timeout", "crashed", "interrupted"]
 BlockKind = Literal["first", "calibration", "steady", "short"]
@@ -24,7 +24,7 @@ class _Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 class Noise(_Data, frozen=True, kw_only=True):
-    """What else the machine did while a block was timed; null where the system does not tell. See `harness/noise.py`."""
+    """What else the machine did while a block was timed (`harness/noise.py`); null where the system does not tell."""
 
     load: float | None = None
     """Load average over the last minute."""
@@ -119,7 +119,7 @@ class Inference(_Data, frozen=True, kw_only=True):
     first_call_s: float
     """Seconds of the first call at this size, with what is compiled on it."""
     blocks: tuple[Block, ...]
-    """At the task's batch size: forward passes between two synchronisations. At batch size 1: groups of single calls."""
+    """At the task's batch size: forward passes between two synchronisations. At 1: groups of single calls."""
     latencies: tuple[float, ...] = ()
     """At batch size 1: seconds from a call to its outputs on the host, call by call in the order of the blocks."""
     largest_difference: float | None = None
@@ -127,7 +127,7 @@ class Inference(_Data, frozen=True, kw_only=True):
 
 
 class Energy(_Data, frozen=True, kw_only=True):
-    """Energy over the steady blocks' part of the run by the counters of the hardware; `reasons` where there are none."""
+    """Energy over the steady part of the run by the counters of the hardware; `reasons` where there are none."""
 
     joules: dict[str, float] = {}
     """By the counter's name, such as `rapl package-0` or `nvml 0`."""

@@ -76,7 +76,10 @@ class Preset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     evaluations: int = 1
     """How often the test split is evaluated, spread evenly over the epochs; the last one is always at the end."""
     measure_s: float = 1.0
-    """Seconds of steady blocks that a run must have; where training is over sooner, it goes on for the clock alone."""
+    """Seconds of undisturbed steady blocks that a run must have; where training is over sooner, it goes on for the
+    clock alone."""
+    inference_s: float = 0.5
+    """Seconds of undisturbed forward passes, at batch size 1 and at the preset's each."""
     timeout_s: float = 600.0
     early_stopping: EarlyStopping | None = None
     input_shape: tuple[int, ...] | None = None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from harness import machine_quality, pictures, stack
 from harness.boltzmann import Joint, Stage, State, rates
 from harness.checkpoint import Checkpoint
-from harness.contract import Backend, BoltzmannProgram
+from harness.contract import Backend, BoltzmannProgram, Split
 from harness.machine_quality import PICTURES
 from harness.measure import Diverged, Stopwatch, Trainer
 from harness.model import Weights
@@ -57,6 +57,26 @@ class StageProgram:
         for name, values in found.items():
             self.rows.setdefault(name, []).extend(map(float, values))
         return found["reconstruction_error"]
+
+
+class Features:
+    """A machine as what is asked for its outputs, which are its features."""
+
+    def __init__(self, program: BoltzmannProgram, *, steps: int) -> None:
+        self.program = program
+        self.steps = steps
+
+    def predict(self, split: Split, indices: NDArray[np.int32]) -> Any:
+        """Return the features of pictures (B,), on the device; may return early."""
+        return self.program.features(split, indices, steps=self.steps)
+
+    def host(self, outputs: Any) -> NDArray[np.float32]:
+        """Copy features to the host."""
+        return self.program.host(outputs)
+
+    def synchronize(self) -> None:
+        """Return only when all queued work is done."""
+        self.program.synchronize()
 
 
 class BoltzmannRun(Run):
@@ -107,7 +127,7 @@ class BoltzmannRun(Run):
             self.judge_machine(f"{stage.name}, composed", stage, state)
         program = self.build_stage(stage, state, seed=self.job.spec.seed * 1_000_000 + number * 10_000 + epoch)
         updates = StageProgram(stage, program, per_epoch=self.per_epoch, update=epoch * self.per_epoch)
-        self.trainer = trainer = Trainer(updates, order[epoch * self.per_epoch :])
+        self.trainer = trainer = Trainer(updates, order[epoch * self.per_epoch :], self.guard)
         first_step_s = trainer.first_step()
         self.phases["first_step_s"] = first_step_s
         saved = Stopwatch()
@@ -133,7 +153,10 @@ class BoltzmannRun(Run):
             shown = pictures.tiles(stage, state, self.features["test"], np.asarray(self.arrays["test_x"][:PICTURES]))
             # Without `allow_pickle`, which MindSpore's NumPy 1.26 takes for an array.
             np.savez(Path(self.job.out, pictures.ARRAYS), **shown)  # type: ignore[arg-type, unused-ignore]
-            trainer.keep_measuring(self.preset.measure_s, self.save_now_and_then)
+            self.keep_measuring(trainer)
+            asked = Features(program, steps=self.machine.mean_field_steps)
+            examples = np.arange(min(PICTURES, len(self.features["test"])), dtype=np.int32)
+            self.infer(asked, asked.host(asked.predict("test", examples)))
         self.stages.append(
             StageMeasured(
                 name=stage.name,
@@ -252,7 +275,7 @@ class BoltzmannRun(Run):
         )
         program.load(arrays)
         program.synchronize()
-        trainer = Trainer(program, order)
+        trainer = Trainer(program, order, self.guard)
         first_step_s = trainer.first_step()
         trainer.train_until(len(order), self.save_now_and_then)
         watch = Stopwatch()

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from harness.contract import Backend, BoltzmannProgram, Program, Split
 from harness.execute_io import write_result
+from harness.inference import Predicting, batched, single
 from harness.jobs import Result, RunJob
 from harness.measure import Stopwatch, Trainer, loss_curve
 from harness.memory import HostMemory, device_process_bytes
-from harness.quality import outputs, quality
-from harness.record import Evaluation, Measured, Outcome, Phases, StageMeasured
+from harness.noise import Guard
+from harness.quality import CHUNK, outputs, quality
+from harness.record import Evaluation, Inference, Measured, Memory, Outcome, Phases, StageMeasured
 from harness.registry import resolve
 from harness.shell import shell_settings
 
@@ -37,6 +39,9 @@ class Run:
         self.stopped_early = False
         self.trainer: Trainer | None = None
         self.program: Program | BoltzmannProgram | None = None
+        self.guard = Guard(job.cores)
+        self.inference: tuple[Inference, ...] = ()
+        self.memory: Memory | None = None
         self.stages: list[StageMeasured] = []
 
     def go(self) -> Outcome:
@@ -88,7 +93,7 @@ class Run:
     def train(self, program: Program) -> None:
         """Train through the whole order with the preset's evaluations, then go on until the speed can be read."""
         order: NDArray[np.int32] = np.load(self.job.order, allow_pickle=False)
-        self.trainer = trainer = Trainer(program, order)
+        self.trainer = trainer = Trainer(program, order, self.guard)
         self.phases["evaluate_s"] = 0.0
         self.phases["first_step_s"] = trainer.first_step()
         self.save()
@@ -98,7 +103,24 @@ class Run:
             if self.has_stopped_improving() and end < len(order):
                 self.stopped_early = True
                 break
-        trainer.keep_measuring(self.job.preset.measure_s, self.save_now_and_then)
+        self.keep_measuring(trainer)
+        self.memory = self.read_memory()  # before inference, so that it is that of training
+        examples = np.arange(len(self.arrays["test_y"]), dtype=np.int32)[:CHUNK]
+        self.infer(program, outputs(program, "test", examples))
+
+    def keep_measuring(self, trainer: Trainer) -> None:
+        """Go on training until there are enough undisturbed blocks."""
+        budget = self.job.spec.noise_budget_s
+        trainer.keep_measuring(self.job.preset.measure_s, self.save_now_and_then, budget)
+
+    def infer(self, program: Predicting, expected: NDArray[np.float32]) -> None:
+        """Measure forward passes, given the outputs for the first examples of the test split."""
+        seconds = self.job.preset.inference_s
+        budget_s, batch_size = self.job.spec.noise_budget_s, self.job.preset.batch_size
+        alone = single(program, expected, guard=self.guard, seconds=seconds, budget_s=budget_s)
+        together = batched(program, expected, batch_size, guard=self.guard, seconds=seconds, budget_s=budget_s)
+        self.inference = (alone, together)
+        self.save()
 
     def evaluate(self, program: Program, trainer: Trainer) -> None:
         """Take the quality on the test split, and on a validation split if there is one, outside of the clock."""
@@ -151,15 +173,8 @@ class Run:
         """Return the seconds of training alone, as far as it has come."""
         return self.trainer.train_seconds if self.trainer else None
 
-    def measured(self) -> Measured:
-        """Return all that is known so far."""
-        trainer = self.trainer
-        steps, losses = loss_curve(trainer.losses) if trainer else ((), ())
-        phases = Phases(
-            **self.phases,
-            train_s=self.train_seconds(),
-            total_s=self.total.seconds(),
-        )
+    def read_memory(self) -> Memory:
+        """Return the peaks so far."""
         memory = self.host.read()
         if self.program is not None:
             own = self.program.device_memory()
@@ -171,6 +186,17 @@ class Run:
                 device_process_bytes=driver,
                 reasons=memory.reasons | {name: reason for name, reason in reasons.items() if reason},
             )
+        return memory
+
+    def measured(self) -> Measured:
+        """Return all that is known so far."""
+        trainer = self.trainer
+        steps, losses = loss_curve(trainer.losses) if trainer else ((), ())
+        phases = Phases(
+            **self.phases,
+            train_s=self.train_seconds(),
+            total_s=self.total.seconds(),
+        )
         return Measured(
             python=platform.python_version(),
             **self.facts,
@@ -184,7 +210,10 @@ class Run:
             quality=self.best().quality if self.evaluations else {},
             stopped_early=self.stopped_early,
             stages=tuple(self.stages),
-            memory=memory,
+            memory=self.memory or self.read_memory(),
+            clock_resolution_s=trainer.clock_resolution_s if trainer else None,
+            synchronize_s=trainer.synchronize_s if trainer else None,
+            inference=self.inference,
         )
 
 

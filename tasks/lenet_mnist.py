@@ -38,7 +38,12 @@ def task() -> Task:
         datasets=("digits", "mnist", "fashion-mnist"),
         presets={
             "smoke": Preset(
-                dataset="digits", epochs=1, batch_size=BATCH, optimizer=Momentum(learning_rate=0.02), measure_s=0.2
+                dataset="digits",
+                epochs=1,
+                batch_size=BATCH,
+                optimizer=Momentum(learning_rate=0.02),
+                measure_s=0.2,
+                inference_s=0.1,
             ),
             "quick": Preset(
                 dataset="digits",

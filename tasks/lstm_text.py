@@ -41,7 +41,9 @@ def family(name: str, summary: str, small: tuple[Layer, ...], large: tuple[Layer
         loss="softmax_cross_entropy",
         datasets=DATASETS,
         presets={
-            "smoke": Preset(dataset="reviews-en", epochs=1, batch_size=BATCH, optimizer=quick, measure_s=0.2),
+            "smoke": Preset(
+                dataset="reviews-en", epochs=1, batch_size=BATCH, optimizer=quick, measure_s=0.2, inference_s=0.1
+            ),
             "quick": Preset(
                 dataset="reviews-en", epochs=4, batch_size=BATCH, optimizer=quick, target=Target(at_least=0.9)
             ),

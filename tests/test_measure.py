@@ -1,11 +1,24 @@
 """The timed loop: what is counted, what is not, and whether a device that queues its work is waited for."""
 
+from time import sleep
+
 import numpy as np
 import pytest
 from fakes import lies, queues
 
-from harness.measure import SHORTEST_BLOCK_S, TARGET_BLOCK_S, Diverged, Trainer, loss_curve, unfinished_share
+from harness.measure import (
+    MOST_OVERHEAD,
+    SHORTEST_BLOCK_S,
+    TARGET_BLOCK_S,
+    Diverged,
+    Trainer,
+    clean_s,
+    loss_curve,
+    unfinished_share,
+)
+from harness.noise import Guard, Look
 from harness.quality import outputs, quality
+from harness.record import Noise
 from harness.registry import task
 from harness.worker_run import evaluation_steps
 
@@ -22,8 +35,6 @@ class Clockwork:
         self.last = 0
 
     def train(self, order: np.ndarray) -> None:
-        from time import sleep
-
         sleep(self.step_s * len(order))
         self.last = len(order)
         self.steps += len(order)
@@ -70,6 +81,50 @@ def test_measuring_goes_on_after_training_without_counting_as_training() -> None
     assert timed.train_seconds == trained
     assert sum(block.seconds for block in timed.blocks if block.kind == "steady") >= 0.1
     assert program.steps > 10
+
+
+class Seen(Guard):
+    """Sees others take a given share of one processor, from a given block on."""
+
+    def __init__(self, *shares: float) -> None:
+        super().__init__((0,))
+        self.shares = list(shares)
+
+    def between(self, before: Look, after: Look) -> Noise:
+        share = self.shares.pop(0) if len(self.shares) > 1 else self.shares[0]
+        return Noise(foreign_cpu_seconds=share * TARGET_BLOCK_S)
+
+
+def test_blocks_that_others_disturbed_are_measured_again_within_the_budget() -> None:
+    quiet, passing, for_ever = (Trainer(Clockwork(), np.zeros((50, 4), np.int32), Seen(*s)) for s in SHARES)
+    for timed in (quiet, passing, for_ever):
+        timed.first_step()
+        timed.keep_measuring(0.3, lambda: None, noise_budget_s=0.4)
+    assert steady_s(quiet) == pytest.approx(0.3, abs=0.12)
+    assert steady_s(passing) == pytest.approx(0.3 + 3 * TARGET_BLOCK_S, abs=0.12)
+    assert clean_s(passing.blocks, 1) >= 0.3
+    assert steady_s(for_ever) == pytest.approx(0.7, abs=0.12)
+    assert clean_s(for_ever.blocks, 1) == 0.0
+
+
+SHARES = ((0.0,), (1.0, 1.0, 1.0, 0.0), (1.0,))
+
+
+def steady_s(timed: Trainer) -> float:
+    return sum(block.seconds for block in timed.blocks if block.kind == "steady")
+
+
+def test_a_slow_synchronize_makes_longer_blocks() -> None:
+    class SlowToWait(Clockwork):
+        def synchronize(self) -> None:
+            sleep(0.001)
+
+    timed = Trainer(SlowToWait(), np.zeros((400, 4), np.int32))
+    timed.first_step()
+    assert timed.synchronize_s == pytest.approx(0.001, rel=0.5)
+    assert timed.target_s >= 0.001 / MOST_OVERHEAD
+    assert trainer(Clockwork(), 5).target_s == TARGET_BLOCK_S
+    assert 0 < timed.clock_resolution_s < 1e-4
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_at_its_step() -> None:

@@ -45,3 +45,11 @@ def test_a_data_set_that_one_task_does_not_take_is_refused() -> None:
 def test_the_presets_own_limits_are_taken_unless_told_otherwise() -> None:
     assert {s.timeout_s for s in plan(wish())} == {t.preset("quick").timeout_s for t in TASKS}
     assert {s.timeout_s for s in plan(wish(timeout_s=7.0))} == {7.0}
+
+
+def test_the_noise_budget_reaches_every_run_and_must_be_a_time() -> None:
+    assert {s.noise_budget_s for s in plan(wish())} == {5.0}
+    assert {s.noise_budget_s for s in plan(wish(noise_budget_s=0.0))} == {0.0}
+    for wrong in (-1.0, float("nan")):
+        with pytest.raises(UsageError, match="--noise-budget is a number of seconds from 0"):
+            plan(wish(noise_budget_s=wrong))
