@@ -23,7 +23,7 @@ from harness.interpreters import Interpreter
 from harness.jobs import DescribeJob, Description, Job, Result, RunJob
 from harness.measure import timestamp
 from harness.record import Machine, Measured, Outcome, ParityVerdict, Record
-from harness.registry import entry
+from harness.registry import Entry, entry
 from harness.spec import Preset, RunSpec, Task
 
 ROOT = Path(harness.__file__).resolve().parent.parent
@@ -192,13 +192,15 @@ def execute(
     setting: Setting,
     folder: Path,
     baselines: dict[str, float] | None = None,
+    described: Entry | None = None,
 ) -> Record:
     """Do one run and return its record, whatever happens to the worker.
 
     `folder` is where pictures and, for a Boltzmann machine, a checkpoint to go on from are kept, under the run's name.
+    `described` is the backend's entry where no table holds it.
     """
     started_at = timestamp()
-    backend = entry(spec.backend)
+    backend = described or entry(spec.backend)
     with workplace() as place:
         job = RunJob(
             adapter=backend.adapter,

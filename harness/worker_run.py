@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import honesty
 from harness.contract import Backend, BoltzmannProgram, Program, Split
 from harness.execute_io import write_result
 from harness.inference import Predicting, batched, single
@@ -16,7 +17,7 @@ from harness.measure import Stopwatch, Trainer, loss_curve
 from harness.memory import HostMemory, device_process_bytes
 from harness.noise import Guard
 from harness.quality import CHUNK, outputs, quality
-from harness.record import Evaluation, Inference, Measured, Memory, Outcome, Phases, StageMeasured
+from harness.record import Evaluation, Honesty, Inference, Measured, Memory, Outcome, Phases, StageMeasured
 from harness.registry import resolve
 from harness.shell import shell_settings
 
@@ -41,6 +42,7 @@ class Run:
         self.program: Program | BoltzmannProgram | None = None
         self.guard = Guard(job.cores)
         self.inference: tuple[Inference, ...] = ()
+        self.honesty = Honesty()
         self.memory: Memory | None = None
         self.stages: list[StageMeasured] = []
 
@@ -103,10 +105,17 @@ class Run:
             if self.has_stopped_improving() and end < len(order):
                 self.stopped_early = True
                 break
+        test_examples = len(self.arrays["test_y"])
+        self.honesty = honesty.waits(program, trainer, test_examples=test_examples)
+        if honesty.doubts(self.honesty):
+            return  # there is no speed to be read
         self.keep_measuring(trainer)
         self.memory = self.read_memory()  # before inference, so that it is that of training
         examples = np.arange(len(self.arrays["test_y"]), dtype=np.int32)[:CHUNK]
         self.infer(program, outputs(program, "test", examples))
+        self.honesty = honesty.remembers(
+            program, trainer, self.honesty, test_examples=test_examples, batch_size=self.job.preset.batch_size
+        )
 
     def keep_measuring(self, trainer: Trainer) -> None:
         """Go on training until there are enough undisturbed blocks."""
@@ -214,6 +223,7 @@ class Run:
             clock_resolution_s=trainer.clock_resolution_s if trainer else None,
             synchronize_s=trainer.synchronize_s if trainer else None,
             inference=self.inference,
+            honesty=self.honesty,
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.honesty import doubts
 from harness.record import Measured, Record, StageMeasured
 from harness.registry import reference_name
 from harness.spec import fingerprint
@@ -191,6 +192,7 @@ def why_not_comparable(record: Record) -> str:
         reasons.append(f"{verdict}: {parity.reason}" if parity.reason else verdict)
     if outcome.status not in COMPLETED:
         reasons.append(f"the run ended as {outcome.status}")
+    reasons += doubts(record.measured.honesty)
     if not steady(record.measured.blocks):
         reasons.append("no steady block was measured")
     elif record.measured.batch_size < 1:
