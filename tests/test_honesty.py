@@ -1,6 +1,5 @@
 """Programs that do not work while the clock runs are caught, and those that do are not suspected."""
 
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -18,8 +17,8 @@ HONEST = Honesty(unfinished_share=0.01, train_fresh_over_seen=1.02, predict_fres
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Selftest]:
-    yield selftest.conduct(lambda name: None)
+def found(tmp_path_factory: pytest.TempPathFactory) -> Selftest:
+    return selftest.conduct(lambda name: None)
 
 
 def test_what_is_known_comes_out_and_every_liar_is_caught(found: Selftest) -> None:
