@@ -34,7 +34,9 @@ FRAME: dict[str, Column] = {
     "parity": Column("text", "pass, fail or not checked: was this backend, device and mode shown to compute the task?"),
     "parity_reason": Column("text", "What differed, or why nothing was checked."),
     "parity_error_over_tolerance": Column("real", "Largest error of any parity level, as a multiple of its tolerance."),
-    "comparable": Column("flag", "Parity passed, the run was completed, and steady blocks were measured."),
+    "comparable": Column(
+        "flag", "Parity passed, the run was completed, steady blocks were measured and not too noisy."
+    ),
     "why_not_comparable": Column("text", "Every reason why the run is not comparable, empty if it is."),
     "batch_size": Column("whole", "Examples per optimizer step."),
     "train_examples": Column("whole", "Examples in the training split, with those held out for validation."),
@@ -42,8 +44,16 @@ FRAME: dict[str, Column] = {
     "steps": Column("whole", "Optimizer steps of the training proper, of a task of stages those of its last stage."),
     "throughput_examples_per_s": Column("real", "Batch size times steps over seconds, both summed over steady blocks."),
     "step_s": Column("real", "Seconds per optimizer step over the steady blocks; of stages, those of the last one."),
-    "steady_blocks": Column("whole", "Number of steady blocks."),
-    "steady_s": Column("real", "Seconds in steady blocks."),
+    "median_step_s": Column("real", "Median over the steady blocks of their seconds per step: what verdicts compare."),
+    "steady_state": Column(
+        "text",
+        "settled, never settled (all undisturbed blocks are read), too few blocks to tell (likewise) or "
+        "too noisy to say (all blocks are read, and the run is not comparable).",
+    ),
+    "steady_blocks": Column("whole", "Number of steady blocks that are read: undisturbed ones of the last state."),
+    "discarded_blocks": Column("whole", "Undisturbed blocks before the last state, which are not read."),
+    "disturbed_blocks": Column("whole", "Steady blocks that others disturbed by the noise guard's rule."),
+    "steady_s": Column("real", "Seconds in the steady blocks that are read."),
     "cpu_per_wall": Column("real", "CPU seconds of the process per wall second in steady blocks: the busy cores."),
     "block_spread": Column("real", "Interquartile range of the steady blocks' seconds per step over their median."),
     "import_s": Column("real", "Seconds to import the framework."),
