@@ -19,7 +19,7 @@ from harness.registry import reference_name
 from harness.spec import fingerprint
 from reports import studies
 from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, Column, Kind
-from reports.settled import Reading, read
+from reports.settled import TOO_NOISY, Reading, read
 from reports.speed import examples_per_s, steady
 
 __all__ = ["COLUMNS", "evaluations", "frame", "load_frame", "losses", "samples", "stages"]
@@ -196,7 +196,7 @@ def why_not_comparable(record: Record, reading: Reading) -> str:
         reasons.append("no steady block was measured")
     elif record.measured.batch_size < 1:
         reasons.append("the batch size is not known")
-    if reading.outcome == "too noisy to say":
+    if reading.outcome == TOO_NOISY:
         reasons.append(
             f"{reading.outcome}: {reading.disturbed} of {len(reading.blocks)} steady blocks were disturbed by "
             f"{' and '.join(reading.causes)}"
@@ -237,6 +237,7 @@ def _speed(record: Record, reading: Reading) -> Row:
         "step_s": step_s,
         "median_step_s": reading.median_step_s(),
         "steady_state": reading.outcome,
+        "recorded_blocks": reading.recorded,
         "steady_blocks": len(blocks),
         "discarded_blocks": reading.discarded,
         "disturbed_blocks": reading.disturbed,

@@ -23,6 +23,8 @@ from reports.speed import steady
 Outcome = Literal["settled", "never settled", "too few blocks to tell", "too noisy to say", ""]
 """Empty: there is no steady block at all."""
 
+TOO_NOISY: Outcome = "too noisy to say"
+
 SMALLEST_CLEAN_SHARE = 0.5
 """With a smaller share of undisturbed blocks a run is too noisy to say anything."""
 FEWEST_BLOCKS = 8
@@ -47,6 +49,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     outcome: Outcome
     blocks: tuple[Block, ...]
     """Those that are read. A run that never settled is read whole; one that is too noisy with its disturbed blocks."""
+    recorded: int
+    """All steady blocks."""
     discarded: int
     """Undisturbed blocks before the last state."""
     disturbed: int
@@ -79,18 +83,27 @@ def read(blocks: Iterable[Block], cores: int) -> Reading:
     found = steady(blocks)
     causes = [disturbances(block, max(1, cores)) for block in found]
     clean = tuple(block for block, why in zip(found, causes, strict=True) if not why)
-    disturbed = len(found) - len(clean)
-    if not found:
-        return Reading(outcome="", blocks=(), discarded=0, disturbed=0)
-    if len(clean) < SMALLEST_CLEAN_SHARE * len(found):
-        named = tuple(_by_frequency(name for why in causes for name in why))
-        return Reading(outcome="too noisy to say", blocks=tuple(found), discarded=0, disturbed=disturbed, causes=named)
+    outcome, start = _judge(clean, len(found))
+    return Reading(
+        outcome=outcome,
+        blocks=tuple(found) if outcome == TOO_NOISY else clean[start:],
+        recorded=len(found),
+        discarded=start,
+        disturbed=len(found) - len(clean),
+        causes=tuple(_by_frequency(name for why in causes for name in why)),
+    )
+
+
+def _judge(clean: Sequence[Block], recorded: int) -> tuple[Outcome, int]:
+    """Return the outcome of a run and how many of its undisturbed blocks are discarded."""
+    if not recorded:
+        return "", 0
+    if len(clean) < SMALLEST_CLEAN_SHARE * recorded:
+        return TOO_NOISY, 0
     if len(clean) < FEWEST_BLOCKS:
-        return Reading(outcome="too few blocks to tell", blocks=clean, discarded=0, disturbed=disturbed)
+        return "too few blocks to tell", 0
     state = last_state(np.log([block.seconds / block.steps for block in clean]))
-    if not state.holds:
-        return Reading(outcome="never settled", blocks=clean, discarded=0, disturbed=disturbed)
-    return Reading(outcome="settled", blocks=clean[state.start :], discarded=state.start, disturbed=disturbed)
+    return ("settled", state.start) if state.holds else ("never settled", 0)
 
 
 def last_state(values: NDArray[np.float64]) -> State:
