@@ -110,7 +110,7 @@ def _lead(loaded: Loaded) -> tuple[str, ...]:
 def _section(group: Group, records: dict[str, Record], frame: pd.DataFrame, parts: pd.DataFrame, pairs: int) -> Section:
     metrics = dict.fromkeys(row.metric for row in group.rows if row.metric)
     header = f"{' or '.join(metrics) or 'accuracy'} per seed".replace("_", " ")
-    labels = _labels(group.rows)
+    labels = row_labels(group.rows)
     has_device = any(row.device_peak_bytes is not None for row in group.rows)
     sides = stages.sides(group, labels, frame, parts)
     of_group = [records[run_id] for row in group.rows for run_id in row.run_ids]
@@ -174,7 +174,7 @@ def _baseline(name: str, values: Iterable[float]) -> str:
     return f"{BASELINES.get(name, name.replace('_', ' '))}: {shown}"
 
 
-def _labels(rows: Iterable[Row]) -> list[str]:
+def row_labels(rows: Iterable[Row]) -> list[str]:
     """Return a name for every row, with what tells it from others of the same backend and mode."""
     found = list(rows)
     names = [f"{row.backend} {row.mode}{'' if row.profile == 'stock' else f' ({row.profile})'}" for row in found]

@@ -8,7 +8,7 @@ from reports.statistics import MARGIN
 EVERY = (
     "examples/s: batch size times steps over seconds in the steady blocks of a process; the median over the processes.",
     "min–max: over the N processes of the row; spread: their distance over the median. “one run”: it is not known.",
-    "× slower: seconds per example over the fastest row's, geometric means of the processes' medians of seconds per step.",
+    "× slower: seconds per example over the fastest row's, geometric means of the processes' median blocks.",
     "In brackets: its 95 % interval (Welch's, on logarithms), of this pair alone.",
     "verdict: by the same test at 5 %, adjusted by Holm's method for all pairs of the study, which an interval is not.",
     "rank: 1 if not shown to be slower than the fastest, else one more than the rows shown to be faster. ≈: shared.",

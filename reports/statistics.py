@@ -6,7 +6,7 @@ degrees of freedom, Holm 1979 for many comparisons, Schuirmann 1987 for equivale
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -101,6 +101,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
     from statsmodels.stats.multitest import multipletests
 
     return [float(p) for p in multipletests(p_values, method="holm")[1]]
+
+
+def logarithms(seconds: Iterable[float]) -> list[float]:
+    """Return the natural logarithms of what is compared as ratios."""
+    return [math.log(value) for value in seconds]
+
+
+def ratio_of(difference: float) -> float:
+    """Return the ratio that a difference of logarithms is, cut where a float ends."""
+    return math.exp(min(max(difference, -700.0), 700.0))
 
 
 def verdict(difference: float, p_adjusted: float) -> Verdict:

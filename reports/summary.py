@@ -6,7 +6,6 @@ the processes; places go by the verdicts of `reports/verdicts.py`.
 """
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
@@ -231,7 +230,7 @@ def _ordered(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 
 def _by_speed(row: Row) -> tuple[bool, float]:
-    logs = [math.log(value) for value in row.seconds_per_example]
+    logs = statistics.logarithms(row.seconds_per_example)
     return len(logs) < statistics.FEWEST, sum(logs) / len(logs)
 
 

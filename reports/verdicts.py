@@ -4,14 +4,13 @@ Only rows that computed the very same thing are paired. All pairs of a study are
 of its p-values together, those of speed and those of accuracy each for themselves.
 """
 
-import math
 from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reports import statistics
-from reports.statistics import FEWEST, Difference, Equivalence, Verdict
+from reports.statistics import FEWEST, Difference, Equivalence, Verdict, ratio_of
 
 
 class Side(Struct, frozen=True, kw_only=True):
@@ -103,9 +102,9 @@ def _pair(a: int, b: int, first: Side, second: Side) -> _Pair:
     )
     if not (first.comparable and second.comparable):
         return _Pair(found=replace(found, why="a row is not comparable"))
-    logs = [[math.log(value) for value in side.seconds] for side in (first, second)]
+    logs = [statistics.logarithms(side.seconds) for side in (first, second)]
     means = [sum(side) / len(side) for side in logs]
-    found = replace(found, ratio=_exp(means[0] - means[1]), verdict="no difference shown")
+    found = replace(found, ratio=ratio_of(means[0] - means[1]), verdict="no difference shown")
     pair = _Pair(found=replace(found, accuracy_verdict="not shown"))
     if min(map(len, logs)) >= FEWEST:
         pair.speed = statistics.welch(logs[0], logs[1])
@@ -124,13 +123,13 @@ def _judge_speed(pairs: Sequence[tuple[_Pair, Difference]]) -> None:
     for (pair, found), p_holm in zip(pairs, adjusted, strict=True):
         pair.found = replace(
             pair.found,
-            ratio=_exp(found.difference),
-            low=_exp(found.low),
-            high=_exp(found.high),
+            ratio=ratio_of(found.difference),
+            low=ratio_of(found.low),
+            high=ratio_of(found.high),
             p=found.p,
             p_holm=p_holm,
             verdict=statistics.verdict(found.difference, p_holm),
-            smallest_ratio=_exp(statistics.smallest_shown(found, alpha)),
+            smallest_ratio=ratio_of(statistics.smallest_shown(found, alpha)),
         )
 
 
@@ -147,10 +146,6 @@ def _judge_accuracy(pairs: Sequence[tuple[_Pair, Difference]]) -> None:
             accuracy_p_equivalence=p_equivalence,
             accuracy_verdict=statistics.equivalence(p_equivalence, p_holm),
         )
-
-
-def _exp(value: float) -> float:
-    return math.exp(min(max(value, -700.0), 700.0))
 
 
 def _inverse(value: float | None) -> float | None:
