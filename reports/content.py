@@ -18,15 +18,8 @@ from reports.studies import Loaded
 from reports.summary import CELL, Group, Row, machine_names
 
 RANK, BACKEND, RATE, RANGE, SPREAD = "rank", "backend", "examples/s", "min–max", "spread"
-SLOWER, VERDICT, FIRST, EPOCH, MEMORY, DEVICE = (
-    "× slower",
-    "verdict",
-    "first step s",
-    "epoch s",
-    "memory MB",
-    "device MB",
-)
-PARITY, STATUS, REASON = "parity", "status", "reason"
+SLOWER, FIRST, EPOCH, MEMORY, DEVICE = "× slower", "first step s", "epoch s", "memory MB", "device MB"
+VERDICT, PARITY, STATUS, REASON = "verdict", "parity", "status", "reason"
 NOT_COMPARABLE = "not comparable"
 ONE_RUN = "one run"
 

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from records_factory import (
     FAIL,
     MACHINE,
+    block,
     damage,
     died,
     machine_record,
@@ -41,11 +42,11 @@ from harness.cli_report import report as report_command
 from harness.cli_report import show as show_command
 from harness.contract import Trap
 from harness.errors import StoreError, UsageError
-from harness.record import Evaluation, ParityVerdict, Record
+from harness.record import Block, Evaluation, Noise, ParityVerdict, Record
 from reports import content as c
 from reports import export, said_verdicts, show, terminal, text
 from reports import frame as frames
-from reports.columns import COLUMNS, STAGES
+from reports.columns import COLUMNS, STAGES, VERDICTS
 from reports.content import Content, content
 from reports.frame import frame
 from reports.markdown import markdown
@@ -596,3 +597,52 @@ def test_a_formatted_number_keeps_its_digits(value: float, digits: int) -> None:
         assert not math.isfinite(value)
     else:
         assert float(shown.replace(",", "")) == pytest.approx(value, rel=10 ** (1 - digits))
+
+
+def test_every_pair_stands_in_the_verdicts_and_comes_back_from_csv(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", records())
+    render(folder, ("csv",), stdout=io.StringIO())
+    found = export.from_csv((folder / "report.verdicts.csv").read_text("utf-8"), VERDICTS)
+    assert len(found) == 5 * 4 / 2
+    assert list(found.columns) == list(VERDICTS)
+    assert set(found["verdict"]) == {"no difference shown", "not comparable"}
+    first = found.iloc[0]
+    assert (first["backend"], first["other_backend"], first["processes"], first["other_processes"]) == (
+        "torch",
+        "tensorflow",
+        3,
+        3,
+    )
+    assert first["ratio_low"] < first["ratio"] < first["ratio_high"] < 1.01
+    assert first["accuracy_verdict"] == "different"
+    as_json = json.loads(export.to_json(frame([]), frames.stages([]), study="s", groups=summarize(frame(records()))))
+    assert len(as_json["verdicts"]) == len(found)
+    assert list(as_json["verdict_columns"]) == list(as_json["verdicts"][0])
+
+
+def steady_blocks(*step_s: float, disturbed: int = 0) -> tuple[Block, ...]:
+    """Return blocks of ten steps, of which the last ones were disturbed."""
+    found = [block("steady", 10, 10 * seconds) for seconds in step_s]
+    spoiled = [replace(item, noise=Noise(foreign_cpu_seconds=item.seconds)) for item in found]
+    return (*found[: len(found) - disturbed], *spoiled[len(found) - disturbed :])
+
+
+def test_what_is_left_out_of_the_steady_blocks_is_said() -> None:
+    warm, flat = steady_blocks(*[0.02] * 3, *[0.01] * 20, disturbed=4), steady_blocks(*[0.01] * 20)
+    drift = steady_blocks(*(0.01 * 1.02**i for i in range(30)))
+    found = [record("torch", repeat=i, found=measured(blocks=blocks)) for i, blocks in enumerate((warm, flat))]
+    found += [record("tensorflow", repeat=i, found=measured(blocks=blocks)) for i, blocks in enumerate((flat, drift))]
+    shown = " ".join(on_terminal(said(found)).split())
+    assert "Steady state: tensorflow eager: 1 settled, 1 never settled." in shown
+    assert "Steady blocks left out: torch eager 3 as warm-up and 4 as disturbed of 43." in shown
+    assert "Steady state" not in on_terminal(said(found[:2]))
+
+
+def test_a_row_that_is_too_noisy_says_so_even_if_it_missed_its_target() -> None:
+    noisy = measured(blocks=steady_blocks(*[0.01] * 10, disturbed=6))
+    item = record(found=noisy, status="missed_target", reason="accuracy 0.5 is below 0.9")
+    (section,) = said([item]).sections
+    sentence = "too noisy to say: 6 of 10 steady blocks were disturbed by other processes"
+    assert f"torch eager: not comparable: {sentence}" in section.troubles
+    assert section.rows[0][c.RANK] == text.NOTHING
+    assert "too noisy to say: 10 blocks are read, 0 discarded, 6 disturbed" in shown_alone(item)
