@@ -17,6 +17,7 @@ from harness.siblings import strangers
 COMMANDS = {
     "run": ("harness.cli_run", "run", "Run tasks on backends, measure them and compare."),
     "report": ("harness.cli_report", "report", "Show the comparison of a study."),
+    "power": ("harness.cli_power", "power", "Say how many repeats would show a difference."),
     "show": ("harness.cli_report", "show", "Show all that is known of one run."),
     "list": ("harness.cli_report", "list_", "List the tasks, the backends and the studies."),
     "parity": ("harness.cli_parity", "parity", "Prove that backends compute the same as the reference."),

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     type=float,
     default=5.0,
     show_default=True,
+    envvar="EVENBENCH_NOISE_BUDGET",
     help="Seconds for which a run measures again what other processes disturbed.",
 )
 @click.option("--memory-limit", help="Most memory that a run may take, such as 4GB.  [default: none]")

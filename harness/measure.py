@@ -189,21 +189,24 @@ class Trainer:
             self._next_block(min(self._steps_per_block, end - self.step))
             after_block()
 
-    def keep_measuring(self, steady_s: float, after_block: Callable[[], None], noise_budget_s: float = 0.0) -> None:
+    def keep_measuring(self, steady_s: float, after_block: Callable[[], None], noise_budget_s: float = 0.0) -> float:
         """Go on through the same order from its start until `steady_s` seconds of undisturbed steady blocks are there.
 
         For tasks that are learnt before their speed can be read, and for blocks that others disturbed: these are
-        measured again, for at most `noise_budget_s` seconds. The quality has been taken by then, and neither the
-        losses nor the seconds of these steps count as training.
+        measured again, for at most `noise_budget_s` seconds; what was used of them is returned. The quality has been
+        taken by then, and neither the losses nor the seconds of these steps count as training.
         """
         self._replaying = True
         cores = len(self.guard.cores) if self.guard else 1
-        while clean_s(self.blocks, cores) < steady_s:
-            if sum(b.seconds for b in self.blocks if b.kind == "steady") >= steady_s + noise_budget_s:
-                break
+        planned_s = max(steady_s, self._steady_s())
+        while clean_s(self.blocks, cores) < steady_s and self._steady_s() < planned_s + noise_budget_s:
             self.step %= len(self.order)
             self._next_block(min(self._steps_per_block, len(self.order) - self.step))
             after_block()
+        return max(0.0, self._steady_s() - planned_s)
+
+    def _steady_s(self) -> float:
+        return sum(block.seconds for block in self.blocks if block.kind == "steady")
 
     def _next_block(self, steps: int) -> None:
         whole = steps == self._steps_per_block

@@ -157,7 +157,7 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     repeat: int
     timeout_s: float
     memory_limit_bytes: int | None = None
-    noise_budget_s: float = 5.0
+    noise_budget_s: float = 0.0
     """Seconds for which blocks that others disturbed are measured again."""
 
     @property

@@ -2,6 +2,7 @@
 
 import math
 import platform
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -41,6 +42,7 @@ class Run:
         self.trainer: Trainer | None = None
         self.program: Program | BoltzmannProgram | None = None
         self.guard = Guard(job.cores)
+        self.budget_s = job.spec.noise_budget_s
         self.inference: tuple[Inference, ...] = ()
         self.honesty = Honesty()
         self.memory: Memory | None = None
@@ -119,17 +121,19 @@ class Run:
 
     def keep_measuring(self, trainer: Trainer) -> None:
         """Go on training until there are enough undisturbed blocks."""
-        budget = self.job.spec.noise_budget_s
-        trainer.keep_measuring(self.job.preset.measure_s, self.save_now_and_then, budget)
+        self.budget_s -= trainer.keep_measuring(self.job.preset.measure_s, self.save_now_and_then, self.budget_s)
 
     def infer(self, program: Predicting, expected: NDArray[np.float32]) -> None:
         """Measure forward passes, given the outputs for the first examples of the test split."""
-        seconds = self.job.preset.inference_s
-        budget_s, batch_size = self.job.spec.noise_budget_s, self.job.preset.batch_size
-        alone = single(program, expected, guard=self.guard, seconds=seconds, budget_s=budget_s)
-        together = batched(program, expected, batch_size, guard=self.guard, seconds=seconds, budget_s=budget_s)
-        self.inference = (alone, together)
-        self.save()
+        found: list[Inference] = []
+        for batch_size in (1, self.job.preset.batch_size):
+            measure = single if batch_size == 1 else partial(batched, batch_size=batch_size)
+            seconds = self.job.preset.inference_s
+            found.append(measure(program, expected, guard=self.guard, seconds=seconds, budget_s=self.budget_s))
+            took = sum(block.seconds for block in found[-1].blocks if block.kind == "steady")
+            self.budget_s = max(0.0, self.budget_s - max(0.0, took - seconds))
+            self.inference = tuple(found)
+            self.save()
 
     def evaluate(self, program: Program, trainer: Trainer) -> None:
         """Take the quality on the test split, and on a validation split if there is one, outside of the clock."""

@@ -34,7 +34,9 @@ FRAME: dict[str, Column] = {
     "parity": Column("text", "pass, fail or not checked: was this backend, device and mode shown to compute the task?"),
     "parity_reason": Column("text", "What differed, or why nothing was checked."),
     "parity_error_over_tolerance": Column("real", "Largest error of any parity level, as a multiple of its tolerance."),
-    "comparable": Column("flag", "Parity passed, the run was completed, and steady blocks were measured."),
+    "comparable": Column(
+        "flag", "Parity passed, the run was completed, steady blocks were measured and not too noisy."
+    ),
     "why_not_comparable": Column("text", "Every reason why the run is not comparable, empty if it is."),
     "batch_size": Column("whole", "Examples per optimizer step."),
     "train_examples": Column("whole", "Examples in the training split, with those held out for validation."),
@@ -42,8 +44,17 @@ FRAME: dict[str, Column] = {
     "steps": Column("whole", "Optimizer steps of the training proper, of a task of stages those of its last stage."),
     "throughput_examples_per_s": Column("real", "Batch size times steps over seconds, both summed over steady blocks."),
     "step_s": Column("real", "Seconds per optimizer step over the steady blocks; of stages, those of the last one."),
-    "steady_blocks": Column("whole", "Number of steady blocks."),
-    "steady_s": Column("real", "Seconds in steady blocks."),
+    "median_step_s": Column("real", "Median over the steady blocks of their seconds per step: what verdicts compare."),
+    "steady_state": Column(
+        "text",
+        "settled, never settled (all undisturbed blocks are read), too few blocks to tell (likewise) or "
+        "too noisy to say (all blocks are read, and the run is not comparable).",
+    ),
+    "recorded_blocks": Column("whole", "Number of steady blocks that were recorded."),
+    "steady_blocks": Column("whole", "Number of steady blocks that are read: undisturbed ones of the last state."),
+    "discarded_blocks": Column("whole", "Undisturbed blocks before the last state, which are not read."),
+    "disturbed_blocks": Column("whole", "Steady blocks that others disturbed by the noise guard's rule."),
+    "steady_s": Column("real", "Seconds in the steady blocks that are read."),
     "cpu_per_wall": Column("real", "CPU seconds of the process per wall second in steady blocks: the busy cores."),
     "block_spread": Column("real", "Interquartile range of the steady blocks' seconds per step over their median."),
     "import_s": Column("real", "Seconds to import the framework."),
@@ -136,3 +147,36 @@ STAGES: dict[str, Column] = {
     "remarks": Column("text", "Sentences on these figures, as a JSON object."),
 }
 """The statistics and figures are named as in the records."""
+VERDICTS: dict[str, Column] = {
+    **{name: FRAME[name] for name in ("task", "preset", "dataset", "device")},
+    **{name: FRAME[name] for name in ("task_version", "task_fingerprint", "dataset_fingerprint")},
+    "machine": Column("text", "The machine in words."),
+    **{name: FRAME[name] for name in ("backend", "mode", "profile", "device_name", "framework_version")},
+    "other_backend": Column("text", "Backend of the other row, with which this one is compared."),
+    "other_mode": Column("text", "Mode of the other row."),
+    "other_profile": Column("text", "Profile of the other row."),
+    "other_device_name": Column("text", "Device of the other row."),
+    "other_framework_version": Column("text", "Version of the other row's framework."),
+    "processes": Column("whole", "Processes of this row that were measured."),
+    "other_processes": Column("whole", "Processes of the other row that were measured."),
+    "ratio": Column("real", "Seconds per example of this row over the other's: geometric means of process medians."),
+    "ratio_low": Column("real", "Lower end of the ratio's 95 % interval (Welch, on logarithms), of this pair alone."),
+    "ratio_high": Column("real", "Upper end of the same interval."),
+    "p": Column("real", "Two-sided p-value of Welch's test for no difference in speed."),
+    "p_holm": Column("real", "The same, adjusted by Holm's method for all pairs of the study."),
+    "verdict": Column(
+        "text", "This row is faster or slower than the other, or no difference shown, or not comparable."
+    ),
+    "why": Column("text", "Why there is no verdict."),
+    "smallest_ratio": Column(
+        "real", "True ratio that this pair would have shown with 80 % power at Holm's strictest level."
+    ),
+    "accuracy_difference": Column("real", "Mean accuracy over the seeds, of this row less the other's."),
+    "accuracy_low": Column("real", "Lower end of its 95 % interval (Welch), of this pair alone."),
+    "accuracy_high": Column("real", "Upper end of the same interval."),
+    "accuracy_p_holm": Column("real", "p-value for no difference in accuracy, adjusted by Holm's method."),
+    "accuracy_p_equivalence": Column("real", "p-value of two one-sided Welch tests for a difference of the margin."),
+    "accuracy_margin": Column("real", "Accuracies that differ by less are equivalent."),
+    "accuracy_verdict": Column("text", "equivalent, different, not shown or not comparable."),
+}
+"""One row per pair of rows of a report's table."""

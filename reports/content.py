@@ -11,14 +11,15 @@ from msgspec import Struct
 
 from harness.layers import Dense
 from harness.record import Record
-from reports import stages, text
+from reports import said_verdicts, stages, text
 from reports.legend import legend
+from reports.settled import TOO_NOISY
 from reports.studies import Loaded
 from reports.summary import CELL, Group, Row, machine_names
 
 RANK, BACKEND, RATE, RANGE, SPREAD = "rank", "backend", "examples/s", "min–max", "spread"
 SLOWER, FIRST, EPOCH, MEMORY, DEVICE = "× slower", "first step s", "epoch s", "memory MB", "device MB"
-PARITY, STATUS, REASON = "parity", "status", "reason"
+VERDICT, PARITY, STATUS, REASON = "verdict", "parity", "status", "reason"
 NOT_COMPARABLE = "not comparable"
 ONE_RUN = "one run"
 
@@ -34,13 +35,15 @@ class Section(Struct, frozen=True, kw_only=True):
     rows: tuple[dict[str, str], ...]
     """Header to cell; all rows of a section have the same headers."""
     below: tuple[str, ...]
-    """What simple methods reach, one line each."""
+    """On steady states, on what could have been shown, on accuracies, and what simple methods reach, one line each."""
     troubles: tuple[str, ...]
     """What went wrong, one sentence per row and reason."""
     tables: tuple[stages.Table, ...]
     """On the stages of a Boltzmann machine."""
     remarks: tuple[str, ...]
     """Sentences on single figures in `tables`."""
+    pairs: stages.Table | None
+    """Every pair of comparable rows; too wide for a terminal."""
 
 
 class Content(Struct, frozen=True, kw_only=True):
@@ -60,7 +63,9 @@ class Content(Struct, frozen=True, kw_only=True):
 def content(loaded: Loaded, frame: pd.DataFrame, parts: pd.DataFrame, groups: Iterable[Group]) -> Content:
     """Return what is to be said of a study, given the frames of its runs and of their stages."""
     records = {record.spec.run_id: record for record in loaded.records}
-    sections = tuple(_section(group, records, frame, parts) for group in groups)
+    found = tuple(groups)
+    pairs = sum(item.p is not None for group in found for item in group.comparisons)
+    sections = tuple(_section(group, records, frame, parts, pairs) for group in found)
     return Content(
         title=f"Study {loaded.name}",
         lead=_lead(loaded),
@@ -95,26 +100,30 @@ def _lead(loaded: Loaded) -> tuple[str, ...]:
     return tuple(lead)
 
 
-def _section(group: Group, records: dict[str, Record], frame: pd.DataFrame, parts: pd.DataFrame) -> Section:
+def _section(group: Group, records: dict[str, Record], frame: pd.DataFrame, parts: pd.DataFrame, pairs: int) -> Section:
     metrics = dict.fromkeys(row.metric for row in group.rows if row.metric)
     header = f"{' or '.join(metrics) or 'accuracy'} per seed".replace("_", " ")
-    labels = _labels(group.rows)
+    labels = row_labels(group.rows)
     has_device = any(row.device_peak_bytes is not None for row in group.rows)
     sides = stages.sides(group, labels, frame, parts)
     of_group = [records[run_id] for row in group.rows for run_id in row.run_ids]
     return Section(
         title=" · ".join(str(getattr(group, name)) for name in CELL),
-        notes=(*_notes(group), *_training_notes(group.rows, labels, of_group)),
+        notes=(*_notes(group, labels), *_training_notes(group.rows, labels, of_group)),
         quality_header=header,
         rows=tuple(_cells(row, label, header, has_device) for row, label in zip(group.rows, labels, strict=True)),
-        below=tuple(_baseline(name, values) for name, values in group.baselines.items()),
+        below=(
+            *said_verdicts.lines(group, labels, pairs),
+            *(_baseline(name, values) for name, values in group.baselines.items()),
+        ),
+        pairs=said_verdicts.pairs(group, labels),
         tables=stages.tables(sides),
         remarks=stages.remarks(sides),
         troubles=tuple(line for row, label in zip(group.rows, labels, strict=True) for line in _troubles(row, label)),
     )
 
 
-def _notes(group: Group) -> tuple[str, ...]:
+def _notes(group: Group, labels: Sequence[str]) -> tuple[str, ...]:
     notes = []
     if group.split_by:
         facts = ", ".join(f"{name.replace('_', ' ')} {getattr(group, name)}" for name in group.split_by)
@@ -122,9 +131,12 @@ def _notes(group: Group) -> tuple[str, ...]:
     devices = dict.fromkeys(row.device_name for row in group.rows if row.comparable and row.device_name)
     if len(devices) > 1:
         notes.append(f"The backends name different devices ({', '.join(devices)}): make sure that they are one.")
-    if any(row.rank is not None and row.throughput_examples_per_s and row.throughput_examples_per_s.runs == 1
-           for row in group.rows):  # fmt: skip
-        notes.append("A place from one run says nothing about how the next run would come out.")
+    single = [
+        label for row, label in zip(group.rows, labels, strict=True)
+        if row.comparable and len(row.seconds_per_example) == 1
+    ]  # fmt: skip
+    if single:
+        notes.append(f"One process shows nothing of how the next would come out: one run of {', '.join(single)}.")
     return tuple(notes)
 
 
@@ -155,7 +167,7 @@ def _baseline(name: str, values: Iterable[float]) -> str:
     return f"{BASELINES.get(name, name.replace('_', ' '))}: {shown}"
 
 
-def _labels(rows: Iterable[Row]) -> list[str]:
+def row_labels(rows: Iterable[Row]) -> list[str]:
     """Return a name for every row, with what tells it from others of the same backend and mode."""
     found = list(rows)
     names = [f"{row.backend} {row.mode}{'' if row.profile == 'stock' else f' ({row.profile})'}" for row in found]
@@ -169,12 +181,13 @@ def _cells(row: Row, label: str, quality_header: str, has_device: bool) -> dict[
     speed = row.throughput_examples_per_s
     several = speed is not None and speed.runs > 1
     cells = {
-        RANK: text.NOTHING if row.rank is None else f"≈ {row.rank}" if row.overlaps_fastest else str(row.rank),
+        RANK: text.NOTHING if row.rank is None else f"≈ {row.rank}" if row.shares_place else str(row.rank),
         BACKEND: label,
         RATE: text.rate(speed.median if speed else None),
         RANGE: f"{text.rate(speed.low)}–{text.rate(speed.high)}" if speed and several else ONE_RUN if speed else "",
         SPREAD: text.percent(speed.relative()) if speed and several else ONE_RUN if speed else "",
-        SLOWER: text.factor(row.times_slower) if row.comparable else NOT_COMPARABLE,
+        SLOWER: said_verdicts.times_slower(row),
+        VERDICT: said_verdicts.verdict(row),
         FIRST: text.seconds(row.time_to_first_step_s),
         EPOCH: text.seconds(row.epoch_s),
         quality_header: " ".join(text.quality(item.value, row.metric) for item in row.quality) or text.NOTHING,
@@ -196,7 +209,8 @@ def _troubles(row: Row, label: str) -> list[str]:
 
 def _why_not(row: Row) -> tuple[str, ...]:
     """Return why a row is not comparable, unless the way in which its runs ended says it all."""
-    return () if row.parity == "pass" and row.reasons else row.why_not_comparable
+    says_it_all = row.parity == "pass" and row.reasons and TOO_NOISY not in row.steady_state
+    return () if says_it_all else row.why_not_comparable
 
 
 def _first(reasons: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,9 +9,13 @@ import msgspec
 import pandas as pd
 
 from harness.store import Damaged
-from reports.columns import COLUMNS, FRAME, STAGES, Column, Kind
+from reports.columns import COLUMNS, FRAME, STAGES, VERDICTS, Column, Kind
 from reports.frame import table
-from reports.summary import Group
+from reports.statistics import MARGIN
+from reports.summary import CELL, SPLITS, Group
+
+SIDE = ("backend", "mode", "profile", "device_name", "framework_version")
+"""What names a row in the table of the pairs."""
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -25,6 +29,23 @@ def from_csv(text: str, columns: Mapping[str, Column] = FRAME) -> pd.DataFrame:
     return _typed(found.to_dict("records"), columns)
 
 
+def verdicts(groups: Iterable[Group]) -> pd.DataFrame:
+    """Return one row per pair of rows of the same group, with the columns of `VERDICTS`."""
+    rows = []
+    for group in groups:
+        of_group = {name: getattr(group, name) for name in (*CELL, *SPLITS)}
+        for item in group.comparisons:
+            sides = (("", group.rows[item.a]), ("other_", group.rows[item.b]))
+            names = {f"{prefix}{name}": getattr(row, name) for prefix, row in sides for name in SIDE}
+            numbers = {name: getattr(item, name) for name in item.__struct_fields__ if name in VERDICTS}
+            rows.append(
+                of_group | names | numbers
+                | {"processes": item.processes_a, "other_processes": item.processes_b}
+                | {"ratio_low": item.low, "ratio_high": item.high, "accuracy_margin": MARGIN}
+            )  # fmt: skip
+    return table(VERDICTS, rows)
+
+
 def to_json(
     frame: pd.DataFrame,
     stages: pd.DataFrame,
@@ -33,17 +54,20 @@ def to_json(
     groups: Iterable[Group] = (),
     damaged: Iterable[Damaged] = (),
 ) -> str:
-    """Return both frames as JSON: what the columns mean, one object per row, the summary, and what could not be read.
+    """Return both frames as JSON: columns, one object per row, the summary, the verdicts, and what could not be read.
 
     What is missing is null.
     """
+    found_groups = list(groups)
     found = {
         "study": study,
         "columns": COLUMNS,
         "runs": _rows(frame),
         "stage_columns": {name: column.meaning for name, column in STAGES.items()},
         "stages": _rows(stages),
-        "summary": list(groups),
+        "summary": found_groups,
+        "verdict_columns": {name: column.meaning for name, column in VERDICTS.items()},
+        "verdicts": _rows(verdicts(found_groups)),
         "damaged": [{"path": item.path, "reason": item.reason} for item in damaged],
     }
     return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"

@@ -21,6 +21,7 @@ from harness.spec import fingerprint
 from harness.versions import base
 from reports import studies
 from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, Column, Kind
+from reports.settled import TOO_NOISY, Reading, read
 from reports.speed import examples_per_s, steady
 
 __all__ = ["COLUMNS", "evaluations", "frame", "load_frame", "losses", "samples", "stages"]
@@ -109,7 +110,7 @@ def _stage(stage: StageMeasured, record: Record) -> Row:
         "stage": stage.name,
         "kind": "machine" if is_machine else "net" if stage.updates else "figures",
         "updates": stage.updates,
-        "examples_per_s": examples_per_s(stage.blocks, record.measured.batch_size),
+        "examples_per_s": examples_per_s(read(stage.blocks, len(record.affinity)).blocks, record.measured.batch_size),
         "first_step_s": stage.first_step_s,
         "train_s": stage.train_s if stage.updates else None,
         "remarks": _object(stage.remarks),
@@ -142,10 +143,11 @@ def _clean(value: Any, kind: Kind) -> Any:
 
 
 def _row(record: Record) -> Row:
-    why_not = why_not_comparable(record)
+    reading = read(record.measured.blocks, len(record.affinity))
+    why_not = why_not_comparable(record, reading)
     return (
         _identity(record)
-        | _speed(record)
+        | _speed(record, reading)
         | _phases(record.measured)
         | _quality(record)
         | _environment(record)
@@ -181,7 +183,7 @@ def _identity(record: Record) -> Row:
     }
 
 
-def why_not_comparable(record: Record) -> str:
+def why_not_comparable(record: Record, reading: Reading) -> str:
     """Return all reasons why a run must not be compared with others, or nothing if it may be."""
     reasons = []
     parity, outcome = record.parity, record.outcome
@@ -197,6 +199,11 @@ def why_not_comparable(record: Record) -> str:
         reasons.append("no steady block was measured")
     elif record.measured.batch_size < 1:
         reasons.append("the batch size is not known")
+    if reading.outcome == TOO_NOISY:
+        reasons.append(
+            f"{reading.outcome}: {reading.disturbed} of {len(reading.blocks)} steady blocks were disturbed by "
+            f"{' and '.join(reading.causes)}"
+        )
     return "; ".join(reasons)
 
 
@@ -213,9 +220,11 @@ def _machine(record: Record) -> list[str]:
     return [stage.name for stage in preset.boltzmann.stages] if preset and preset.boltzmann else []
 
 
-def _speed(record: Record) -> Row:
+def _speed(record: Record, reading: Reading) -> Row:
     measured = record.measured
-    blocks = [] if _is_in_an_earlier_stage(record) else steady(measured.blocks)
+    if _is_in_an_earlier_stage(record):
+        reading = read((), len(record.affinity))
+    blocks = reading.blocks
     batch = measured.batch_size or None
     train = measured.examples.get("train")
     preset = record.task.presets.get(record.spec.preset)
@@ -229,7 +238,12 @@ def _speed(record: Record) -> Row:
         "steps": measured.loss_steps[-1] if measured.loss_steps else 0,
         "throughput_examples_per_s": examples_per_s(blocks, measured.batch_size),
         "step_s": step_s,
+        "median_step_s": reading.median_step_s(),
+        "steady_state": reading.outcome,
+        "recorded_blocks": reading.recorded,
         "steady_blocks": len(blocks),
+        "discarded_blocks": reading.discarded,
+        "disturbed_blocks": reading.disturbed,
         "steady_s": seconds if blocks else None,
         "cpu_per_wall": sum(block.cpu_seconds for block in blocks) / seconds if blocks else None,
         "block_spread": _relative_quartiles([block.seconds / block.steps for block in blocks]),

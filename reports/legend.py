@@ -3,15 +3,24 @@
 from collections.abc import Sequence
 
 from harness.record import Record
+from reports.statistics import MARGIN
 
 EVERY = (
     "examples/s: batch size times steps over seconds in the steady blocks of a process; the median over the processes.",
     "min–max: over the N processes of the row; spread: their distance over the median. “one run”: it is not known.",
-    "Ranks are not yet a statistical verdict. ≈: the min–max range overlaps with the fastest row's, no order is shown.",
-    "“not comparable”: a row without a parity pass, or without a completed run, is shown but never ranked.",
+    "× slower: seconds per example over the fastest row's, geometric means of the processes' median blocks.",
+    "In brackets: its 95 % interval (Welch's, on logarithms), of this pair alone.",
+    "verdict: by the same test at 5 %, adjusted by Holm's method for all pairs of the study, which an interval is not.",
+    "rank: 1 if not shown to be slower than the fastest, else one more than the rows shown to be faster. ≈: shared.",
+    "“not comparable”: a row without a parity pass, without a completed run, or too noisy, is shown but never ranked.",
     "first step: import, build, load and first step together; epoch: its steps at the pace of the steady blocks.",
     "memory: peak of the process above its state before the framework was imported. These three are medians.",
     "Test quality is that of every completed run, in the order of the seeds.",
+    "Steady blocks: what others disturbed is left out, then what comes before the last level of the step time.",
+)
+ACCURACY = (
+    f"Two accuracies are equivalent if two one-sided Welch tests at 5 % show that they differ by less than {MARGIN:g}; "
+    "different: by Welch's test, adjusted by Holm's method for all pairs of the study."
 )
 EARLY = (
     "Where a preset stops early, test quality is that of the evaluation that was best on the validation split, "
@@ -30,6 +39,8 @@ OUTCOME = (
 def legend(records: Sequence[Record]) -> tuple[str, ...]:
     """Return the lines for a report on these records."""
     lines = list(EVERY)
+    if any("accuracy" in record.measured.quality for record in records):
+        lines.append(ACCURACY)
     if any(evaluation.validation for record in records for evaluation in record.measured.evaluations):
         lines.append(EARLY)
     machines = {record.spec.task: _last_stage(record) for record in records if record.measured.stages}

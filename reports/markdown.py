@@ -34,6 +34,8 @@ def _section(section: Section) -> list[str]:
         headers = list(section.rows[0])
         blocks.append(_table(headers, [[row[name] for name in headers] for row in section.rows]))
     blocks += [escape(line) for line in section.below]
+    if section.pairs:
+        blocks += [f"### {escape(section.pairs.title)}", _table(section.pairs.headers, section.pairs.rows)]
     for table in section.tables:
         blocks += [f"### {escape(table.title)}", _table(table.headers, table.rows)]
     if section.remarks:

@@ -30,7 +30,8 @@ def render(
         study_folder: the study.
         formats: of `FORMATS`. `terminal` goes to stdout, `json` too unless `out` is given.
         out: the file for the one format that is not `terminal`; else `<study>/report.md` and `<study>/report.csv`,
-            the latter with `<study>/report.stages.csv` beside it where tasks have stages.
+            the latter with `<study>/report.verdicts.csv` beside it where there are two rows to compare, and with
+            `<study>/report.stages.csv` where tasks have stages.
         stdout: in place of `sys.stdout`.
 
     Raises:
@@ -64,6 +65,8 @@ def render(
             written.append(_write(out or study_folder / f"report.{name}", text))
         if name == "csv" and out is None and len(parts):
             written.append(_write(study_folder / "report.stages.csv", export.to_csv(parts)))
+        if name == "csv" and out is None and len(pairs := export.verdicts(groups)):
+            written.append(_write(study_folder / "report.verdicts.csv", export.to_csv(pairs)))
     return tuple(written)
 
 

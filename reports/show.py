@@ -9,6 +9,7 @@ from rich.text import Text
 from harness.record import Measured, Record
 from harness.spec import fingerprint
 from reports import text
+from reports.settled import read
 from reports.speed import examples_per_s
 from reports.text import printable
 
@@ -113,6 +114,12 @@ def _blocks(record: Record) -> dict[str, str]:
         steps, seconds = sum(block.steps for block in blocks), sum(block.seconds for block in blocks)
         cpu = sum(block.cpu_seconds for block in blocks)
         found[kind] = f"{len(blocks):,} of {steps:,} steps in {text.seconds(seconds)} s, CPU time {text.seconds(cpu)} s"
+    if "steady" in found:
+        reading = read(record.measured.blocks, len(record.affinity))
+        found["steady state"] = (
+            f"{reading.outcome}: {len(reading.blocks):,} blocks are read, {reading.discarded:,} discarded, "
+            f"{reading.disturbed:,} disturbed"
+        )
     return found
 
 
@@ -129,7 +136,9 @@ def _stages(record: Record) -> dict[str, str]:
     for number, stage in enumerate(record.measured.stages, start=1):
         facts = []
         if stage.updates:
-            speed = text.rate(examples_per_s(stage.blocks, record.measured.batch_size))
+            speed = text.rate(
+                examples_per_s(read(stage.blocks, len(record.affinity)).blocks, record.measured.batch_size)
+            )
             first = text.seconds(stage.first_step_s)
             facts.append(f"{stage.updates:,} updates in {text.seconds(stage.train_s)} s, first {first} s")
             facts.append(f"{speed} examples/s")

@@ -1,12 +1,12 @@
 """Runs become rows: one per backend, device, mode and profile, beside those that computed the very same thing.
 
 Two rules. A row enters the ranking only if every run that its numbers come from passed parity. Runs of different
-machines, task definitions or data are never pooled, even inside one study. Nothing here is a statistical verdict: a
-spread is the smallest and the largest of the processes.
+machines, task definitions or data are never pooled, even inside one study. A spread is the smallest and the largest of
+the processes; places go by the verdicts of `reports/verdicts.py`.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 import msgspec
@@ -14,7 +14,10 @@ import pandas as pd
 from msgspec import Struct
 
 from harness.record import Status
+from reports import statistics, verdicts
 from reports.frame import COMPLETED
+from reports.settled import Outcome
+from reports.verdicts import Comparison, Side
 
 CELL = ("task", "preset", "dataset", "device")
 """What a user asked for: the heading of a table."""
@@ -77,12 +80,28 @@ class Row(Struct, frozen=True, kw_only=True):
     parity_error_over_tolerance: float | None
     comparable: bool
     why_not_comparable: tuple[str, ...]
+    steady_state: str
+    """The outcomes of its measured runs, counted: "2 settled, 1 never settled"."""
+    discarded_blocks: int
+    disturbed_blocks: int
+    recorded_blocks: int
+    """All steady blocks of the measured runs."""
+    seconds_per_example: tuple[float, ...]
+    """Of every measured run its median seconds per step over the batch size: what verdicts compare."""
+    accuracy_per_seed: tuple[float, ...]
+    """In the order of the seeds, each the mean over its runs."""
+    accuracy_low: float | None
+    accuracy_high: float | None
+    """Ends of the 95 % interval of their mean, from two seeds on."""
     rank: int | None = None
-    """Place by median throughput among the comparable rows; all that overlap with the fastest have place 1."""
-    overlaps_fastest: bool = False
-    """Its range of throughput and that of another row of place 1 overlap: neither is shown to be the faster."""
+    """Place among the comparable rows: 1 if it is not shown to be slower than the fastest, else one more than the rows
+    that are shown to be faster."""
+    shares_place: bool = False
+    """Another row has the same place: no order of the two is shown."""
     times_slower: float | None = None
-    """The fastest row's median throughput over this one's."""
+    """Seconds of this row over those of the fastest, geometric means over the processes."""
+    to_fastest: Comparison | None = None
+    """This row against the fastest one, null for that one itself."""
 
 
 class Group(Struct, frozen=True, kw_only=True):
@@ -99,6 +118,8 @@ class Group(Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     baselines: dict[str, tuple[float, ...]] = {}
     """What simple methods reach on the same data: more than one number where the runs do not agree."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Every pair of rows once."""
     split_by: tuple[str, ...] = ()
     """In what this group differs from another one of the same task, preset, data set and device."""
 
@@ -117,6 +138,8 @@ def summarize(frame: pd.DataFrame) -> tuple[Group, ...]:
     """Return the groups of a frame in the order of their first run."""
     runs = frame.assign(machine=machine_names(frame))
     groups = [_group(part) for _, part in runs.groupby(list(CELL + SPLITS), sort=False, dropna=False)]
+    compared = verdicts.compare([[_side(row) for row in group.rows] for group in groups])
+    groups = [_ranked(group, found) for group, found in zip(groups, compared, strict=True)]
     return tuple(_marked(group, groups) for group in groups)
 
 
@@ -137,7 +160,7 @@ def _group(runs: pd.DataFrame) -> Group:
         task_fingerprint=first["task_fingerprint"],
         dataset_fingerprint=first["dataset_fingerprint"],
         machine=first["machine"],
-        rows=_ranked(rows),
+        rows=_ordered(rows),
         baselines=_baselines(runs["baselines"]),
     )
 
@@ -161,6 +184,9 @@ def _row(runs: pd.DataFrame) -> Row:
     values = [item.value for item in quality]
     first = runs.iloc[0]
     comparable = len(measured) > 0 and bool(measured["comparable"].all())
+    accuracies = _per_seed(quality) if metric == "accuracy" else ()
+    interval = statistics.mean_interval(accuracies) if len(accuracies) >= statistics.FEWEST else None
+    left_out = measured[["discarded_blocks", "disturbed_blocks"]].sum()
     return Row(
         **{name: first[name] for name in ROW if name != "versions"},
         run_ids=tuple(runs["run_id"]),
@@ -182,29 +208,69 @@ def _row(runs: pd.DataFrame) -> Row:
         parity_error_over_tolerance=_number(judged["parity_error_over_tolerance"].max()),
         comparable=comparable,
         why_not_comparable=() if comparable else _distinct(judged["why_not_comparable"]),
+        steady_state=_counted(measured["steady_state"], get_args(Outcome)),
+        discarded_blocks=int(left_out["discarded_blocks"]),
+        disturbed_blocks=int(left_out["disturbed_blocks"]),
+        recorded_blocks=int(measured["recorded_blocks"].sum()),
+        seconds_per_example=tuple((measured["median_step_s"] / measured["batch_size"]).astype(float)),
+        accuracy_per_seed=accuracies,
+        accuracy_low=interval.low if interval else None,
+        accuracy_high=interval.high if interval else None,
     )
 
 
-def _ranked(rows: list[Row]) -> tuple[Row, ...]:
-    """Return the comparable rows, fastest first and with their ranks, then the others."""
-    speeds = [(row.throughput_examples_per_s, row) for row in rows if row.comparable]
-    order = sorted(((s, row) for s, row in speeds if s is not None), key=lambda pair: pair[0].median, reverse=True)
+def _ordered(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return the comparable rows, fastest first, then the others.
+
+    The fastest is sought among the rows of at least two processes, where there are any: against one process nothing
+    could be shown of any row.
+    """
     others = sorted((row for row in rows if not row.comparable), key=lambda row: (row.backend, row.mode, row.profile))
-    if not order:
-        return tuple(others)
-    fastest = order[0][0]
-    tied = [spread.high >= fastest.low for spread, _ in order]
-    ranked = []
-    for place, ((spread, row), overlaps) in enumerate(zip(order, tied, strict=True), start=1):
-        ranked.append(
-            msgspec.structs.replace(
+    return (*sorted((row for row in rows if row.comparable), key=_by_speed), *others)
+
+
+def _by_speed(row: Row) -> tuple[bool, float]:
+    logs = statistics.logarithms(row.seconds_per_example)
+    return len(logs) < statistics.FEWEST, sum(logs) / len(logs)
+
+
+def _side(row: Row) -> Side:
+    return Side(comparable=row.comparable, seconds=row.seconds_per_example, accuracies=row.accuracy_per_seed)
+
+
+def _ranked(group: Group, comparisons: tuple[Comparison, ...]) -> Group:
+    """Return the group with its verdicts, its rows by their places."""
+    found = {(item.a, item.b): item for item in comparisons}
+    found |= {(item.b, item.a): item.reversed() for item in comparisons}
+    ranks = {place: _rank(place, found) for place, row in enumerate(group.rows) if row.comparable}
+    order = sorted(range(len(group.rows)), key=lambda place: ranks.get(place, len(group.rows)))
+    place_of = {old: new for new, old in enumerate(order)}
+
+    def moved(item: Comparison) -> Comparison:
+        a, b = place_of[item.a], place_of[item.b]
+        return msgspec.structs.replace(item, a=a, b=b) if a < b else moved(item.reversed())
+
+    rows = []
+    for old in order:
+        row, against = group.rows[old], found.get((old, 0))
+        if old in ranks:
+            row = msgspec.structs.replace(
                 row,
-                rank=1 if overlaps else place,
-                overlaps_fastest=overlaps and sum(tied) > 1,
-                times_slower=fastest.median / spread.median,
+                rank=ranks[old],
+                shares_place=list(ranks.values()).count(ranks[old]) > 1,
+                times_slower=against.ratio if against else 1.0,
+                to_fastest=against and msgspec.structs.replace(against, a=place_of[old], b=place_of[0]),
             )
-        )
-    return (*ranked, *others)
+        rows.append(row)
+    pairs = sorted(map(moved, comparisons), key=lambda item: (item.a, item.b))
+    return msgspec.structs.replace(group, rows=tuple(rows), comparisons=tuple(pairs))
+
+
+def _rank(place: int, found: Mapping[tuple[int, int], Comparison]) -> int:
+    """Return the rank of a comparable row, given each row against each; the fastest one is row 0."""
+    if place == 0 or found[place, 0].verdict != "slower":
+        return 1
+    return 1 + sum(item.verdict == "slower" for (a, _), item in found.items() if a == place)
 
 
 def _quality(completed: pd.DataFrame) -> tuple[str, tuple[Quality, ...]]:
@@ -218,6 +284,14 @@ def _quality(completed: pd.DataFrame) -> tuple[str, tuple[Quality, ...]]:
                 Quality(seed=_whole(seed), repeat=_whole(repeat), value=float(value)) for seed, repeat, value in values
             )
     return "", ()
+
+
+def _per_seed(quality: Iterable[Quality]) -> tuple[float, ...]:
+    """Return one value per seed, for runs of the same seed are not independent."""
+    by_seed: dict[int | None, list[float]] = {}
+    for item in quality:
+        by_seed.setdefault(item.seed, []).append(item.value)
+    return tuple(sum(values) / len(values) for values in by_seed.values())
 
 
 def _baselines(facts: Iterable[str]) -> dict[str, tuple[float, ...]]:

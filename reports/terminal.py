@@ -21,7 +21,7 @@ NARROWEST = 80
 """Columns that the tables need; a narrower terminal wraps the lines itself."""
 WIDEST_NUMBER = 20
 """Numbers up to this width are not broken over lines, for which names give way."""
-SPEED = (c.RANK, c.BACKEND, c.RATE, c.RANGE, c.SLOWER, c.PARITY, c.STATUS)
+SPEED = (c.RANK, c.BACKEND, c.RATE, c.SLOWER, c.VERDICT, c.PARITY, c.STATUS)
 MOST_ACROSS = 3
 """Backends side by side in a table of figures."""
 NUMBERS = (c.RATE, c.RANGE, c.SPREAD, c.SLOWER, c.FIRST, c.EPOCH, c.MEMORY, c.DEVICE)
@@ -57,7 +57,7 @@ def _section(section: Section) -> Iterator[RenderableType]:
     yield from (plain(note, "italic") for note in section.notes)
     if section.rows:
         headers = section.rows[0]
-        cost = (c.BACKEND, c.SPREAD, c.FIRST, c.EPOCH, section.quality_header, c.MEMORY, c.DEVICE)
+        cost = (c.BACKEND, c.RANGE, c.FIRST, c.EPOCH, section.quality_header, c.MEMORY, c.DEVICE)
         yield Text("")
         yield _table(SPEED, section.rows)
         yield Text("")
@@ -92,8 +92,7 @@ def _table(headers: Sequence[str], rows: Iterable[dict[str, str]]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
     found = list(rows)
     for header in headers:
-        # “× slower” holds words too, which may be broken
-        whole = header in NUMBERS and header != c.SLOWER and max(len(row[header]) for row in found) <= WIDEST_NUMBER
+        whole = header in NUMBERS and max(len(row[header]) for row in found) <= WIDEST_NUMBER
         table.add_column(
             plain(header),
             justify="right" if header in NUMBERS else "left",

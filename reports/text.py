@@ -40,9 +40,9 @@ def megabytes(value: float | None) -> str:
     return number(None if value is None else value / 1e6, 3)
 
 
-def percent(value: float | None) -> str:
+def percent(value: float | None, decimals: int = 1) -> str:
     """Return a share in percent."""
-    return NOTHING if value is None or not math.isfinite(value) else f"{100 * value:.1f} %"
+    return NOTHING if value is None or not math.isfinite(value) else f"{100 * value:.{decimals}f} %"
 
 
 def quality(value: float | None, metric: str) -> str:
@@ -54,9 +54,10 @@ def quality(value: float | None, metric: str) -> str:
     return f"{value:.4f}" if "accuracy" in metric else number(value, 3)
 
 
-def factor(value: float | None) -> str:
-    """Return how many times."""
-    return NOTHING if value is None or not math.isfinite(value) else f"{value:,.2f}×"
+def ratio(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """Return a ratio with its interval, where there is one."""
+    interval = "" if low is None or high is None else f" ({number(low)}–{number(high)})"
+    return NOTHING if value is None else f"{number(value)}×{interval}"
 
 
 def first(lines: Sequence[str], most: int, what: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What many tests share."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ FOUND: pytest.StashKey[dict[str, str | EvenbenchError]] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Find the frameworks' interpreters before any test moves EVENBENCH_HOME."""
+    """Find the frameworks' interpreters before any test moves EVENBENCH_HOME; tests disturb each other by design."""
+    os.environ["EVENBENCH_NOISE_BUDGET"] = "0"
     found: dict[str, str | EvenbenchError] = {}
     for name in registry.backend_names():
         try:

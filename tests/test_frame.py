@@ -33,7 +33,7 @@ from harness.contract import Trap
 from harness.errors import UsageError
 from harness.record import Block, Evaluation, Measured, Memory, Record
 from reports import frame as frames
-from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, Column
+from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, VERDICTS, Column
 from reports.frame import evaluations, frame, load_frame, losses, samples
 
 JOINT = Joint(name="j", epochs=1, learning_rate=0.1, weight_decay=0.0, visible=4, hidden1=3, hidden2=2, chains=2)
@@ -136,7 +136,7 @@ def test_what_was_not_measured_is_missing_and_not_zero() -> None:
     assert row["framework_version"] == ""
 
 
-@pytest.mark.parametrize("columns", [FRAME, SAMPLES, LOSSES, EVALUATIONS, STAGES])
+@pytest.mark.parametrize("columns", [FRAME, SAMPLES, LOSSES, EVALUATIONS, STAGES, VERDICTS])
 def test_every_column_is_explained_in_one_sentence(columns: dict[str, Column]) -> None:
     for _, meaning in columns.values():
         assert meaning.endswith((".", "?"))

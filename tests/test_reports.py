@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from records_factory import (
     FAIL,
     MACHINE,
+    block,
     damage,
     died,
     machine_record,
@@ -41,11 +42,11 @@ from harness.cli_report import report as report_command
 from harness.cli_report import show as show_command
 from harness.contract import Trap
 from harness.errors import StoreError, UsageError
-from harness.record import Evaluation, ParityVerdict, Record
+from harness.record import Block, Evaluation, Noise, ParityVerdict, Record
 from reports import content as c
-from reports import export, show, terminal, text
+from reports import export, said_verdicts, show, terminal, text
 from reports import frame as frames
-from reports.columns import COLUMNS, STAGES
+from reports.columns import COLUMNS, STAGES, VERDICTS
 from reports.content import Content, content
 from reports.frame import frame
 from reports.markdown import markdown
@@ -118,8 +119,9 @@ def test_a_number_is_the_same_in_every_format(tmp_path: Path) -> None:
     runs = pd.read_csv(folder / "report.csv")
     summary = {row["run_ids"][0]: row for group in json.loads((tmp_path / "s.json").read_text("utf-8"))["summary"]
                for row in group["rows"]}  # fmt: skip
-    assert len(tables) == 1 + len(summary)
-    for line in tables[1:]:
+    pairs = tables.index([html.unescape(header) for header in said_verdicts.HEADERS])
+    assert pairs == 1 + len(summary)
+    for line in tables[1:pairs]:
         shown = dict(zip(tables[0], line, strict=True))
         backend, mode = shown[c.BACKEND].split()
         of_row = runs[(runs["backend"] == backend) & (runs["mode"] == mode)]
@@ -144,6 +146,7 @@ def test_a_number_is_the_same_in_every_format(tmp_path: Path) -> None:
             "{:.4f}".format
         ).tolist()
         assert str(as_json["rank"] or text.NOTHING) == shown[c.RANK].removeprefix("≈ ")
+        expected.pop(c.SPREAD, None)  # min–max says it at 80 columns
         for name, value in expected.items():
             assert set(value.split()) <= words, (name, value)
 
@@ -166,7 +169,12 @@ def figures_on_terminal(shown: str) -> dict[str, dict[str, str]]:
 def test_a_figure_of_a_stage_is_the_same_in_every_format(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "s", machines())
     written = render(folder, ("md", "csv"), stdout=io.StringIO())
-    assert [path.name for path in written] == ["report.md", "report.csv", "report.stages.csv"]
+    assert [path.name for path in written] == [
+        "report.md",
+        "report.csv",
+        "report.stages.csv",
+        "report.verdicts.csv",
+    ]
     on_screen = figures_on_terminal(on_terminal(said(machines()), 200))
     lines = cells_of(rendered((folder / "report.md").read_text("utf-8")))
     starts = [number for number, line in enumerate(lines) if line[0] == "figure"]
@@ -233,7 +241,8 @@ def test_a_task_without_stages_has_no_tables_of_them(tmp_path: Path) -> None:
     assert not section.remarks
     assert not any("stage" in line for line in said(records()).legend)
     folder = write_study(tmp_path / "s", records())
-    assert [path.name for path in render(folder, ("csv",), stdout=io.StringIO())] == ["report.csv"]
+    written = render(folder, ("csv",), stdout=io.StringIO())
+    assert [path.name for path in written] == ["report.csv", "report.verdicts.csv"]
     failed = [item for item in machines() if item.outcome.status == "timeout"]
     assert said(failed).sections[0].tables == ()
 
@@ -318,18 +327,28 @@ def test_ties_single_runs_and_missing_parity_are_said_in_words() -> None:
     assert [cells[name][c.RANK] for name in ("torch eager", "tensorflow graph", "mindspore eager")] == [
         "≈ 1",
         "≈ 1",
-        "3",
+        "≈ 1",
     ]
     assert cells["mindspore graph"][c.RANK] == text.NOTHING
-    assert cells["mindspore graph"][c.SLOWER] == c.NOT_COMPARABLE
+    assert cells["mindspore graph"][c.VERDICT] == c.NOT_COMPARABLE
+    assert cells["mindspore graph"][c.SLOWER] == text.NOTHING
+    assert cells["tensorflow graph"][c.SLOWER] == "1.02× (0.997–1.04)"
+    assert {cells[name][c.VERDICT] for name in ("torch eager", "tensorflow graph", "mindspore eager")} == {
+        "no difference shown"
+    }
     assert "parity failed" in cells["mindspore graph"][c.REASON]
     assert cells["mindspore eager"][c.RANGE] == cells["mindspore eager"][c.SPREAD] == c.ONE_RUN
     assert cells["torch graph"][c.STATUS] == "2 timeout"
     assert "torch graph: 2 timeout: took too long" in section.troubles
-    assert any("one run" in note for note in section.notes)
+    assert any("one run of mindspore eager" in note for note in section.notes)
     for shown in (on_terminal(said(records())), markdown(said(records()))):
         words = " ".join(shown.split())
-        for sentence in ("not yet a statistical verdict", "min–max: over the N processes", "took too long"):
+        for sentence in (
+            "adjusted by Holm's method",
+            "Smallest difference that could have been shown (80 % power",
+            "min–max: over the N processes",
+            "took too long",
+        ):
             assert sentence in words
 
 
@@ -578,3 +597,52 @@ def test_a_formatted_number_keeps_its_digits(value: float, digits: int) -> None:
         assert not math.isfinite(value)
     else:
         assert float(shown.replace(",", "")) == pytest.approx(value, rel=10 ** (1 - digits))
+
+
+def test_every_pair_stands_in_the_verdicts_and_comes_back_from_csv(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", records())
+    render(folder, ("csv",), stdout=io.StringIO())
+    found = export.from_csv((folder / "report.verdicts.csv").read_text("utf-8"), VERDICTS)
+    assert len(found) == 5 * 4 / 2
+    assert list(found.columns) == list(VERDICTS)
+    assert set(found["verdict"]) == {"no difference shown", "not comparable"}
+    first = found.iloc[0]
+    assert (first["backend"], first["other_backend"], first["processes"], first["other_processes"]) == (
+        "torch",
+        "tensorflow",
+        3,
+        3,
+    )
+    assert first["ratio_low"] < first["ratio"] < first["ratio_high"] < 1.01
+    assert first["accuracy_verdict"] == "different"
+    as_json = json.loads(export.to_json(frame([]), frames.stages([]), study="s", groups=summarize(frame(records()))))
+    assert len(as_json["verdicts"]) == len(found)
+    assert list(as_json["verdict_columns"]) == list(as_json["verdicts"][0])
+
+
+def steady_blocks(*step_s: float, disturbed: int = 0) -> tuple[Block, ...]:
+    """Return blocks of ten steps, of which the last ones were disturbed."""
+    found = [block("steady", 10, 10 * seconds) for seconds in step_s]
+    spoiled = [replace(item, noise=Noise(foreign_cpu_seconds=item.seconds)) for item in found]
+    return (*found[: len(found) - disturbed], *spoiled[len(found) - disturbed :])
+
+
+def test_what_is_left_out_of_the_steady_blocks_is_said() -> None:
+    warm, flat = steady_blocks(*[0.02] * 3, *[0.01] * 20, disturbed=4), steady_blocks(*[0.01] * 20)
+    drift = steady_blocks(*(0.01 * 1.02**i for i in range(30)))
+    found = [record("torch", repeat=i, found=measured(blocks=blocks)) for i, blocks in enumerate((warm, flat))]
+    found += [record("tensorflow", repeat=i, found=measured(blocks=blocks)) for i, blocks in enumerate((flat, drift))]
+    shown = " ".join(on_terminal(said(found)).split())
+    assert "Steady state: tensorflow eager: 1 settled, 1 never settled." in shown
+    assert "Steady blocks left out: torch eager 3 as warm-up and 4 as disturbed of 43." in shown
+    assert "Steady state" not in on_terminal(said(found[:2]))
+
+
+def test_a_row_that_is_too_noisy_says_so_even_if_it_missed_its_target() -> None:
+    noisy = measured(blocks=steady_blocks(*[0.01] * 10, disturbed=6))
+    item = record(found=noisy, status="missed_target", reason="accuracy 0.5 is below 0.9")
+    (section,) = said([item]).sections
+    sentence = "too noisy to say: 6 of 10 steady blocks were disturbed by other processes"
+    assert f"torch eager: not comparable: {sentence}" in section.troubles
+    assert section.rows[0][c.RANK] == text.NOTHING
+    assert "too noisy to say: 10 blocks are read, 0 discarded, 6 disturbed" in shown_alone(item)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,21 +39,109 @@ def test_throughput_is_the_median_over_processes_with_their_range() -> None:
 
 def test_ranks_go_by_the_median_and_say_how_many_times_slower() -> None:
     found = group([*runs("torch", 0.02, 0.021), *runs("tensorflow", 0.01, 0.0101), *runs("mindspore", 0.1, 0.1)]).rows
-    assert [(row.backend, row.rank, row.overlaps_fastest) for row in found] == [
+    assert [(row.backend, row.rank, row.shares_place) for row in found] == [
         ("tensorflow", 1, False),
         ("torch", 2, False),
         ("mindspore", 3, False),
     ]
     assert [row.times_slower for row in found] == pytest.approx([1.0, 2.04, 9.95], rel=0.01)
+    assert found[0].to_fastest is None
+    for row in found[1:]:
+        against = row.to_fastest
+        assert against is not None
+        assert against.verdict == "slower"
+        assert against.low is not None
+        assert against.high is not None
+        assert 1 < against.low < (row.times_slower or 0) < against.high
 
 
-def test_ranges_that_overlap_with_the_fastest_give_no_order() -> None:
-    found = group([*runs("torch", 0.010, 0.014), *runs("tensorflow", 0.013, 0.016), *runs("mindspore", 0.1)]).rows
-    assert [(row.backend, row.rank, row.overlaps_fastest) for row in found] == [
+def test_rows_that_are_not_shown_to_be_slower_share_the_place_of_the_fastest() -> None:
+    items = [*runs("torch", 0.010, 0.014, 0.012), *runs("tensorflow", 0.013, 0.016, 0.011)]
+    found = group([*items, *runs("mindspore", 0.1, 0.101, 0.102)]).rows
+    assert [(row.backend, row.rank, row.shares_place) for row in found] == [
         ("torch", 1, True),
         ("tensorflow", 1, True),
         ("mindspore", 3, False),
     ]
+
+
+def test_the_last_two_places_are_shared_where_no_order_of_the_two_is_shown() -> None:
+    items = [*runs("torch", 0.010, 0.0101, 0.0102), *runs("tensorflow", 0.10, 0.14, 0.12)]
+    found = group([*items, *runs("mindspore", 0.11, 0.13, 0.15)]).rows
+    assert [(row.rank, row.shares_place) for row in found] == [(1, False), (2, True), (2, True)]
+
+
+def test_one_process_shows_nothing_and_does_not_hide_the_fastest_of_the_others() -> None:
+    found = group([*runs("torch", 0.010, 0.0101), *runs("tensorflow", 0.05, 0.0501), *runs("mindspore", 0.001)]).rows
+    assert [(row.backend, row.rank) for row in found] == [("torch", 1), ("mindspore", 1), ("tensorflow", 2)]
+    single = found[1].to_fastest
+    assert single is not None
+    assert (single.verdict, single.low) == ("no difference shown", None)
+    assert "one process" in single.why
+    assert found[1].times_slower == pytest.approx(0.0995, rel=0.01)
+
+
+def noisy_runs(backend: str, step_s: float, random: np.random.Generator, count: int = 5) -> list[Record]:
+    return runs(backend, *(step_s * np.exp(0.02 * random.standard_normal(count))).tolist())
+
+
+def test_a_planted_faster_row_is_found_and_equal_rows_are_not_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels 0.14 collects at every call, a tenth of a second
+    random, found_it, told_apart = np.random.default_rng(7), 0, 0
+    for _ in range(40):
+        equal = noisy_runs("torch", 0.01, random) + noisy_runs("tensorflow", 0.01, random)
+        found = group(equal + noisy_runs("mindspore", 0.008, random))
+        found_it += [row.backend for row in found.rows if row.rank == 1] == ["mindspore"]
+        pair = next(item for item in found.comparisons if {item.a, item.b} == {1, 2})
+        told_apart += pair.verdict != "no difference shown"
+    assert found_it >= 39
+    assert told_apart <= 4
+
+
+def test_every_pair_is_compared_once_and_the_other_way_round_is_the_same() -> None:
+    found = group(
+        [*runs("torch", 0.02, 0.021), *runs("tensorflow", 0.01, 0.0101), *runs("mindspore", 0.1, parity=FAIL)]
+    )
+    assert [(item.a, item.b) for item in found.comparisons] == [(0, 1), (0, 2), (1, 2)]
+    first = found.comparisons[0]
+    assert (first.verdict, first.reversed().verdict) == ("faster", "slower")
+    assert first.ratio is not None
+    assert first.reversed().ratio == pytest.approx(1 / first.ratio)
+    assert first.reversed().reversed() == replace(
+        first, **{name: pytest.approx(getattr(first, name)) for name in ("ratio", "low", "high")}
+    )
+    assert {item.verdict for item in found.comparisons[1:]} == {"not comparable"}
+    for row, item in zip(found.rows[1:2], found.comparisons, strict=False):
+        assert row.to_fastest == item.reversed()
+
+
+def test_holm_looks_at_all_groups_of_a_study() -> None:
+    near = [*runs("torch", 0.0100, 0.0101, 0.0102), *runs("tensorflow", 0.0103, 0.01035, 0.0104)]
+    assert group(near).comparisons[0].verdict == "faster"
+    other = [replace(item, dataset_fingerprint="ffff") for i in "abcd" for item in runs(f"{i}", 0.01, 0.0100001)]
+    found = next(part for part in summarize(frame([*near, *other])) if len(part.rows) == 2)
+    assert found.comparisons[0].verdict == "no difference shown"
+
+
+def test_accuracies_are_compared_per_seed_within_the_margin() -> None:
+    def with_accuracy(backend: str, *values: float) -> list[Record]:
+        return [
+            record(backend, repeat=i, found=measured(0.01, v, versions={backend: "1"})) for i, v in enumerate(values)
+        ]
+
+    good, same = with_accuracy("torch", 0.9, 0.901, 0.902), with_accuracy("tensorflow", 0.901, 0.9, 0.902)
+    found = group([*good, *same, *with_accuracy("mindspore", 0.8, 0.801, 0.802)])
+    says = {(found.rows[i.a].backend, found.rows[i.b].backend): i.accuracy_verdict for i in found.comparisons}
+    assert sorted(says.values()) == ["different", "different", "equivalent"]
+    assert says.get(("torch", "tensorflow"), says.get(("tensorflow", "torch"))) == "equivalent"
+    row = next(row for row in found.rows if row.backend == "torch")
+    assert (row.accuracy_low, row.accuracy_high) == pytest.approx((0.901 - 0.00248, 0.901 + 0.00248), abs=1e-5)
+
+
+def test_runs_of_one_seed_are_one_value_of_accuracy() -> None:
+    items = [record(seed=seed, repeat=i, found=measured(accuracy=0.9 + i / 10)) for i, seed in enumerate((0, 0, 1))]
+    row = rows(items)["torch eager"]
+    assert row.accuracy_per_seed == pytest.approx((0.95, 1.1))
 
 
 @pytest.mark.parametrize("parity", [FAIL, UNCHECKED, ParityVerdict(passed=None)])
@@ -64,6 +153,7 @@ def test_a_row_without_parity_is_shown_and_never_ranked(parity: ParityVerdict) -
     ]
     assert found[1].throughput_examples_per_s is not None
     assert found[1].times_slower is None
+    assert found[1].to_fastest is None
     assert found[1].why_not_comparable
 
 

@@ -76,6 +76,8 @@ class RecurrentLayer(nn.Module):
         states: Tensor = self.rnn(x)[0]
         if self.sequence:
             return states
+        if not self.rnn.bidirectional:
+            return states[:, -1]
         return torch.cat([states[:, -1, : self.units], states[:, 0, self.units :]], dim=1)
 
 

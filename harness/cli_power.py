@@ -1,0 +1,118 @@
+"""The command `evenbench power`: how many repeats would show a difference, by the spread of a study."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli_options import json_option, results_option
+
+if TYPE_CHECKING:
+    from reports.power import Needs
+
+
+@click.command()
+@click.argument("study", required=False)
+@click.option(
+    "--difference", default="5%", show_default=True, metavar="SHARE", help="Difference to be shown: 5% or 0.05."
+)
+@click.option(
+    "--power", default="0.8", show_default=True, metavar="SHARE", help="Share of the studies that would show it."
+)
+@results_option
+@json_option
+def power(study: str | None, difference: str, power: str, results: str, as_json: bool) -> None:
+    """Say how many repeats each pair of rows needs, by the spread in STUDY (without it: the newest one)."""
+    from harness.errors import UsageError
+
+    wanted = share("--difference", difference, most=100.0)
+    target = share("--power", power, most=1.0)
+    from reports import studies
+    from reports.frame import frame
+    from reports.power import needs
+    from reports.summary import summarize
+
+    here = Path(results).expanduser()
+    folder = studies.newest(here) if study is None else studies.find(study, here)
+    found = needs(summarize(frame(studies.load(folder).records)), ratio=1 + wanted, power=target)
+    if not found.pairs:
+        raise UsageError(
+            f"study {folder.resolve().name} has no two comparable rows of at least two processes each, so no spread "
+            "is known: `evenbench run --repeats 3` makes them"
+        )
+    if as_json:
+        import msgspec
+
+        text = msgspec.json.encode({"study": folder.resolve().name, "repeats": found.repeats(), "needs": found})
+        click.echo(msgspec.json.format(text, indent=2).decode())
+        return
+    _show(folder.resolve().name, found)
+
+
+def share(option: str, given: str, *, most: float) -> float:
+    """Return a share that was written as 5% or as 0.05.
+
+    Raises:
+        UsageError: it is none, or not above 0 and below `most`.
+    """
+    from harness.errors import UsageError
+
+    read = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(%?)\s*", given, re.ASCII)
+    value = float(read[1]) / (100 if read[2] else 1) if read else 0.0
+    if not 0 < value < most:
+        raise UsageError(f"{option} is a share above 0 and below {most:.0%}, such as 5% or 0.05; received {given!r}")
+    return value
+
+
+def _show(study: str, found: "Needs") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from reports import text
+
+    console = Console()
+
+    def plain(words: str) -> Text:
+        return Text(text.printable(words))
+
+    console.print(
+        plain(f"Repeats that show a ratio of {text.number(found.ratio)}× in {found.power:.0%} of the studies")
+    )
+    for title in dict.fromkeys(need.table for need in found.pairs):
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+        for header in ("row", "against"):
+            table.add_column(header, overflow="fold")
+        for header in ("spread", "repeats", "could show", "needs"):
+            table.add_column(header, justify="right")
+        for need in (need for need in found.pairs if need.table == title):
+            repeats = dict.fromkeys((need.processes_a, need.processes_b))
+            table.add_row(
+                plain(need.a),
+                plain(need.b),
+                text.percent(need.sd_log),
+                " and ".join(map(str, repeats)),
+                text.ratio(need.smallest_ratio),
+                _repeats(need.repeats),
+            )
+        console.print(Text(""))
+        console.print(plain(title), style="bold")
+        console.print(table)
+    console.print(Text(""))
+    console.print(
+        plain(
+            f"For every pair: {_repeats(found.repeats())} repeats. Level {text.number(found.alpha)}: 5 % over "
+            f"{len(found.pairs)} pairs, Holm's strictest. The spread (of a process's seconds, pooled) comes from few "
+            "processes and is itself uncertain."
+        )
+    )
+    for row in found.left_out:
+        click.echo(f"left out, for one process has no spread: {text.printable(row)}", err=True)
+
+
+def _repeats(count: int | None) -> str:
+    from reports.statistics import MOST_REPEATS
+
+    return f"over {MOST_REPEATS:,}" if count is None else f"{count:,}"

@@ -1,0 +1,103 @@
+"""`evenbench power`: the repeats that it asks for are those that show the difference."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from records_factory import FAIL, measured, record, write_study
+
+from harness.cli_power import power, share
+from harness.errors import UsageError
+from harness.record import Record
+from reports import statistics
+from reports.frame import frame
+from reports.power import Needs, needs
+from reports.summary import summarize
+
+
+def runs(backend: str, *step_s: float, **more: Any) -> list[Record]:
+    return [record(backend, repeat=i, found=measured(s, versions={backend: "1"}), **more) for i, s in enumerate(step_s)]
+
+
+def spread(step_s: float, sd: float) -> list[float]:
+    """Return three times whose logarithms have just this standard deviation."""
+    return [step_s * math.exp(sd * place) for place in (-1, 0, 1)]
+
+
+STUDY = [
+    *runs("torch", *spread(0.01, 0.02)),
+    *runs("tensorflow", *spread(0.02, 0.04)),
+    *runs("mindspore", 0.05, parity=FAIL),
+    *runs("torch", 0.01, mode="graph"),
+]
+
+
+def found(records: list[Record], ratio: float = 1.05, power: float = 0.8) -> Needs:
+    return needs(summarize(frame(records)), ratio=ratio, power=power)
+
+
+def test_the_pooled_spread_of_a_pair_decides() -> None:
+    all_of_it = found(STUDY)
+    (pair,) = all_of_it.pairs
+    sd = math.sqrt((0.02**2 + 0.04**2) / 2)
+    assert (pair.a, pair.b, pair.processes_a, pair.processes_b) == ("torch eager", "tensorflow eager", 3, 3)
+    assert pair.sd_log == pytest.approx(sd)
+    assert pair.repeats == all_of_it.repeats() == statistics.repeats_needed(sd, 1.05, 0.05, 0.8)
+    assert all_of_it.left_out == ("torch graph (lenet-mnist · quick · digits · cpu)",)
+
+
+def test_a_smaller_difference_more_power_and_more_pairs_need_more_repeats() -> None:
+    few = found(STUDY).repeats() or 0
+    more = [*STUDY, *runs("mindspore", *spread(0.03, 0.01))]
+    for other in (found(STUDY, ratio=1.02), found(STUDY, power=0.95), found([r for r in more if r.parity != FAIL])):
+        assert (other.repeats() or 0) > few
+    assert found(STUDY, ratio=1.00001).repeats() is None
+
+
+def test_as_many_repeats_as_asked_for_show_the_difference() -> None:
+    count = found(STUDY, ratio=1.1).repeats() or 0
+    sd, random = math.sqrt((0.02**2 + 0.04**2) / 2), np.random.default_rng(5)
+    shown = [
+        statistics.welch(
+            (sd * random.standard_normal(count)).tolist(), (math.log(1.1) + sd * random.standard_normal(count)).tolist()
+        ).p
+        < statistics.ALPHA
+        for _ in range(1000)
+    ]
+    assert 0.77 <= np.mean(shown) <= 0.97
+
+
+def test_the_command_shows_a_table_and_json(tmp_path: Path) -> None:
+    write_study(tmp_path / "s", STUDY)
+    done = CliRunner().invoke(power, ["--results", str(tmp_path)], catch_exceptions=False, env={"COLUMNS": "80"})
+    needed = found(STUDY).repeats()
+    assert f"For every pair: {needed} repeats" in done.stdout
+    assert "torch eager" in done.stdout
+    assert "left out, for one process has no spread: torch graph" in done.stderr
+    done = CliRunner().invoke(
+        power, ["s", "--difference", "0.02", "--json", "--results", str(tmp_path)], catch_exceptions=False
+    )
+    as_json = json.loads(done.stdout)
+    assert (as_json["study"], as_json["repeats"]) == ("s", found(STUDY, ratio=1.02).repeats())
+    assert as_json["needs"]["pairs"][0]["a"] == "torch eager"
+
+
+def test_a_study_without_a_spread_is_one_sentence(tmp_path: Path) -> None:
+    write_study(tmp_path / "s", [record()])
+    with pytest.raises(UsageError, match="study s has no two comparable rows"):
+        CliRunner().invoke(power, ["s", "--results", str(tmp_path)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("given", ["5%", "0.05", " 5 %", "5.0%", ".05"])
+def test_a_share_is_read_as_people_write_it(given: str) -> None:
+    assert share("--difference", given, most=100) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("given", ["", "five", "-5%", "0", "100%", "nan", "5%%", "1e-2"])
+def test_another_share_is_one_sentence(given: str) -> None:
+    with pytest.raises(UsageError, match="--power is a share above 0 and below 100%, such as 5% or 0.05; received"):
+        share("--power", given, most=1)
