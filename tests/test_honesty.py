@@ -1,6 +1,5 @@
 """Programs that do not work while the clock runs are caught, and those that do are not suspected."""
 
-
 import numpy as np
 import pytest
 from msgspec.structs import replace
