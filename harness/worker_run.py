@@ -8,7 +8,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import twins
 from harness.contract import Backend, BoltzmannProgram, Program, Split
+from harness.energy import Meter
 from harness.execute_io import write_result
 from harness.jobs import Result, RunJob
 from harness.measure import Stopwatch, Trainer, loss_curve
@@ -38,6 +40,7 @@ class Run:
         self.trainer: Trainer | None = None
         self.program: Program | BoltzmannProgram | None = None
         self.stages: list[StageMeasured] = []
+        self.energy = Meter(job.spec.device)
 
     def go(self) -> Outcome:
         """Do the whole run and return how it ended.
@@ -93,12 +96,15 @@ class Run:
         self.phases["first_step_s"] = trainer.first_step()
         self.save()
         for end in evaluation_steps(len(order), self.job.preset.evaluations):
-            trainer.train_until(end, self.save_now_and_then)
+            trainer.train_until(end, self.after_block)
             self.evaluate(program, trainer)
             if self.has_stopped_improving() and end < len(order):
                 self.stopped_early = True
                 break
-        trainer.keep_measuring(self.job.preset.measure_s, self.save_now_and_then)
+        if self.job.keep_outcome:
+            twins.write(self.job.out, trainer.losses, program.parameters())
+            self.energy.skip()
+        trainer.keep_measuring(self.job.preset.measure_s, self.after_block)
 
     def evaluate(self, program: Program, trainer: Trainer) -> None:
         """Take the quality on the test split, and on a validation split if there is one, outside of the clock."""
@@ -110,6 +116,7 @@ class Run:
             Evaluation(steps=trainer.step, train_seconds=trainer.train_seconds, quality=found, validation=validation)
         )
         self.save()
+        self.energy.skip()
 
     def quality_of(self, program: Program, split: Split, examples: NDArray[np.int32]) -> dict[str, float | None]:
         """Return the quality on some examples of a split."""
@@ -136,6 +143,12 @@ class Run:
         came = reached[target.metric]
         shown = "not finite" if came is None else f"{came:.4f}"
         return Outcome(status="missed_target", reason=f"{target.metric} {shown}, the target is {target.at_least}")
+
+    def after_block(self) -> None:
+        """Count the energy of the block that just ended, and save what is known now and then."""
+        if self.trainer is not None:
+            self.energy.after(self.trainer.blocks[-1])
+        self.save_now_and_then()
 
     def save_now_and_then(self) -> None:
         """Save what is known, but not so often that it would cost anything."""
@@ -185,6 +198,7 @@ class Run:
             stopped_early=self.stopped_early,
             stages=tuple(self.stages),
             memory=memory,
+            energy=self.energy.read(),
         )
 
 
