@@ -19,6 +19,7 @@ from harness.registry import reference_name
 from harness.spec import fingerprint
 from reports import studies
 from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, Column, Kind
+from reports.figures import figures
 from reports.speed import examples_per_s, steady
 
 __all__ = ["COLUMNS", "evaluations", "frame", "load_frame", "losses", "samples", "stages"]
@@ -141,9 +142,11 @@ def _clean(value: Any, kind: Kind) -> Any:
 
 def _row(record: Record) -> Row:
     why_not = why_not_comparable(record)
+    speed = _speed(record)
     return (
         _identity(record)
-        | _speed(record)
+        | speed
+        | figures(record, speed["step_s"])
         | _phases(record.measured)
         | _quality(record)
         | _environment(record)

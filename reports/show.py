@@ -9,7 +9,8 @@ from rich.text import Text
 from harness.record import Measured, Record
 from harness.spec import fingerprint
 from reports import text
-from reports.speed import examples_per_s
+from reports.figures import figures
+from reports.speed import examples_per_s, steady
 from reports.text import printable
 
 LONGEST_VALUE = 2000
@@ -67,6 +68,8 @@ def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
     }
     others = {name: why for name, why in measured.memory.reasons.items() if name.removesuffix("_bytes") not in memory}
     yield "memory", memory | others
+    if instruments := _instruments(record):
+        yield "instruments", instruments
     yield "versions", {"python": measured.python} | measured.versions
     yield "settings", measured.settings
     yield (
@@ -114,6 +117,19 @@ def _blocks(record: Record) -> dict[str, str]:
         cpu = sum(block.cpu_seconds for block in blocks)
         found[kind] = f"{len(blocks):,} of {steps:,} steps in {text.seconds(seconds)} s, CPU time {text.seconds(cpu)} s"
     return found
+
+
+def _instruments(record: Record) -> dict[str, str]:
+    """Return what inference, roofline, energy and equal seeds came to; nothing for a record without any of them."""
+    measured = record.measured
+    if not (measured.inference or record.ceilings or measured.energy.joules or measured.energy.reasons or record.twin):
+        return {}
+    blocks = steady(measured.blocks)
+    steps = sum(block.steps for block in blocks)
+    found = figures(record, sum(block.seconds for block in blocks) / steps if steps else None)
+    shown = {name: text.number(value, 4) if isinstance(value, float) else value for name, value in found.items()}
+    shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in shown.items()}
+    return {_words(name): value for name, value in shown.items() if value}
 
 
 def _stopped_early(measured: Measured) -> str:

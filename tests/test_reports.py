@@ -43,7 +43,7 @@ from harness.contract import Trap
 from harness.errors import StoreError, UsageError
 from harness.record import Evaluation, ParityVerdict, Record
 from reports import content as c
-from reports import export, show, terminal, text
+from reports import export, instruments, show, terminal, text
 from reports import frame as frames
 from reports.columns import COLUMNS, STAGES
 from reports.content import Content, content
@@ -215,7 +215,8 @@ def test_what_came_out_is_in_the_order_of_the_seeds() -> None:
 
 def test_what_speaks_against_a_bound_stands_below_the_figures() -> None:
     (section,) = said(machines()).sections
-    assert section.remarks == (f"bound (joint, composed; joint, trained) of torch eager: {DOUBTFUL}",)
+    doubtful = f"bound (joint, composed; joint, trained) of torch eager: {DOUBTFUL}"
+    assert section.remarks == (doubtful, instruments.NO_TWINS)
     for shown in (on_terminal(said(machines())), html.unescape(rendered(markdown(said(machines()))))):
         assert DOUBTFUL in " ".join(shown.split())
 
@@ -230,7 +231,7 @@ def test_figures_fit_80_columns_whole() -> None:
 def test_a_task_without_stages_has_no_tables_of_them(tmp_path: Path) -> None:
     (section,) = said(records()).sections
     assert not section.tables
-    assert not section.remarks
+    assert section.remarks == (instruments.NO_TWINS,)
     assert not any("stage" in line for line in said(records()).legend)
     folder = write_study(tmp_path / "s", records())
     assert [path.name for path in render(folder, ("csv",), stdout=io.StringIO())] == ["report.csv"]
