@@ -8,8 +8,8 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.contract import Device, Trap
-from harness.record import Measured, Outcome
-from harness.spec import Mode, Preset, RunSpec, Task
+from harness.record import Ceiling, Measured, Outcome
+from harness.spec import DeviceKind, Mode, Preset, RunSpec, Task
 
 
 class _Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="job"):
@@ -45,6 +45,8 @@ class RunJob(_Job, frozen=True, kw_only=True):
     """Path of the .npy file of the training examples that early stopping is decided on."""
     checkpoint: str | None = None
     """Path of the .npz file from which a long training goes on, if it is there, and into which it saves itself."""
+    keep_outcome: bool = False
+    """Also write all losses and the trained parameters, to be compared with those of a run with the same seed."""
 
 
 class TraceJob(_Job, frozen=True, kw_only=True):
@@ -60,7 +62,15 @@ class TraceJob(_Job, frozen=True, kw_only=True):
     """Also compute the outputs of the model cut off after each layer, to find the first that differs."""
 
 
-Job = DescribeJob | RunJob | TraceJob
+class CeilingJob(_Job, frozen=True, kw_only=True):
+    """Measure what the backend's library reaches on a device, in its own products and copies."""
+
+    library: str
+    """The name under which the study knows it."""
+    device: DeviceKind
+
+
+Job = DescribeJob | RunJob | TraceJob | CeilingJob
 
 
 class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,3 +98,4 @@ class Result(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outcome: Outcome | None = None
     measured: Measured | None = None
     description: Description | None = None
+    ceiling: Ceiling | None = None

@@ -116,6 +116,20 @@ def clean_s(blocks: list[Block], cores: int) -> float:
     return sum(b.seconds for b in blocks if b.kind == "steady" and not disturbances(b, cores))
 
 
+def fewest_seconds(call: Callable[[], None], *, budget_s: float, at_least: int = 3) -> float:
+    """Return the seconds of the fastest of several calls, warm: as many as the budget holds, but at least so many."""
+    call()
+    fewest = math.inf
+    begin = time.perf_counter()
+    calls = 0
+    while calls < at_least or time.perf_counter() - begin < budget_s:
+        start = time.perf_counter()
+        call()
+        fewest = min(fewest, time.perf_counter() - start)
+        calls += 1
+    return fewest
+
+
 def unfinished_share(program: Program, order: NDArray[np.int32]) -> float:
     """Return how much of a block's work was still to be done when `synchronize` came back, from 0 to 1.
 

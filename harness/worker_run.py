@@ -9,7 +9,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from harness import twins
 from harness.contract import Backend, BoltzmannProgram, Program, Split
+from harness.energy import Meter
 from harness.execute_io import write_result
 from harness.inference import Predicting, batched, single
 from harness.jobs import Result, RunJob
@@ -45,6 +47,7 @@ class Run:
         self.inference: tuple[Inference, ...] = ()
         self.memory: Memory | None = None
         self.stages: list[StageMeasured] = []
+        self.energy = Meter(job.spec.device)
 
     def go(self) -> Outcome:
         """Do the whole run and return how it ended.
@@ -100,11 +103,13 @@ class Run:
         self.phases["first_step_s"] = trainer.first_step()
         self.save()
         for end in evaluation_steps(len(order), self.job.preset.evaluations):
-            trainer.train_until(end, self.save_now_and_then)
+            trainer.train_until(end, self.after_block)
             self.evaluate(program, trainer)
             if self.has_stopped_improving() and end < len(order):
                 self.stopped_early = True
                 break
+        if self.job.keep_outcome:
+            twins.write(self.job.out, trainer.losses, program.parameters())
         self.keep_measuring(trainer)
         self.memory = self.read_memory()  # before inference, so that it is that of training
         examples = np.arange(len(self.arrays["test_y"]), dtype=np.int32)[:CHUNK]
@@ -112,7 +117,8 @@ class Run:
 
     def keep_measuring(self, trainer: Trainer) -> None:
         """Go on training until there are enough undisturbed blocks."""
-        self.budget_s -= trainer.keep_measuring(self.job.preset.measure_s, self.save_now_and_then, self.budget_s)
+        self.energy.skip()
+        self.budget_s -= trainer.keep_measuring(self.job.preset.measure_s, self.after_block, self.budget_s)
 
     def infer(self, program: Predicting, expected: NDArray[np.float32]) -> None:
         """Measure forward passes, given the outputs for the first examples of the test split."""
@@ -136,6 +142,7 @@ class Run:
             Evaluation(steps=trainer.step, train_seconds=trainer.train_seconds, quality=found, validation=validation)
         )
         self.save()
+        self.energy.skip()
 
     def quality_of(self, program: Program, split: Split, examples: NDArray[np.int32]) -> dict[str, float | None]:
         """Return the quality on some examples of a split."""
@@ -162,6 +169,12 @@ class Run:
         came = reached[target.metric]
         shown = "not finite" if came is None else f"{came:.4f}"
         return Outcome(status="missed_target", reason=f"{target.metric} {shown}, the target is {target.at_least}")
+
+    def after_block(self) -> None:
+        """Count the energy of the block that just ended, and save what is known now and then."""
+        if self.trainer is not None:
+            self.energy.after(self.trainer.blocks[-1])
+        self.save_now_and_then()
 
     def save_now_and_then(self) -> None:
         """Save what is known, but not so often that it would cost anything."""
@@ -218,6 +231,7 @@ class Run:
             clock_resolution_s=trainer.clock_resolution_s if trainer else None,
             synchronize_s=trainer.synchronize_s if trainer else None,
             inference=self.inference,
+            energy=self.energy.read(),
         )
 
 

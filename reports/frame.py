@@ -19,6 +19,7 @@ from harness.registry import reference_name
 from harness.spec import fingerprint
 from reports import studies
 from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, Column, Kind
+from reports.figures import figures
 from reports.settled import TOO_NOISY, Reading, read
 from reports.speed import examples_per_s, steady
 
@@ -143,9 +144,11 @@ def _clean(value: Any, kind: Kind) -> Any:
 def _row(record: Record) -> Row:
     reading = read(record.measured.blocks, len(record.affinity))
     why_not = why_not_comparable(record, reading)
+    speed = _speed(record, reading)
     return (
         _identity(record)
-        | _speed(record, reading)
+        | speed
+        | figures(record, speed["step_s"])
         | _phases(record.measured)
         | _quality(record)
         | _environment(record)

@@ -30,6 +30,10 @@ NAMES = (
     "queues",
     "lies",
     "scales",
+    "random",
+    "holds",
+    "spikes",
+    "imports",
 )
 
 
@@ -137,6 +141,50 @@ def scales() -> Backend:
 
 def slow() -> Backend:
     return after(0, lambda _: time.sleep(0.005))
+
+
+def random() -> Backend:
+    """Its first bias is moved by a little noise of the system at every step, whatever the seed."""
+
+    def shake(program: Any) -> None:
+        program.net.parameters["dense1.bias"] += 1e-4 * (os.urandom(1)[0] + 1) / 256
+
+    return after(0, shake)
+
+
+MEMORY_BYTES = 500_000_000
+"""What the three fakes below take."""
+
+
+def holds() -> Backend:
+    """Takes memory once while it trains, uses all of it and keeps it."""
+    kept: list[bytes] = []
+
+    def take(_: Any) -> None:
+        if not kept:
+            kept.append(b"x" * MEMORY_BYTES)
+
+    return after(20, take)
+
+
+def spikes() -> Backend:
+    """Takes the same memory once and gives it back at once."""
+    done: list[bool] = []
+
+    def take(_: Any) -> None:
+        if not done:
+            done.append(len(b"x" * MEMORY_BYTES) > 0)
+
+    return after(20, take)
+
+
+HELD_BY_THE_IMPORT: list[bytes] = []
+
+
+def imports() -> Backend:
+    """Takes the same memory while it is imported, and keeps it."""
+    HELD_BY_THE_IMPORT.append(b"x" * MEMORY_BYTES)
+    return fake()
 
 
 def queues() -> Backend:

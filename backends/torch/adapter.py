@@ -7,6 +7,7 @@
 import importlib.util
 import os
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -194,6 +195,25 @@ class TorchBackend:
     ) -> TorchBoltzmann:
         use_full_precision()
         return TorchBoltzmann(stage, DEVICES[device], mode, state, seed)
+
+    def product_probe(self, device: DeviceKind, side: int) -> Callable[[], None]:
+        use_full_precision()
+        a, b, c = (torch.ones(side, side, device=DEVICES[device]) for _ in range(3))
+
+        def product() -> None:
+            torch.matmul(a, b, out=c)
+            torch.get_device_module(a.device).synchronize()
+
+        return product
+
+    def copy_probe(self, device: DeviceKind, numbers: int) -> Callable[[], None]:
+        source, target = (torch.ones(numbers, device=DEVICES[device]) for _ in range(2))
+
+        def copy() -> None:
+            target.copy_(source)
+            torch.get_device_module(source.device).synchronize()
+
+        return copy
 
 
 def use_full_precision() -> None:
