@@ -10,6 +10,7 @@ from harness.cli_choices import (
     find_choices,
     find_interpreters,
     find_tasks,
+    find_tuned,
     folder,
     parse_bytes,
     parse_seeds,
@@ -51,6 +52,13 @@ if TYPE_CHECKING:
 @click.option("--resume", metavar="STUDY", help="Go on with a study: run only what has no record yet.")
 @click.option("--timeout", "timeout_s", type=float, help="Seconds after which a run is ended.  [default: the preset's]")
 @click.option("--memory-limit", help="Most memory that a run may take, such as 4GB.  [default: none]")
+@click.option(
+    "--profile",
+    "profile",
+    default="stock",
+    show_default=True,
+    help="stock: as a newcomer gets it; tuned: with what `evenbench tune` found; both.",
+)
 @click.option("--no-parity", is_flag=True, help="Skip the proof of equality; no row will be ranked.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @results_option
@@ -90,6 +98,7 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
     from harness.chosen_files import remembered
     from harness.measure import timestamp
     from harness.plan import Wish, plan
+    from harness.profiles import check_name
     from harness.store import Study
     from harness.study import Plan
 
@@ -98,10 +107,12 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
     found = find_interpreters(choices, asked["pythons"], named=named, warn=warn)
     seeds = parse_seeds(asked["seeds"])
     files = _chosen_file(asked)
+    runnable = tuple(c for c in choices if (c.backend, c.device) in found)
+    profiles = check_name(asked["profile"])
     default_repeats = 1 if seeds else (5 if asked["preset"] in ("full", "paper") else 3)
     wish = Wish(
         tasks=tasks,
-        choices=tuple(c for c in choices if (c.backend, c.device) in found),
+        choices=runnable,
         preset=asked["preset"],
         repeats=default_repeats if asked["repeats"] is None else asked["repeats"],
         seeds=seeds,
@@ -109,6 +120,8 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
         dataset_is_file=bool(files),
         timeout_s=asked["timeout_s"],
         memory_limit_bytes=parse_bytes(asked["memory_limit"]),
+        profiles=profiles,
+        tuned=find_tuned(tasks, runnable, asked["preset"], found) if "tuned" in profiles else {},
     )
     specs = plan(wish)
     now = timestamp()
