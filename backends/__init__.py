@@ -8,7 +8,10 @@ from harness.registry import Entry
 
 TABLE = {
     "torch": Entry(
-        adapter="backends.torch.adapter:backend", framework="torch", modes=("eager", "graph"), default_mode="eager",
+        adapter="backends.torch.adapter:backend",
+        framework="torch",
+        modes=("eager", "graph"),
+        default_mode="eager",
         knobs="backends.torch.knobs:KNOBS",
     ),
     "tensorflow": Entry(

@@ -1,6 +1,7 @@
 """The command `evenbench tune`: search, prove, store a profile, show what was tried."""
 
 import os
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +167,8 @@ def show(profile: "Profile") -> None:
     from harness.knobs import label
 
     table(f"{profile.task} {profile.backend} {profile.device} {profile.mode}", profile.trials)
-    click.echo(f"winner: {label(profile.settings)}: {profile.verdict}\n")
+    lines = [f"winner: {label(profile.settings)}", profile.verdict, ""]
+    click.echo("\n".join(wrapped for line in lines for wrapped in textwrap.wrap(line, 80) or [""]))
 
 
 def table(name: str, trials: "Iterable[Trial]") -> None:

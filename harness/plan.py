@@ -1,7 +1,7 @@
 """From names to RunSpecs: pure, so that `--dry-run`, `--resume` and the tests see exactly what will run.
 
-Rounds are outermost: a round holds every (task, backend, mode, profile) once, in an order shuffled by the plan's seed, so that
-a slow drift of the machine falls on all backends alike.
+Rounds are outermost: a round holds every (task, backend, mode, profile) once, in an order shuffled by the plan's seed,
+so that a slow drift of the machine falls on all backends alike.
 """
 
 import random

@@ -80,7 +80,7 @@ class Search:
         study = optuna.create_study(
             direction="maximize", sampler=optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=len(alone) + 1)
         )
-        spaces = {
+        spaces: dict[str, optuna.distributions.BaseDistribution] = {
             variable: optuna.distributions.CategoricalDistribution((STOCK, *values))
             for variable, values in self.space.items()
         }

@@ -6,6 +6,7 @@ Nothing is trained to its end and nothing is evaluated, so that a trial takes se
 import numpy as np
 
 from harness import stack
+from harness.boltzmann import State
 from harness.contract import Backend, Program
 from harness.jobs import RunJob
 from harness.measure import Trainer
@@ -43,7 +44,7 @@ class BoltzmannTrial(Trial, BoltzmannRun):
             drawn = dict(file)
         self.arrays = {n: np.load(path, mmap_mode="r", allow_pickle=False) for n, path in self.job.arrays.items()}
         stages = self.machine.stages
-        states: dict[str, stack.State] = {}
+        states: dict[str, State] = {}
         for number, stage in enumerate(stages):
             states[stage.name] = stack.start(stages, number, drawn, states)
         order = np.load(self.job.order, allow_pickle=False)

@@ -1,9 +1,10 @@
-"""The search finds what is faster, throws out what is wrong, and is not fooled by luck; a profile comes back as it was."""
+"""The search finds what is faster, throws out what is wrong and is not fooled by luck; a profile is kept as it was."""
 
 import os
 import random
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from test_cli import call
 
 import backends
 from harness import profiles, registry
+from harness.check import Checker
 from harness.data import prepare
 from harness.errors import UsageError
 from harness.execute import Setting, available_cores, execute
@@ -111,13 +113,17 @@ def test_a_stock_that_fails_ends_the_search() -> None:
     assert "stock itself failed: crashed" in verdict
 
 
+def drawn(noise: random.Random, _: Mapping[str, str]) -> float:
+    return noise.gauss(1000, 100)
+
+
 def test_noise_crowns_a_false_winner_in_few_searches() -> None:
     """Of equal settings under noise of 10 per cent, chance lets one win in at most 2 / 70 of the searches."""
     won = 0
     for seed in range(60):
         noise = random.Random(seed)
         space = {"A": ("1", "2"), "B": ("1",)}
-        won += bool(searched(lambda _, n=noise: n.gauss(1000, 100), space=space, seed=seed)[0])
+        won += bool(searched(partial(drawn, noise), space=space, seed=seed)[0])
     assert won <= 5, f"{won} of 60"
 
 
@@ -295,6 +301,27 @@ def test_a_declared_knob_says_what_it_is(backend: str, knob: Knob) -> None:
     assert set(knob.modes or ()) <= set(registry.entry(backend).modes)
 
 
+OURS = [(name, knob) for name, knob in CELLS if knob.variable.startswith("EVENBENCH_")]
+
+
+@pytest.mark.parametrize(("backend", "knob"), OURS, ids=[f"{backend}-{knob.variable}" for backend, knob in OURS])
+def test_a_knob_of_an_adapter_keeps_parity(
+    backend: str, knob: Knob, home: Path, python_of: Callable[[str], str]
+) -> None:
+    lenet = task("lenet-mnist").at("smoke")
+    verdict = Checker(remember=False).check_entry(
+        lenet,
+        lenet.preset("smoke"),
+        registry.entry(backend),
+        name=backend,
+        device="cpu",
+        mode=(knob.modes or (registry.entry(backend).default_mode,))[0],
+        python=python_of(backend),
+        settings={knob.variable: knob.values[0]},
+    )
+    assert verdict.passed, verdict.summary()
+
+
 def test_the_command_finds_the_fast_knob_and_the_run_uses_it(home: Path, tmp_path: Path) -> None:
     given = ["--task", "xor", "--backend", "tunable", "--preset", "smoke"]
     missing = call("run", *given, "--profile", "both", home=home, cwd=tmp_path)
@@ -307,7 +334,7 @@ def test_the_command_finds_the_fast_knob_and_the_run_uses_it(home: Path, tmp_pat
         assert tuned.returncode == 0, tuned.stderr
         assert max(map(len, tuned.stdout.splitlines())) <= 80
         words = " ".join(tuned.stdout.split())
-        assert "winner: EVENBENCH_FAKE_SLEEP_MS=0:" in words
+        assert "winner: EVENBENCH_FAKE_SLEEP_MS=0 " in words
         assert "this knob does not turn" in words
         assert "parity failed" in words
         (path,) = (tmp_path / "profiles").glob("*/*.json")
