@@ -29,7 +29,7 @@ SET_BY_HARNESS = "OMP_NUM_THREADS"
     type=click.FloatRange(min=0, min_open=True),
     default=300.0,
     show_default=True,
-    help="Seconds for the search of each task, backend, device and mode.",
+    help="Seconds for each task, backend, device and mode; the deciding repeats are made in full, if need be beyond.",
 )
 @click.option(
     "--data-dir", envvar="EVENBENCH_DATA", help="Folder with the original data files.  [default: EVENBENCH_DATA]"
@@ -113,7 +113,7 @@ def search(cell: "Cell", here: "Here", knobs: "Iterable[Knob]", *, budget_s: flo
         settings, verdict = found.run()
     except KeyboardInterrupt:
         say(f"stopped; no profile is written for {name}, this is what was tried:")
-        table(name, found.trials)
+        table(name, found.trials, to_stderr=True)
         raise
     profile = profile_of(cell, found.trials, settings, verdict, budget_s=budget_s, took_s=found.watch.seconds())
     if not profile.trials[0].why_not:
@@ -171,7 +171,7 @@ def show(profile: "Profile") -> None:
     click.echo("\n".join(wrapped for line in lines for wrapped in textwrap.wrap(line, 80) or [""]))
 
 
-def table(name: str, trials: "Iterable[Trial]") -> None:
+def table(name: str, trials: "Iterable[Trial]", *, to_stderr: bool = False) -> None:
     """Print trials, best first, those out of the question last."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -190,6 +190,6 @@ def table(name: str, trials: "Iterable[Trial]") -> None:
         proven = "-" if not trial.parity else "pass" if trial.parity == "pass" else "FAIL"
         reason = f"\n{trial.why_not}" if trial.why_not else ""
         shown.add_row(rate, again, proven, Text(label(trial.settings) + reason))
-    console = Console()
+    console = Console(stderr=to_stderr)
     console.print(shown)
     console.print("examples/s: in the search; slowest to fastest when run again in turn with stock", highlight=False)

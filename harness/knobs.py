@@ -4,7 +4,6 @@ A backend declares them in `backends/<name>/knobs.py`, as light data that import
 first. `evenbench tune` searches their values; stock, the variable unset, is always one of them and is not listed.
 """
 
-import ctypes.util
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -29,8 +28,6 @@ class Knob(Struct, frozen=True, kw_only=True):
     """The values are numbers of threads: tried as far as they are below the number of cores."""
     cpu_flag: str | None = None
     """What the processor must have for the values to differ from stock, in the words of `/proc/cpuinfo`."""
-    libraries: bool = False
-    """The values are names of shared libraries, such as `jemalloc`: tried where the system has them."""
     systems: tuple[str, ...] = ()
     """In the words of `platform.system()`; empty: all."""
 
@@ -62,8 +59,6 @@ def usable(knobs: Iterable[Knob], here: Here, *, device: DeviceKind, mode: Mode)
 def _values(knob: Knob, here: Here) -> tuple[str, ...]:
     if knob.counts_cores:
         return tuple(value for value in knob.values if int(value) < here.cores)
-    if knob.libraries:
-        return tuple(path for value in knob.values if (path := ctypes.util.find_library(value)) is not None)
     return knob.values
 
 

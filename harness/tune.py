@@ -1,4 +1,4 @@
-"""The search for a backend's fastest settings on this machine: stock first, each knob alone, then Optuna's TPE.
+"""The search for a backend's fastest settings on this machine: stock, each knob alone, then Optuna's TPE.
 
 Two rules keep it honest. A new best is proven equal to the reference at once, with its settings in force, and thrown
 out if it is not. And the winner is not the luckiest trial: stock and the finalists are run again in turn, and a
@@ -56,6 +56,7 @@ class Search:
         self.seed = seed
         self.tell = tell
         self.watch = Stopwatch()
+        self.measuring_s = 0.0
         self.trials: list[Trial] = []
 
     def run(self) -> tuple[Settings, str]:
@@ -72,23 +73,42 @@ class Search:
         return self.verdict(finalists)
 
     def explore(self) -> None:
-        """Try each knob alone, then what TPE proposes, until the time is needed for the repeats."""
+        """Try each knob alone, then together all that helped, then what TPE proposes, while there is time."""
+        for settings in ({variable: value} for variable, values in self.space.items() for value in values):
+            if self.time_is_up(before=1):
+                break
+            self.try_out(settings)
+        together = self.together() or self.first()
+        if self.known(together) is None:
+            self.try_out(together)
+        self.propose()
+
+    def together(self) -> Settings:
+        """Return of every knob the value that helped most by itself, without the knobs that did not help."""
+        alone = [t for t in self.trials if len(t.settings) == 1 and self.value(t) > (1 + EQUAL) * self.stock_rate()]
+        return {name: value for t in sorted(alone, key=self.value) for name, value in t.settings.items()}
+
+    def first(self) -> Settings:
+        """Return the most promising knob by itself: what is tried if there is time for nothing else."""
+        return {name: values[0] for name, values in list(self.space.items())[:1]}
+
+    def propose(self) -> None:
+        """Try what Optuna's TPE proposes, given all trials so far, until the time is needed for the repeats."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        alone = [{variable: value} for variable, values in self.space.items() for value in values]
-        study = optuna.create_study(
-            direction="maximize", sampler=optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=len(alone) + 1)
-        )
-        spaces: dict[str, optuna.distributions.BaseDistribution] = {
+        sampler = optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=min(10, len(self.trials)))
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        space: dict[str, optuna.distributions.BaseDistribution] = {
             variable: optuna.distributions.CategoricalDistribution((STOCK, *values))
             for variable, values in self.space.items()
         }
-        for settings in ({}, *alone):
-            study.enqueue_trial({variable: settings.get(variable, STOCK) for variable in self.space})
+        for trial in self.trials:
+            params = {variable: trial.settings.get(variable, STOCK) for variable in self.space}
+            study.add_trial(optuna.trial.create_trial(params=params, distributions=space, value=self.value(trial)))
         repeated = 0
         while repeated < PATIENCE and len(self.trials) < self.size() and not self.time_is_up():
-            asked = study.ask(spaces)
+            asked = study.ask(space)
             settings = {name: str(value) for name, value in asked.params.items() if value != STOCK}
             known = self.known(settings)
             repeated = 0 if known is None else repeated + 1
@@ -101,10 +121,36 @@ class Search:
             size *= 1 + len(values)
         return size
 
-    def time_is_up(self) -> bool:
-        """Return whether what is left of the budget is needed to run stock and the finalists again."""
-        spent = self.watch.seconds()
-        return spent + REPEATS * (1 + FINALISTS) * spent / max(1, len(self.trials)) > self.budget_s
+    def time_is_up(self, *, before: int = 0) -> bool:
+        """Return whether the rest of the budget is needed for the repeats, with one trial and `before` more in front.
+
+        Half of the budget is for the search in any case: the repeats are made in full, if need be beyond the budget.
+        """
+        needed = self.repeats_s(FINALISTS) + (1 + before) * self.mean_s()
+        return self.watch.seconds() + (1 + before) * self.mean_s() > self.budget_s / 2 and needed > self.left_s()
+
+    def mean_s(self) -> float:
+        """Return how long a trial takes."""
+        return self.measuring_s / max(1, len(self.trials))
+
+    def repeats_s(self, finalists: int) -> float:
+        """Return how long the repeats of stock and some finalists take."""
+        return REPEATS * (1 + finalists) * self.mean_s()
+
+    def left_s(self) -> float:
+        """Return what is left of the budget."""
+        return self.budget_s - self.watch.seconds()
+
+    def measure(self, settings: Settings) -> Trial:
+        """Measure settings and keep how long that took."""
+        watch = Stopwatch()
+        trial = self.bench.measure(settings)
+        self.measuring_s += watch.seconds()
+        return trial
+
+    def stock_rate(self) -> float:
+        """Return what stock reached in the search."""
+        return self.value(self.trials[0])
 
     def known(self, settings: Settings) -> Trial | None:
         """Return the trial of these settings, if there was one."""
@@ -117,7 +163,7 @@ class Search:
 
     def try_out(self, settings: Settings) -> Trial:
         """Measure settings, and prove them if they are the best so far."""
-        trial = self.bench.measure(settings)
+        trial = self.measure(settings)
         best = max((self.value(known) for known in self.trials), default=float("inf"))
         self.trials.append(trial)
         if trial.settings and self.value(trial) > best:
@@ -140,11 +186,11 @@ class Search:
         return self.trials[place]
 
     def finalists(self) -> list[Settings]:
-        """Return the settings to run again: the fastest, and the simplest of those about as fast, both proven."""
+        """Return the settings to run again, proven: the fastest, and if there is time the simplest about as fast."""
         found: list[Trial] = []
-        while len(found) < FINALISTS:
-            stock = self.value(self.trials[0])
-            left = [t for t in self.trials[1:] if self.value(t) > stock and t not in found]
+        wanted = FINALISTS if self.repeats_s(FINALISTS) <= self.left_s() else 1
+        while len(found) < wanted:
+            left = [t for t in self.trials[1:] if self.value(t) > self.stock_rate() and t not in found]
             if not left:
                 break
             fastest = max(left, key=self.value)

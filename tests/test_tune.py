@@ -2,6 +2,8 @@
 
 import os
 import random
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from fakes import HERE, KNOBS, entries
+from fakes import HERE, entries
 from test_cli import call
 
 import backends
@@ -141,10 +143,25 @@ def test_a_lucky_trial_loses_against_its_own_repeats() -> None:
     assert search.trials[1].repeats == (1000.0,) * REPEATS
 
 
-def test_a_budget_that_is_spent_leaves_stock_and_its_trial() -> None:
-    settings, verdict, search, _ = searched(by_factors, budget_s=1e-9)
-    assert (settings, len(search.trials)) == ({}, 1)
-    assert "none of 0 other settings" in verdict
+def test_a_budget_that_is_spent_still_tries_something_and_runs_it_again_in_full() -> None:
+    settings, _, search, _ = searched(by_factors, budget_s=1e-9)
+    assert [trial.settings for trial in search.trials] == [{}, {"A": "1"}]
+    assert settings == {"A": "1"}
+    assert all(len(trial.repeats) == REPEATS for trial in search.trials)
+
+
+def test_what_helps_alone_is_tried_together_before_anything_is_proposed() -> None:
+    _, _, search, _ = searched(by_factors)
+    assert [label(trial.settings) for trial in search.trials[:8]] == [
+        "stock",
+        "A=1",
+        "A=2",
+        "B=1",
+        "C=1",
+        "C=2",
+        "C=3",
+        "C=2 A=1",
+    ]
 
 
 def test_an_interrupted_search_still_knows_its_trials() -> None:
@@ -172,7 +189,6 @@ def test_only_what_can_do_anything_here_is_searched() -> None:
         knob("SYSTEM", systems=("Darwin",)),
         knob("GRAPH", modes=("graph",)),
         knob("GPU", devices=("gpu",)),
-        knob("LD_PRELOAD", libraries=True),
     )
     found = usable(knobs, HERE_MACHINE, device="cpu", mode="eager")
     assert found == {"ALWAYS": ("1", "2", "4", "8"), "CORES": ("1", "2")}
@@ -284,7 +300,7 @@ def ran(backend: str, settings: dict[str, str], tmp_path: Path) -> Record:
 
 
 def test_every_declared_variable_reaches_the_worker_and_stands_in_the_record(fakes: None, tmp_path: Path) -> None:
-    settings = {knob.variable: knob.values[0] for _, knob in CELLS if not knob.libraries}
+    settings = {knob.variable: knob.values[0] for _, knob in CELLS}
     assert settings
     record = ran("well", settings, tmp_path)
     assert record.outcome.status == "ok", record.outcome.reason
@@ -356,6 +372,25 @@ def test_the_command_finds_the_fast_knob_and_the_run_uses_it(home: Path, tmp_pat
         env.undo()
 
 
-def test_the_fakes_stand_where_the_command_line_finds_them() -> None:
-    assert Path(HERE, "fakes.py").exists()
-    assert KNOBS[0].variable not in os.environ
+def test_ctrl_c_shows_what_was_tried_and_writes_no_profile(home: Path, tmp_path: Path) -> None:
+    given = ["--task", "xor", "--backend", "tunable", "--preset", "smoke", "--budget-s", "600"]
+    with subprocess.Popen(
+        [sys.executable, str(Path(HERE) / "cli_with_fakes.py"), "tune", *given],
+        cwd=tmp_path,
+        env=os.environ
+        | {"EVENBENCH_HOME": str(home), "EVENBENCH_PROFILES": str(tmp_path / "profiles")}
+        | {"PYTHONPATH": f"{HERE}:{Path(HERE).parent}", "COLUMNS": "80"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "stock: " in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        said, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert said == ""
+    assert "no profile is written" in errors
+    assert "stock" in errors.partition("no profile is written")[2]
+    assert "Traceback" not in errors
+    assert not (tmp_path / "profiles").exists()
