@@ -143,6 +143,7 @@ class TorchBackend:
             "matmul_precision": torch.get_float32_matmul_precision(),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
             "memory_layout": "channels last" if os.environ.get(LAYOUT_VARIABLE) == "1" else "as given",
+            "optimizer_kernels": "fused" if os.environ.get(nets.FUSED_VARIABLE) == "1" else "torch's choice",
             "flush_denormals": "on" if flushes_denormals() else "off",
             "compile_options": str(COMPILE_OPTIONS),
         }

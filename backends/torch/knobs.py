@@ -32,6 +32,15 @@ KNOBS = (
         meaning="Pictures and convolutions in `torch.channels_last` order; the adapter's settings state it.",
     ),
     Knob(
+        name="fused optimizer",
+        variable="EVENBENCH_FUSED_OPTIMIZER",
+        values=("1",),
+        meaning=(
+            "One kernel updates all parameters (`fused=True` of torch.optim), where the optimizer has it; torch's "
+            "profiler shows `aten::_fused_sgd_`, and the adapter's settings state it."
+        ),
+    ),
+    Knob(
         name="allocator",
         variable="GLIBC_TUNABLES",
         values=(
