@@ -360,6 +360,7 @@ def test_the_command_finds_the_fast_knob_and_the_run_uses_it(home: Path, tmp_pat
         assert ended.returncode == 0, ended.stderr
         words = " ".join(ended.stdout.split())
         assert "tunable eager (tuned)" in words
+        assert "(tuned): with the settings" in words
         assert "tuned settings (xor cpu eager): EVENBENCH_FAKE_SLEEP_MS=0" in words
         bad = call("run", *given, "--profile", "fast", home=home, cwd=tmp_path)
         assert bad.returncode == 2
