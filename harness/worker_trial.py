@@ -38,7 +38,7 @@ class BoltzmannTrial(Trial, BoltzmannRun):
 
     def work(self, backend: Backend) -> None:
         """Build the last stage from the stages' first weights and time it."""
-        self.backend = backend
+        self.backend, self.before_s = backend, 0.0
         self.phases |= {"build_s": 0.0, "load_s": 0.0}
         with np.load(self.job.weights, allow_pickle=False) as file:
             drawn = dict(file)

@@ -13,10 +13,12 @@ from typing import Any
 import msgspec
 import pytest
 from fakes import HERE, entries
+from small_machines import BOTTOM, JOINT, STAGES, machine_task, run_job
 from test_cli import call
 
 import backends
 from harness import profiles, registry
+from harness.boltzmann import Stage
 from harness.check import Checker
 from harness.data import prepare
 from harness.errors import UsageError
@@ -29,6 +31,7 @@ from harness.record import Machine, ParityVerdict, Record
 from harness.registry import task
 from harness.spec import fingerprint
 from harness.tune import REPEATS, Search
+from harness.worker import attempt, run_of
 
 XOR = task("xor")
 MACHINE = Machine(cpu="c", cpu_flags=("avx512f",), cores=4, memory_bytes=1, system="Linux", kernel="k", python="p")
@@ -297,6 +300,16 @@ def ran(backend: str, settings: dict[str, str], tmp_path: Path) -> Record:
         folder=tmp_path,
         trial=True,
     )
+
+
+@pytest.mark.parametrize("stages", [STAGES, (JOINT,), (BOTTOM,)], ids=len)
+def test_a_trial_of_a_boltzmann_machine_times_its_last_stage(stages: tuple[Stage, ...], tmp_path: Path) -> None:
+    job = msgspec.structs.replace(run_job(tmp_path, machine_task(stages)), trial=True)
+    trial = run_of(job)
+    assert attempt(trial.go).status == "ok"
+    measured = trial.measured()
+    assert {block.kind for block in measured.blocks} >= {"first", "steady"}
+    assert (measured.evaluations, measured.stages) == ((), ())
 
 
 def test_every_declared_variable_reaches_the_worker_and_stands_in_the_record(fakes: None, tmp_path: Path) -> None:
