@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -79,8 +79,13 @@ def workplace() -> Iterator[Path]:
         yield place
 
 
-def worker_environment(place: Path, cores: tuple[int, ...], path: str | None) -> dict[str, str]:
-    """Return the worker's environment variables: the user's, without those that would spoil the comparison."""
+def worker_environment(
+    place: Path, cores: tuple[int, ...], path: str | None, settings: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the worker's environment variables: the user's, without those that would spoil the comparison.
+
+    `settings` are those of a tuned profile; they win over all others.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in NOT_INHERITED}
     return kept | {
         "PYTHONPATH": os.pathsep.join([str(place / "code"), *([path] if path else [])]),
@@ -88,6 +93,7 @@ def worker_environment(place: Path, cores: tuple[int, ...], path: str | None) ->
         "PYTHONNOUSERSITE": "1",
         "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": str(len(cores)),
+        **(settings or {}),
     }
 
 
@@ -106,7 +112,7 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
             process = subprocess.Popen(
                 [python, "-m", "harness.worker", str(job_file)],
                 cwd=place / "empty",
-                env=worker_environment(place, job.cores, path),
+                env=worker_environment(place, job.cores, path, job.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -197,11 +203,13 @@ def execute(
     baselines: dict[str, float] | None = None,
     ceilings: tuple[Ceiling, ...] = (),
     twin_ids: tuple[str, ...] = (),
+    trial: bool = False,
 ) -> Record:
     """Do one run and return its record, whatever happens to the worker.
 
     `folder` is where pictures and, for a Boltzmann machine, a checkpoint to go on from are kept, under the run's name;
     and the outcome of the first of several runs that should come out alike, the ids of whose others are `twin_ids`.
+    A `trial` takes nothing but the speed.
     """
     started_at = timestamp()
     backend = entry(spec.backend)
@@ -211,14 +219,16 @@ def execute(
             out=str(place / "out"),
             cores=setting.cores,
             memory_limit_bytes=spec.memory_limit_bytes,
+            settings=spec.settings,
             spec=spec,
+            trial=trial,
             task=task,
             preset=preset,
             arrays=data.arrays,
             order=data.order,
             weights=data.weights,
             validation=data.validation,
-            checkpoint=str(folder / f".{spec.run_id}.checkpoint.npz") if preset.boltzmann else None,
+            checkpoint=str(folder / f".{spec.run_id}.checkpoint.npz") if preset.boltzmann and not trial else None,
             keep_outcome=bool(twin_ids),
         )
         ended = launch(place, job, interpreter.python, timeout_s=spec.timeout_s, path=backend.path)
@@ -247,6 +257,7 @@ def execute(
         baselines=baselines or {},
         ceilings=ceilings,
         twin=twin,
+        tuned_settings=spec.settings,
     )
 
 

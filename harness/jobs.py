@@ -20,6 +20,8 @@ class _Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
     cores: tuple[int, ...]
     """The processors that the worker binds itself to before anything is imported."""
     memory_limit_bytes: int | None = None
+    settings: dict[str, str] = {}
+    """Variables set in the worker's environment before it starts: those of a tuned profile."""
 
 
 class DescribeJob(_Job, frozen=True, kw_only=True):
@@ -43,6 +45,8 @@ class RunJob(_Job, frozen=True, kw_only=True):
     """Path of the .npz file of initial weights."""
     validation: str | None = None
     """Path of the .npy file of the training examples that early stopping is decided on."""
+    trial: bool = False
+    """Only the speed is wanted: the first step and some steady blocks, no training to the end and no evaluation."""
     checkpoint: str | None = None
     """Path of the .npz file from which a long training goes on, if it is there, and into which it saves itself."""
     keep_outcome: bool = False

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from harness.errors import ContractError, unknown_name
 from harness.spec import Mode, Task
+
+if TYPE_CHECKING:
+    from harness.knobs import Knob
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -20,6 +23,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     modes: tuple[Mode, ...]
     default_mode: Mode
     """The mode that the framework's own tutorial uses."""
+    knobs: str | None = None
+    """`module:name` of the tuple of `Knob` that `evenbench tune` searches; light enough for the parent to import."""
     path: str | None = None
     """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""
 
@@ -88,6 +93,12 @@ def entry(name: str) -> Entry:
     if name not in table:
         raise unknown_name("backend", name, backend_names())
     return table[name]
+
+
+def knobs(name: str) -> "tuple[Knob, ...]":
+    """Return the knobs that a backend declares, none where it has none."""
+    found = entry(name).knobs
+    return () if found is None else tuple(resolve(found))
 
 
 def resolve(import_string: str) -> Any:

@@ -67,7 +67,7 @@ class Conductor:
         self.checker = Checker()
         self._prepared: dict[tuple[str, str, str, int], Prepared] = {}
         self._ceilings: dict[DeviceKind, tuple[Ceiling, ...]] = {}
-        self._verdicts: dict[tuple[str, str, str, str, str], ParityVerdict] = {}
+        self._verdicts: dict[tuple[str, ...], ParityVerdict] = {}
 
     def prepare_data(self) -> None:
         """Make sure of all data before anything runs; a download shows a bar of its own.
@@ -156,7 +156,7 @@ class Conductor:
     def _parity(self, spec: RunSpec) -> ParityVerdict:
         if not self.plan.with_parity:
             return ParityVerdict(passed=None, reason="parity was not checked (--no-parity)")
-        key = (spec.task, spec.preset, spec.backend, spec.device, spec.mode)
+        key = (spec.task, spec.preset, spec.backend, spec.device, spec.mode, *_words(spec.settings))
         if key not in self._verdicts:
             task = find_task(spec.task).at(spec.preset)
             self.listener.preparing(f"parity of {spec.backend} {spec.mode} on {spec.task}")
@@ -167,6 +167,11 @@ class Conductor:
                 device=spec.device,
                 mode=spec.mode,
                 interpreter=self.plan.interpreters[spec.backend, spec.device],
+                settings=spec.settings,
             )
             self._verdicts[key] = record_verdict(verdict)
         return self._verdicts[key]
+
+
+def _words(settings: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{name}={value}" for name, value in sorted(settings.items()))

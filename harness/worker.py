@@ -63,7 +63,11 @@ def main(path: str) -> int:
 
 
 def run_of(job: RunJob) -> "Run":
-    """Return what does a RunJob: the training of a net, or the stages of a Boltzmann machine before it."""
+    """Return what does a RunJob: a trial, the training of a net, or the stages of a Boltzmann machine before it."""
+    if job.trial:
+        from harness.worker_trial import trial_of
+
+        return trial_of(job)
     if job.preset.boltzmann is None:
         from harness.worker_run import Run
 

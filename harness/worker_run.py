@@ -37,7 +37,7 @@ class Run:
         self.phases: dict[str, float] = {}
         self.evaluations: list[Evaluation] = []
         self.facts: dict[str, Any] = {}
-        self.shell = shell_settings()
+        self.shell = shell_settings(job.settings)
         self.held_out: NDArray[np.int32] | None = None
         self.stopped_early = False
         self.trainer: Trainer | None = None

@@ -112,6 +112,7 @@ FRAME: dict[str, Column] = {
     "framework_version": Column("text", "Version of the backend's framework."),
     "versions": Column("text", "Versions of the framework and what lies below it, as a JSON object."),
     "settings": Column("text", "What was set or found that changes speed or precision, as a JSON object."),
+    "tuned_settings": Column("text", "The variables that the tuned profile set, as a JSON object; nothing for stock."),
     "harmful_traps": Column("text", "Known traps that spoiled the comparison here, as a JSON object of sentences."),
     "traps": Column("text", "Known traps here that leave the numbers right, as a JSON object of sentences."),
     "cpu": Column("text", "Processor of the machine."),

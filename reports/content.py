@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from msgspec import Struct
 
+from harness.knobs import label
 from harness.layers import Dense
 from harness.record import Record
 from reports import instruments, said_verdicts, stages, text
@@ -231,10 +232,21 @@ def _backends(frame: pd.DataFrame) -> tuple[str, ...]:
         places = known["device"] + " " + known["mode"] + known["profile"].map(lambda p: "" if p == "stock" else f" {p}")
         for value, of_value in places.groupby(known["settings"], sort=False):
             lines.append(f"{backend} settings ({', '.join(dict.fromkeys(of_value))}): {_facts(str(value))}")
+        lines += _tuned(str(backend), runs[runs["profile"] != "stock"])
         for column, word in (("harmful_traps", "TRAP, the numbers are spoiled"), ("traps", "note")):
             traps = [sentence for value in runs[column] if value for sentence in json.loads(value).values()]
             lines += [f"{backend} {word}: {sentence}" for sentence in dict.fromkeys(traps)]
     return tuple(lines)
+
+
+def _tuned(backend: str, runs: pd.DataFrame) -> list[str]:
+    """Return a line on what the profile of each task, device and mode has set."""
+    lines = []
+    for cell, of_cell in runs.groupby(["task", "device", "mode"], sort=False):
+        for value in dict.fromkeys(of_cell["tuned_settings"]):
+            shown = label(json.loads(value)) if value else "none, for nothing was faster than stock when tuned"
+            lines.append(f"{backend} tuned settings ({' '.join(map(str, cell))}): {shown}")
+    return lines
 
 
 def _facts(value: str) -> str:

@@ -296,6 +296,7 @@ def _environment(record: Record) -> Row:
         "framework_version": measured.versions.get(record.spec.backend),
         "versions": _object(measured.versions),
         "settings": _object(measured.settings),
+        "tuned_settings": _object(record.tuned_settings),
         "harmful_traps": _object({trap.name: trap.sentence for trap in measured.traps if trap.harmful}),
         "traps": _object({trap.name: trap.sentence for trap in measured.traps if not trap.harmful}),
         "cpu": machine.cpu,

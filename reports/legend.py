@@ -26,6 +26,10 @@ EARLY = (
     "Where a preset stops early, test quality is that of the evaluation that was best on the validation split, "
     "examples held out from training. Another one may have been better on the test split; it does not count."
 )
+TUNED = (
+    "(tuned): with the settings, listed below, that `evenbench tune` found on this machine before and proved to "
+    "compute the same. Without it: the framework as a newcomer gets it."
+)
 SPEEDS = (
     "“Stages”: mean-field iterations are the steps until the mean change is below 0.00001; the reconstruction error is "
     "the squared error of a picture given back, as a mean over the stage's last epoch."
@@ -62,6 +66,8 @@ def legend(records: Sequence[Record]) -> tuple[str, ...]:
         lines.append(ACCURACY)
     if any(evaluation.validation for record in records for evaluation in record.measured.evaluations):
         lines.append(EARLY)
+    if any(record.spec.profile != "stock" for record in records):
+        lines.append(TUNED)
     machines = {record.spec.task: _last_stage(record) for record in records if record.measured.stages}
     if machines:
         lasts = "; ".join(f"{task}: {stage}" for task, stage in machines.items())

@@ -73,6 +73,7 @@ def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
         yield "instruments", instruments
     yield "versions", {"python": measured.python} | measured.versions
     yield "settings", measured.settings
+    yield "tuned settings", record.tuned_settings
     yield (
         "traps",
         {trap.name: f"{'harmful' if trap.harmful else 'harmless'}: {trap.sentence}" for trap in measured.traps},

@@ -12,6 +12,7 @@ from typing import Any
 
 from backends.numpy.adapter import NumpyBackend, NumpyProgram
 from harness.contract import Backend
+from harness.knobs import Knob
 from harness.registry import Entry
 
 HERE = str(Path(__file__).parent)
@@ -34,13 +35,27 @@ NAMES = (
     "holds",
     "spikes",
     "imports",
+    "tunable",
 )
+KNOBS = (
+    Knob(name="cheating", variable="EVENBENCH_FAKE_CHEAT", values=("1",), meaning="Fastest of all, and wrong."),
+    Knob(name="sleep", variable="EVENBENCH_FAKE_SLEEP_MS", values=("4", "0"), meaning="How long a step sleeps."),
+    Knob(name="crash", variable="EVENBENCH_FAKE_CRASH", values=("1",), meaning="The first step ends the process."),
+)
+"""Of the backend `tunable`."""
 
 
 def entries() -> dict[str, Entry]:
     """Return table entries for all fakes, to be added to `backends.TABLE`."""
     return {
-        name: Entry(adapter=f"fakes:{name}", framework="numpy", modes=("eager",), default_mode="eager", path=HERE)
+        name: Entry(
+            adapter=f"fakes:{name}",
+            framework="numpy",
+            modes=("eager",),
+            default_mode="eager",
+            knobs="fakes:KNOBS" if name == "tunable" else None,
+            path=HERE,
+        )
         for name in NAMES
     }
 
@@ -185,6 +200,23 @@ def imports() -> Backend:
     """Takes the same memory while it is imported, and keeps it."""
     HELD_BY_THE_IMPORT.append(b"x" * MEMORY_BYTES)
     return fake()
+
+
+def tunable() -> Backend:
+    """It sleeps 2 ms per step; its variables make it slower, faster, wrong, or crash."""
+    cheats = os.environ.get("EVENBENCH_FAKE_CHEAT") == "1"
+    sleep_s = 0.0 if cheats else int(os.environ.get("EVENBENCH_FAKE_SLEEP_MS", "2")) / 1000
+
+    def train(self: Any, order: Any) -> None:
+        if "EVENBENCH_FAKE_CRASH" in os.environ:
+            raise ValueError("this knob does not turn")
+        time.sleep(sleep_s * len(order))
+        NumpyProgram.train(self, order)
+
+    def predict(self: Any, split: Any, indices: Any) -> Any:
+        return (1.01 if cheats else 1.0) * NumpyProgram.predict(self, split, indices)
+
+    return fake(train=train, predict=predict)
 
 
 def queues() -> Backend:

@@ -27,7 +27,7 @@ from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
 DEVICES: dict[DeviceKind, str] = {"cpu": "CPU", "gpu": "GPU", "npu": "Ascend"}
-STEPS_PER_CALL = 64
+STEPS_PER_CALL = int(os.environ.get("EVENBENCH_STEPS_PER_CALL", "64"))
 """How many steps one call of the compiled loop makes at most; its inputs always have this many rows, so that
 another number of steps does not compile it anew."""
 
