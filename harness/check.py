@@ -26,6 +26,7 @@ from harness.record import ParityVerdict
 from harness.registry import Entry
 from harness.shell import shell_settings
 from harness.spec import DeviceKind, Mode, Preset, Task
+from harness.versions import base
 from harness.worker_trace import TRACE
 
 TIMEOUT_S = 300.0
@@ -171,7 +172,7 @@ def installed_packages(interpreter: Interpreter) -> str:
 def code_digest(backend: str) -> str:
     """Return a digest of all of Evenbench's code that takes part in a comparison."""
     reference = registry.reference_name()
-    folders = [ROOT / "harness", *(ROOT / "backends" / name for name in sorted({backend, reference}))]
+    folders = [ROOT / "harness", *(ROOT / "backends" / name for name in sorted({base(backend), reference}))]
     files = sorted(path for folder in folders for path in folder.rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 

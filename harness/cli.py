@@ -23,6 +23,7 @@ COMMANDS = {
     "list": ("harness.cli_report", "list_", "List the tasks, the backends and the studies."),
     "parity": ("harness.cli_parity", "parity", "Prove that backends compute the same as the reference."),
     "doctor": ("harness.cli_doctor", "doctor", "Say what works on this machine, what does not, and how to mend it."),
+    "selftest": ("harness.cli_selftest", "selftest", "Measure backends whose figures are known; catch those that lie."),
     "env": ("harness.cli_env", "env", "Make and remove the environments that hold the frameworks."),
 }
 """Name of a command: its module, the function in it, and what `--help` says of it."""

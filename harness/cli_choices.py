@@ -29,7 +29,8 @@ def choice_options(command: F) -> F:
             "--backend",
             "backends",
             multiple=True,
-            help=f"Backend to run on. {MULTIPLE}  [default: every framework that works here]",
+            help=f"Backend to run on; torch@2.12.0 is that release of it. {MULTIPLE}  "
+            "[default: every framework that works here]",
         ),
         click.option(
             "--device", "devices", multiple=True, help=f"cpu, gpu or npu (Ascend). {MULTIPLE}  [default: cpu]"

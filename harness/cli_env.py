@@ -26,7 +26,7 @@ def env() -> None:
     "wheels.  [default: EVENBENCH_INSTALLER, else auto]",
 )
 def create(names: tuple[str, ...], variant: str, installer: str | None) -> None:
-    """Build the environments of the backends NAMES, of all frameworks if none is named.
+    """Build the environments of the backends NAMES (torch, torch@2.12.0), of all frameworks if none is named.
 
     One that is ready is left alone; one that was not finished, or whose pins have changed, is built again.
     """
@@ -140,7 +140,7 @@ def remove(names: tuple[str, ...]) -> None:
 @env.command()
 @click.argument("name")
 def python(name: str) -> None:
-    """Print the path of the interpreter that serves the backend NAME."""
+    """Print the path of the interpreter that serves the backend NAME, such as torch or torch@2.12.0."""
     from harness import interpreters
 
     click.echo(interpreters.find(name, {}).python)

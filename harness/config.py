@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from harness import registry
-from harness.errors import UsageError, unknown_name
+from harness.errors import UsageError
 from harness.home import home
 
 NAME = "config.toml"
@@ -54,8 +54,10 @@ def read(path: Path | None = None) -> Config:
 def _check_interpreters(path: Path, interpreters: dict[str, object]) -> None:
     """Refuse an entry by its name, which msgspec's path into a dict (`$.python[...]`) would leave out."""
     for name, value in interpreters.items():
-        if name not in registry.backend_names():
-            raise UsageError(f"{path}: `python.{name}`: {unknown_name('backend', name, registry.backend_names())}")
+        try:
+            registry.entry(name)
+        except UsageError as error:
+            raise UsageError(f"{path}: `python.{name}`: {error}") from error
         if not isinstance(value, str):
             raise UsageError(
                 f"{path}: `python.{name}` must be a string, the path of an interpreter; received {value!r}"

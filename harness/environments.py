@@ -1,15 +1,20 @@
-"""Managed virtual environments, one per backend and variant: complete, from the pins of today, or not used at all.
+"""Managed virtual environments, one per backend, release and variant: complete, from today's pins, or not used at all.
 
 `<home>/environments/torch` is built in place (a virtual environment cannot be moved). Its stamp `evenbench.json` is
 written last and by rename, and taken away first: a folder without a valid stamp was not finished and is built again
 from the beginning. A lock beside the folder keeps two builds apart; it falls with the last process that holds it.
+
+`<home>/environments/torch@2.12.0` holds another release than the pins name, with the same companions where that
+release allows them; where it does not, it is built a second time with the companions that the release asks for.
 """
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +22,12 @@ from typing import Literal
 
 import msgspec
 
-from harness import __version__, installers, pins
+from harness import __version__, installers, pins, registry, versions
 from harness.errors import EnvironmentFailure, UsageError, unknown_name
 from harness.home import environments_folder
 from harness.installers import Installer, Say
 from harness.measure import Stopwatch
-from harness.pins import Variant
+from harness.pins import Pins, Variant
 
 STAMP = "evenbench.json"
 TOO_NEW = (3, 13)
@@ -39,6 +44,8 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pins_sha256: str
     versions: dict[str, str]
     """Every installed distribution and its version."""
+    relaxed: tuple[str, ...] = ()
+    """The companions whose pins the release that was asked for did not allow, so that it chose theirs itself."""
     python: str
     installer: Installer
     install_s: float
@@ -52,6 +59,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """The name of its folder: the backend's, with `-<variant>` behind it unless that is `cpu`."""
     backend: str
+    """With `@` and the release behind it where that is not the one of the pins."""
     variant: Variant
     folder: str
     python: str
@@ -62,11 +70,17 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def look(backend: str, variant: Variant = "cpu") -> Environment:
-    """Return the managed environment of a backend as it is on the disk now.
+    """Return the managed environment that serves a backend, as it is on the disk now.
 
     Raises:
         UsageError: there is no such backend, or it has no pins for this variant.
     """
+    pins.read(backend, variant)
+    return _look(pins.canonical(backend), variant)
+
+
+def _look(backend: str, variant: Variant) -> Environment:
+    """Return the environment in the folder of that very name."""
     wanted = pins.read(backend, variant)
     name = backend if variant == "cpu" else f"{backend}-{variant}"
     folder = environments_folder() / name
@@ -97,10 +111,20 @@ def look(backend: str, variant: Variant = "cpu") -> Environment:
 
 def present() -> tuple[Environment, ...]:
     """Return the managed environments that are on the disk, usable or not, in the order of the table of backends."""
-    from harness import registry
-
-    known = [look(backend, variant) for backend in registry.backend_names() for variant in pins.variants(backend)]
+    known = [
+        _look(name, variant)
+        for backend in registry.backend_names()
+        for name in (backend, *_releases(backend))
+        for variant in pins.variants(backend)
+    ]
     return tuple(environment for environment in known if environment.state != "absent")
+
+
+def _releases(backend: str) -> tuple[str, ...]:
+    """Return the names with a release for which a backend has a folder, in the order of the alphabet."""
+    form = re.compile(rf"({re.escape(backend)}@{versions.VERSION})(?:-(?:{'|'.join(pins.VARIANTS)}))?")
+    matches = [form.fullmatch(folder.name) for folder in sorted(environments_folder().glob(f"{backend}@*"))]
+    return tuple(dict.fromkeys(match[1] for match in matches if match))
 
 
 def create(backend: str, variant: Variant = "cpu", *, installer: str | None = None, say: Say) -> Environment:
@@ -116,6 +140,7 @@ def create(backend: str, variant: Variant = "cpu", *, installer: str | None = No
         UsageError: there is no such backend, variant or installer.
         EnvironmentFailure: the installer failed, another build is at work, the disk is too small or Python too new.
     """
+    backend = pins.canonical(backend)
     wanted = pins.read(backend, variant)
     chosen = installers.choose(installer)
     found = look(backend, variant)
@@ -131,11 +156,40 @@ def create(backend: str, variant: Variant = "cpu", *, installer: str | None = No
             _clear(folder)
             _check_room(folder.parent, found.name, wanted.disk_bytes)
             try:
-                installers.build(chosen, folder, wanted.path, say=say, keep_open=(lock,))
+                relaxed = _build(backend, wanted, chosen, folder, say=say, lock=lock)
             except EnvironmentFailure as error:
                 raise EnvironmentFailure(f"the environment {found.name} could not be built: {error}") from error
-            _write_stamp(folder, wanted.sha256, chosen, watch)
+            _write_stamp(folder, wanted.sha256, chosen, watch, relaxed)
     return look(backend, variant)
+
+
+def _build(backend: str, wanted: Pins, installer: Installer, folder: Path, *, say: Say, lock: int) -> tuple[str, ...]:
+    """Build an environment and return the companions whose pins had to be given up for the release asked for."""
+    if (version := versions.wanted(backend)) is None:
+        installers.build(installer, folder, wanted.path, say=say, keep_open=(lock,))
+        return ()
+    framework = registry.entry(backend).framework
+    with tempfile.TemporaryDirectory(prefix="evenbench-") as place:
+        file = Path(place, "requirements.txt")
+        file.write_text("\n".join(wanted.requirements) + "\n", "utf-8")
+        try:
+            installers.build(installer, folder, file, say=say, keep_open=(lock,))
+            return ()
+        except EnvironmentFailure as error:
+            if installers.says_there_is_none(str(error), f"{framework}=={version}"):
+                number = ".".join(map(str, sys.version_info[:2]))
+                raise EnvironmentFailure(
+                    f"the package index has no {framework} {version} for Python {number} on this system, or cannot "
+                    "be reached"
+                ) from error
+            lines, freed = pins.relaxed(wanted.requirements, framework)
+            if not freed or not installers.says_they_conflict(str(error)):
+                raise
+        say(f"{framework} {version} does not go with the pins of {', '.join(freed)}: it is to choose theirs itself")
+        _clear(folder)
+        file.write_text("\n".join(lines) + "\n", "utf-8")
+        installers.build(installer, folder, file, say=say, keep_open=(lock,))
+    return freed
 
 
 def remove(name: str) -> Environment:
@@ -171,14 +225,15 @@ def _read_stamp(folder: Path) -> Stamp | None:
         return None
 
 
-def _write_stamp(folder: Path, sha256: str, installer: Installer, watch: Stopwatch) -> None:
+def _write_stamp(folder: Path, sha256: str, installer: Installer, watch: Stopwatch, relaxed: tuple[str, ...]) -> None:
     command = [str(installers.interpreter_in(folder)), "-I", "-c", LIST_VERSIONS]
     try:
         done = subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL)
-        python, versions = msgspec.json.decode(done.stdout, type=tuple[str, dict[str, str]])
+        python, installed = msgspec.json.decode(done.stdout, type=tuple[str, dict[str, str]])
         stamp = Stamp(
             pins_sha256=sha256,
-            versions=dict(sorted(versions.items())),
+            versions=dict(sorted(installed.items())),
+            relaxed=relaxed,
             python=python,
             installer=installer,
             install_s=round(watch.seconds(), 3),

@@ -23,7 +23,7 @@ from harness.interpreters import Interpreter
 from harness.jobs import CeilingJob, DescribeJob, Description, Job, Result, RunJob
 from harness.measure import timestamp
 from harness.record import Ceiling, Machine, Measured, Outcome, ParityVerdict, Record
-from harness.registry import entry
+from harness.registry import Entry, entry
 from harness.spec import DeviceKind, Preset, RunSpec, Task
 
 ROOT = Path(harness.__file__).resolve().parent.parent
@@ -204,15 +204,16 @@ def execute(
     ceilings: tuple[Ceiling, ...] = (),
     twin_ids: tuple[str, ...] = (),
     trial: bool = False,
+    described: Entry | None = None,
 ) -> Record:
     """Do one run and return its record, whatever happens to the worker.
 
     `folder` is where pictures and, for a Boltzmann machine, a checkpoint to go on from are kept, under the run's name;
     and the outcome of the first of several runs that should come out alike, the ids of whose others are `twin_ids`.
-    A `trial` takes nothing but the speed.
+    A `trial` takes nothing but the speed. `described` is the backend's entry where no table holds it.
     """
     started_at = timestamp()
-    backend = entry(spec.backend)
+    backend = described or entry(spec.backend)
     with workplace() as place:
         job = RunJob(
             adapter=backend.adapter,

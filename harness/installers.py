@@ -5,6 +5,7 @@ mend better than we could. No child outlives `build`, whatever ends it.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -110,6 +111,22 @@ def run(command: list[str], *, say: Say, keep_open: tuple[int, ...] = ()) -> Non
     if status != 0:
         words = "\n  ".join(last) or "(it said nothing)"
         raise EnvironmentFailure(f"`{' '.join(command)}` ended with status {status}; its last words:\n  {words}")
+
+
+def says_there_is_none(words: str, requirement: str) -> bool:
+    """Return whether an installer's last words say that the package index has no such release."""
+    name, _, version = requirement.partition("==")
+    pip = rf"No matching distribution found for {re.escape(name)}(\[\S*\])?=={re.escape(version)}(\s|$)"
+    uv = rf"no version of {re.escape(name)}(\[\S*\])?\s*=={re.escape(version)}(\s|$)|{re.escape(name)} was not found"
+    return re.search(f"{pip}|{uv}", re.sub(r"\s+", " ", words)) is not None
+
+
+def says_they_conflict(words: str) -> bool:
+    """Return whether an installer's last words say that no releases can be found that go together."""
+    text = re.sub(r"\s+", " ", words)
+    return any(
+        sign in text for sign in ("ResolutionImpossible", "conflict", "unsatisfiable", "No matching distribution")
+    )
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

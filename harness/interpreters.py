@@ -1,12 +1,14 @@
 """Which interpreter serves a backend, and why: what the user named, else the managed environment, else this one.
 
 A choice never falls through a defect: an environment that is unfinished or built from other pins is refused with the
-sentence that mends it, and not silently replaced by whatever framework the current interpreter happens to hold.
+sentence that mends it, and not silently replaced by whatever framework the current interpreter happens to hold. Where
+a release is asked for (`torch@2.12.0`), the interpreter has to hold that very one, whoever named it.
 """
 
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,13 +16,15 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness import config, environments, pins, registry
+from harness import config, environments, pins, registry, versions
 from harness.environments import Environment
 from harness.errors import EnvironmentFailure, UsageError
 from harness.pins import Variant
 from harness.spec import DeviceKind
 
 Source = Literal["--python", "config", "managed", "current"]
+ASK_VERSION = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
+ASK_TIMEOUT_S = 60.0
 
 VARIANTS_FOR: dict[DeviceKind, tuple[Variant, ...]] = {
     "cpu": ("cpu", "gpu", "ascend"),
@@ -70,7 +74,7 @@ def find(backend: str, overrides: Mapping[str, str], *, device: DeviceKind = "cp
         device: where it is to compute, which decides between the managed environment and its variants.
 
     Raises:
-        UsageError: there is no such backend, or the named path is no interpreter.
+        UsageError: there is no such backend, or the named path is no interpreter or holds another release.
         EnvironmentFailure: there is none; the text says how to get one.
     """
     entry = registry.entry(backend)
@@ -81,16 +85,43 @@ def find(backend: str, overrides: Mapping[str, str], *, device: DeviceKind = "cp
         return Interpreter(python=sys.executable, source="current", reason="the reference runs where Evenbench runs")
     if named is not None:
         source, path, base, reason = named
-        return Interpreter(python=executable(path, base=base, told_by=reason), source=source, reason=reason)
+        python = executable(path, base=base, told_by=reason)
+        if (problem := _wrong_release(backend, python)) is not None:
+            raise UsageError(f"{problem} ({reason})")
+        return Interpreter(python=python, source=source, reason=reason)
     managed = _managed(backend, device)
     if managed is not None:
         if managed.problem is not None:
             raise EnvironmentFailure(managed.problem)
         return Interpreter(python=managed.python, source="managed", reason=f"the managed environment {managed.name}")
-    if importlib.util.find_spec(entry.framework) is not None:
+    installed = importlib.util.find_spec(entry.framework) is not None
+    if installed and _wrong_release(backend, sys.executable) is None:
         reason = f"{entry.framework} is installed where Evenbench runs, and {backend} has no managed environment"
         return Interpreter(python=sys.executable, source="current", reason=reason)
-    raise EnvironmentFailure(f"no interpreter has {entry.framework}: run `evenbench env create {backend}`")
+    what = " ".join(filter(None, (entry.framework, versions.wanted(backend))))
+    raise EnvironmentFailure(f"no interpreter has {what}: run `evenbench env create {backend}`")
+
+
+def _wrong_release(backend: str, python: str) -> str | None:
+    """Return why an interpreter does not hold the release that a backend's name asks for, or None if it does."""
+    wanted, framework = versions.wanted(backend), registry.entry(backend).framework
+    if wanted is None:
+        return None
+    try:
+        done = subprocess.run(
+            [python, "-I", "-c", ASK_VERSION, framework],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=ASK_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"{python} does not say which {framework} it has: {error}"
+    found = done.stdout.strip()
+    if done.returncode or not found:
+        return f"{python} has no {framework}, but {backend} was asked for"
+    return None if versions.same(wanted, found) else f"{python} has {framework} {found}, but {backend} was asked for"
 
 
 def _named(backend: str, overrides: Mapping[str, str]) -> tuple[Source, str, Path, str] | None:

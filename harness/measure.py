@@ -25,6 +25,8 @@ TARGET_BLOCK_S = 0.05
 """Seconds that a block takes at least, once it is calibrated."""
 MOST_OVERHEAD = 0.005
 """Largest share of a block that the clock's resolution and one synchronisation may have."""
+AWAKE_S = 0.001
+"""Seconds before its end for which a wait is spent awake."""
 SHORTEST_BLOCK_S = 0.02
 """A block that took less is not read: it may be the rest of an epoch or a lucky calibration."""
 
@@ -62,6 +64,12 @@ class Stopwatch:
     def seconds(self) -> float:
         """Return the seconds since construction."""
         return time.perf_counter() - self._start
+
+    def wait_until(self, seconds: float) -> None:
+        """Return when the watch shows `seconds`: asleep until shortly before, then awake, for sleep comes back late."""
+        while (left := seconds - self.seconds()) > 0:
+            if left > AWAKE_S:
+                time.sleep(left - AWAKE_S)
 
 
 def timestamp() -> str:
@@ -130,21 +138,25 @@ def fewest_seconds(call: Callable[[], None], *, budget_s: float, at_least: int =
     return fewest
 
 
-def unfinished_share(program: Program, order: NDArray[np.int32]) -> float:
+def unfinished_share(program: Program, order: NDArray[np.int32], look: Callable[[], object] | None = None) -> float:
     """Return how much of a block's work was still to be done when `synchronize` came back, from 0 to 1.
 
-    After an honest `synchronize` a copy of the losses and parameters to the host has nothing to wait for. What such a
-    copy takes by itself is measured right after and taken off.
+    After an honest `synchronize` whoever looks at the results has nothing to wait for. What the look takes by itself is
+    measured right after and taken off; without `look` it is a copy of the losses and parameters to the host.
     """
+
+    def copy() -> None:
+        program.losses()
+        program.parameters()
+
+    look = look or copy
     start = time.perf_counter()
     program.train(order)
     program.synchronize()
     block = time.perf_counter()
-    program.losses()
-    program.parameters()
+    look()
     waited = time.perf_counter()
-    program.losses()
-    program.parameters()
+    look()
     end = time.perf_counter()
     late = max(0.0, (waited - block) - (end - waited))
     return late / (block - start + late)

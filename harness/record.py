@@ -163,6 +163,17 @@ class Twin(_Data, frozen=True, kw_only=True):
     """Largest absolute difference of the trained parameters, over the parameter's largest magnitude."""
 
 
+class Honesty(_Data, frozen=True, kw_only=True):
+    """Whether the program worked while the clock ran (see `harness/honesty.py`); null where it was not asked."""
+
+    unfinished_share: float | None = None
+    """How much of a block's work was still to be done when `synchronize` came back, from 0 to 1."""
+    train_fresh_over_seen: float | None = None
+    """How many times as long never seen mini-batches took as ones that it had trained on."""
+    predict_fresh_over_seen: float | None = None
+    """The same for forward passes."""
+
+
 class Measured(_Data, frozen=True, kw_only=True):
     """All that a worker can say about itself; written again after every phase, so that a sudden end loses little."""
 
@@ -192,6 +203,7 @@ class Measured(_Data, frozen=True, kw_only=True):
     """Seconds of a `synchronize` with nothing to wait for."""
     inference: tuple[Inference, ...] = ()
     energy: Energy = Energy()
+    honesty: Honesty = Honesty()
 
 
 class Outcome(_Data, frozen=True, kw_only=True):

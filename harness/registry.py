@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from harness.errors import ContractError, unknown_name
+from harness import versions
+from harness.errors import ContractError, UsageError, unknown_name
 from harness.spec import Mode, Task
 
 if TYPE_CHECKING:
@@ -84,15 +85,18 @@ def task(name: str) -> Task:
 
 
 def entry(name: str) -> Entry:
-    """Return the description of a backend.
+    """Return the description of a backend, whichever release of its framework the name asks for (`torch@2.12.0`).
 
     Raises:
-        UsageError: no table holds the name.
+        UsageError: no table holds the name, or what stands behind an `@` is no release.
     """
     table = _backends()
-    if name not in table:
+    plain = versions.base(name)
+    if plain not in table:
         raise unknown_name("backend", name, backend_names())
-    return table[name]
+    if versions.wanted(name) is not None and plain == reference_name():
+        raise UsageError(f"{name!r} cannot be: {plain} is the reference, and runs with the NumPy that Evenbench has")
+    return table[plain]
 
 
 def knobs(name: str) -> "tuple[Knob, ...]":

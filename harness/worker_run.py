@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import twins
+from harness import honesty, twins
 from harness.contract import Backend, BoltzmannProgram, Program, Split
 from harness.energy import Meter
 from harness.execute_io import write_result
@@ -19,7 +19,7 @@ from harness.measure import Stopwatch, Trainer, loss_curve
 from harness.memory import HostMemory, device_process_bytes
 from harness.noise import Guard
 from harness.quality import CHUNK, outputs, quality
-from harness.record import Evaluation, Inference, Measured, Memory, Outcome, Phases, StageMeasured
+from harness.record import Evaluation, Honesty, Inference, Measured, Memory, Outcome, Phases, StageMeasured
 from harness.registry import resolve
 from harness.shell import shell_settings
 
@@ -45,6 +45,7 @@ class Run:
         self.guard = Guard(job.cores)
         self.budget_s = job.spec.noise_budget_s
         self.inference: tuple[Inference, ...] = ()
+        self.honesty = Honesty()
         self.memory: Memory | None = None
         self.stages: list[StageMeasured] = []
         self.energy = Meter(job.spec.device)
@@ -110,10 +111,17 @@ class Run:
                 break
         if self.job.keep_outcome:
             twins.write(self.job.out, trainer.losses, program.parameters())
+        test_examples = len(self.arrays["test_y"])
+        self.honesty = honesty.waits(program, trainer, test_examples=test_examples)
+        if honesty.doubts(self.honesty):
+            return  # there is no speed to be read
         self.keep_measuring(trainer)
         self.memory = self.read_memory()  # before inference, so that it is that of training
         examples = np.arange(len(self.arrays["test_y"]), dtype=np.int32)[:CHUNK]
         self.infer(program, outputs(program, "test", examples))
+        self.honesty = honesty.remembers(
+            program, trainer, self.honesty, test_examples=test_examples, batch_size=self.job.preset.batch_size
+        )
 
     def keep_measuring(self, trainer: Trainer) -> None:
         """Go on training until there are enough undisturbed blocks."""
@@ -232,6 +240,7 @@ class Run:
             synchronize_s=trainer.synchronize_s if trainer else None,
             inference=self.inference,
             energy=self.energy.read(),
+            honesty=self.honesty,
         )
 
 

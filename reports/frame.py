@@ -14,9 +14,11 @@ from typing import Any
 
 import pandas as pd
 
+from harness.honesty import doubts
 from harness.record import Measured, Record, StageMeasured
 from harness.registry import reference_name
 from harness.spec import fingerprint
+from harness.versions import base
 from reports import studies
 from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, Column, Kind
 from reports.figures import figures
@@ -195,6 +197,7 @@ def why_not_comparable(record: Record, reading: Reading) -> str:
         reasons.append(f"{verdict}: {parity.reason}" if parity.reason else verdict)
     if outcome.status not in COMPLETED:
         reasons.append(f"the run ended as {outcome.status}")
+    reasons += doubts(record.measured.honesty)
     if not steady(record.measured.blocks):
         reasons.append("no steady block was measured")
     elif record.measured.batch_size < 1:
@@ -293,7 +296,7 @@ def _environment(record: Record) -> Row:
         "import_bytes": memory.import_bytes,
         "device_peak_bytes": memory.device_peak_bytes,
         "device_process_bytes": memory.device_process_bytes,
-        "framework_version": measured.versions.get(record.spec.backend),
+        "framework_version": measured.versions.get(base(record.spec.backend)),
         "versions": _object(measured.versions),
         "settings": _object(measured.settings),
         "tuned_settings": _object(record.tuned_settings),
