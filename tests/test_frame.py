@@ -178,6 +178,7 @@ def test_a_damaged_record_is_warned_of_and_the_rest_is_loaded(tmp_path: Path) ->
 KEPT: dict[str, tuple[float, dict[str, Any]]] = {
     "schema-1": (6400.0, {"accuracy": 0.9, "parity": "pass", "comparable": True, "baselines": ""}),
     "schema-2": (93.7296, {"accuracy": 0.12222222222222222, "parity": "not checked", "comparable": False}),
+    "schema-3": (169.4776, {"disturbed_blocks": 1, "comparable": True, "twin": "bit-identical"}),
 }
 """What the golden record of each schema says: examples/s, and other columns."""
 
