@@ -19,8 +19,8 @@ class Side(Struct, frozen=True, kw_only=True):
     comparable: bool
     seconds: tuple[float, ...] = ()
     """Of every process, its median seconds per example."""
-    accuracies: tuple[float, ...] = ()
-    """Of every seed, the mean over its processes; none where the task has no accuracy."""
+    accuracies: dict[int, float] = {}
+    """By seed, the mean over its processes; none where the task has no accuracy."""
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -51,6 +51,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     accuracy_p_holm: float | None = None
     accuracy_p_equivalence: float | None = None
     """Of the two one-sided tests, of this pair alone."""
+    accuracy_test: str = ""
+    """paired by seed where both rows have the same seeds, which share weights and batches; else Welch."""
     accuracy_verdict: Equivalence = "not comparable"
 
     def reversed(self) -> "Comparison":
@@ -111,7 +113,11 @@ def _pair(a: int, b: int, first: Side, second: Side) -> _Pair:
     else:
         pair.found = replace(pair.found, why="one process shows nothing of how the next would come out")
     if min(len(first.accuracies), len(second.accuracies)) >= FEWEST:
-        pair.accuracy = statistics.welch(first.accuracies, second.accuracies)
+        by_seed = first.accuracies.keys() == second.accuracies.keys()
+        test = statistics.paired if by_seed else statistics.welch
+        sides = [[side.accuracies[seed] for seed in sorted(side.accuracies)] for side in (first, second)]
+        pair.accuracy = test(sides[0], sides[1])
+        pair.found = replace(pair.found, accuracy_test="paired by seed" if by_seed else "Welch")
     elif not (first.accuracies and second.accuracies):
         pair.found = replace(pair.found, accuracy_verdict="not comparable")
     return pair
