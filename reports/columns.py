@@ -47,12 +47,12 @@ FRAME: dict[str, Column] = {
     "median_step_s": Column("real", "Median over the steady blocks of their seconds per step: what verdicts compare."),
     "steady_state": Column(
         "text",
-        "settled, never settled (all undisturbed blocks are read), too few blocks to tell (likewise) or "
-        "too noisy to say (all blocks are read, and the run is not comparable).",
+        "settled, never settled (the last half is read), too few blocks to tell (all are read) or "
+        "too noisy to say (all are read, disturbed ones too, and the run is not comparable).",
     ),
     "recorded_blocks": Column("whole", "Number of steady blocks that were recorded."),
-    "steady_blocks": Column("whole", "Number of steady blocks that are read: undisturbed ones of the last state."),
-    "discarded_blocks": Column("whole", "Undisturbed blocks before the last state, which are not read."),
+    "steady_blocks": Column("whole", "Number of steady blocks that are read."),
+    "discarded_blocks": Column("whole", "Undisturbed blocks before those that are read."),
     "disturbed_blocks": Column("whole", "Steady blocks that others disturbed by the noise guard's rule."),
     "steady_s": Column("real", "Seconds in the steady blocks that are read."),
     "cpu_per_wall": Column("real", "CPU seconds of the process per wall second in steady blocks: the busy cores."),
@@ -203,10 +203,11 @@ VERDICTS: dict[str, Column] = {
         "real", "True ratio that this pair would have shown with 80 % power at Holm's strictest level."
     ),
     "accuracy_difference": Column("real", "Mean accuracy over the seeds, of this row less the other's."),
-    "accuracy_low": Column("real", "Lower end of its 95 % interval (Welch), of this pair alone."),
+    "accuracy_low": Column("real", "Lower end of its 95 % interval, of this pair alone."),
     "accuracy_high": Column("real", "Upper end of the same interval."),
     "accuracy_p_holm": Column("real", "p-value for no difference in accuracy, adjusted by Holm's method."),
-    "accuracy_p_equivalence": Column("real", "p-value of two one-sided Welch tests for a difference of the margin."),
+    "accuracy_p_equivalence": Column("real", "p-value of two one-sided tests for a difference of the margin."),
+    "accuracy_test": Column("text", "paired by seed, where both rows have the same seeds, else Welch."),
     "accuracy_margin": Column("real", "Accuracies that differ by less are equivalent."),
     "accuracy_verdict": Column("text", "equivalent, different, not shown or not comparable."),
 }

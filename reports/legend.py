@@ -19,8 +19,8 @@ EVERY = (
     "Steady blocks: what others disturbed is left out, then what comes before the last level of the step time.",
 )
 ACCURACY = (
-    f"Two accuracies are equivalent if two one-sided Welch tests at 5 % show that they differ by less than {MARGIN:g}; "
-    "different: by Welch's test, adjusted by Holm's method for all pairs of the study."
+    f"Two accuracies are equivalent if two one-sided tests at 5 % show that they differ by less than {MARGIN:g}; "
+    "different: by a test adjusted by Holm's method for all pairs of the study. Equal seeds are compared pair by pair."
 )
 EARLY = (
     "Where a preset stops early, test quality is that of the evaluation that was best on the validation split, "

@@ -635,7 +635,7 @@ def test_what_is_left_out_of_the_steady_blocks_is_said() -> None:
     found += [record("tensorflow", repeat=i, found=measured(blocks=blocks)) for i, blocks in enumerate((flat, drift))]
     shown = " ".join(on_terminal(said(found)).split())
     assert "Steady state: tensorflow eager: 1 settled, 1 never settled." in shown
-    assert "Steady blocks left out: torch eager 3 as warm-up and 4 as disturbed of 43." in shown
+    assert "Steady blocks left out: torch eager 3 in front and 4 disturbed of 43; tensorflow eager 15 in front" in shown
     assert "Steady state" not in on_terminal(said(found[:2]))
 
 
