@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from harness.profiles import Profile, Trial
     from harness.tune_bench import Cell
 
+MOST_DISTURBED = 0.2
+"""Share of a trial's blocks that others may disturb before it is said."""
 SET_BY_HARNESS = "OMP_NUM_THREADS"
 """The variable of which a shell's value never reaches a worker."""
 
@@ -167,7 +169,11 @@ def show(profile: "Profile") -> None:
     from harness.knobs import label
 
     table(f"{profile.task} {profile.backend} {profile.device} {profile.mode}", profile.trials)
-    lines = [f"winner: {label(profile.settings)}", profile.verdict, ""]
+    noted = [trial.disturbed for trial in profile.trials if trial.disturbed is not None]
+    lines = [f"winner: {label(profile.settings)}", profile.verdict]
+    if noted and max(noted) > MOST_DISTURBED:
+        lines.append("Others used this machine meanwhile: what is fast on a busy machine may not be on a quiet one.")
+    lines.append("")
     click.echo("\n".join(wrapped for line in lines for wrapped in textwrap.wrap(line, 80) or [""]))
 
 
