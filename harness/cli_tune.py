@@ -178,7 +178,7 @@ def show(profile: "Profile") -> None:
 
 
 def table(name: str, trials: "Iterable[Trial]", *, to_stderr: bool = False) -> None:
-    """Print trials, best first, those out of the question last."""
+    """Print trials, best first: those that were run again, then by the search, those out of the question last."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -190,7 +190,7 @@ def table(name: str, trials: "Iterable[Trial]", *, to_stderr: bool = False) -> N
     for heading in ("search", "again", "parity"):
         shown.add_column(heading, justify="right", no_wrap=True)
     shown.add_column("settings", overflow="fold")
-    for trial in sorted(trials, key=lambda t: (bool(t.why_not), -(t.rate() or 0.0))):
+    for trial in sorted(trials, key=lambda t: (bool(t.why_not), not t.repeats, -(t.rate() or 0.0))):
         rate = "-" if trial.examples_per_s is None else f"{trial.examples_per_s:,.0f}"
         again = f"{min(trial.repeats):,.0f}–{max(trial.repeats):,.0f}" if trial.repeats else "-"
         proven = "-" if not trial.parity else "pass" if trial.parity == "pass" else "FAIL"
