@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from harness.profiles import Profile, Trial
     from harness.tune_bench import Cell
 
+MOST_DISTURBED = 0.2
+"""Share of a trial's blocks that others may disturb before it is said."""
 SET_BY_HARNESS = "OMP_NUM_THREADS"
 """The variable of which a shell's value never reaches a worker."""
 
@@ -167,12 +169,16 @@ def show(profile: "Profile") -> None:
     from harness.knobs import label
 
     table(f"{profile.task} {profile.backend} {profile.device} {profile.mode}", profile.trials)
-    lines = [f"winner: {label(profile.settings)}", profile.verdict, ""]
+    noted = [trial.disturbed for trial in profile.trials if trial.disturbed is not None]
+    lines = [f"winner: {label(profile.settings)}", profile.verdict]
+    if noted and max(noted) > MOST_DISTURBED:
+        lines.append("Others used this machine meanwhile: what is fast on a busy machine may not be on a quiet one.")
+    lines.append("")
     click.echo("\n".join(wrapped for line in lines for wrapped in textwrap.wrap(line, 80) or [""]))
 
 
 def table(name: str, trials: "Iterable[Trial]", *, to_stderr: bool = False) -> None:
-    """Print trials, best first, those out of the question last."""
+    """Print trials, best first: those that were run again, then by the search, those out of the question last."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -184,7 +190,7 @@ def table(name: str, trials: "Iterable[Trial]", *, to_stderr: bool = False) -> N
     for heading in ("search", "again", "parity"):
         shown.add_column(heading, justify="right", no_wrap=True)
     shown.add_column("settings", overflow="fold")
-    for trial in sorted(trials, key=lambda t: (bool(t.why_not), -(t.rate() or 0.0))):
+    for trial in sorted(trials, key=lambda t: (bool(t.why_not), not t.repeats, -(t.rate() or 0.0))):
         rate = "-" if trial.examples_per_s is None else f"{trial.examples_per_s:,.0f}"
         again = f"{min(trial.repeats):,.0f}–{max(trial.repeats):,.0f}" if trial.repeats else "-"
         proven = "-" if not trial.parity else "pass" if trial.parity == "pass" else "FAIL"

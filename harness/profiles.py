@@ -32,6 +32,8 @@ class Trial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """In the search; null if it failed."""
     repeats: tuple[float, ...] = ()
     """Examples per second, run again in turn with stock, if it came that far."""
+    disturbed: float | None = None
+    """Share of the blocks in the search that others disturbed; null where the system does not tell."""
     parity: str = ""
     """What the proof said, with these settings in force; empty: not asked."""
     why_not: str = ""

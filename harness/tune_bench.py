@@ -70,7 +70,7 @@ class Cell:
         if rate is None:
             return Trial(settings=settings, why_not=f"{outcome.status}: {outcome.reason}")
         self.last = record
-        return Trial(settings=settings, examples_per_s=rate)
+        return Trial(settings=settings, examples_per_s=rate, disturbed=disturbed(record))
 
     def prove(self, settings: dict[str, str]) -> tuple[bool, str]:
         """Check parity with these settings in force; return whether it held, and the verdict in words."""
@@ -107,6 +107,12 @@ class Cell:
 def short(preset: Preset) -> Preset:
     """Return the preset with as much measuring as a trial takes."""
     return msgspec.structs.replace(preset, measure_s=STEADY_S)
+
+
+def disturbed(record: Record) -> float | None:
+    """Return the share of the steady blocks that others disturbed; None where nothing was noted."""
+    noted = [block for block in record.measured.blocks if block.kind == "steady" and block.noise is not None]
+    return sum(bool(disturbances(block, len(record.affinity))) for block in noted) / len(noted) if noted else None
 
 
 def examples_per_s(record: Record) -> float | None:

@@ -27,8 +27,8 @@ EARLY = (
     "examples held out from training. Another one may have been better on the test split; it does not count."
 )
 TUNED = (
-    "(tuned): with the settings, listed below, that `evenbench tune` found on this machine before and proved to "
-    "compute the same. Without it: the framework as a newcomer gets it."
+    "(tuned): with the settings, listed above, that `evenbench tune` found on this machine before and proved equal to "
+    "the reference. Without it: the framework as a newcomer gets it."
 )
 SPEEDS = (
     "“Stages”: mean-field iterations are the steps until the mean change is below 0.00001; the reconstruction error is "

@@ -27,10 +27,11 @@ from harness.interpreters import Interpreter
 from harness.knobs import Here, Knob, label, usable
 from harness.plan import Choice, Wish, plan
 from harness.profiles import Profile, Trial
-from harness.record import Machine, ParityVerdict, Record
+from harness.record import Block, Machine, Measured, Noise, ParityVerdict, Record
 from harness.registry import task
 from harness.spec import fingerprint
 from harness.tune import REPEATS, Search
+from harness.tune_bench import disturbed
 from harness.worker import attempt, run_of
 
 XOR = task("xor")
@@ -300,6 +301,15 @@ def ran(backend: str, settings: dict[str, str], tmp_path: Path) -> Record:
         folder=tmp_path,
         trial=True,
     )
+
+
+def test_a_trial_says_how_much_of_it_others_disturbed(fakes: None, tmp_path: Path) -> None:
+    record = ran("well", {}, tmp_path)
+    noises = (Noise(foreign_cpu_seconds=0.0), Noise(foreign_cpu_seconds=0.9), None)
+    blocks = tuple(Block(kind="steady", steps=1, seconds=1.0, cpu_seconds=1.0, noise=noise) for noise in noises)
+    measured = msgspec.structs.replace(record.measured, blocks=blocks)
+    assert disturbed(msgspec.structs.replace(record, measured=measured)) == 0.5
+    assert disturbed(msgspec.structs.replace(record, measured=Measured())) is None
 
 
 @pytest.mark.parametrize("stages", [STAGES, (JOINT,), (BOTTOM,)], ids=len)
