@@ -7,7 +7,7 @@ copies of the losses and everything else that is not training happen between the
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.contract import Program
+from harness.noise import Guard
 from harness.record import Block, BlockKind
 
 TARGET_BLOCK_S = 0.05
@@ -80,6 +81,20 @@ def fewest_seconds(call: Callable[[], None], *, budget_s: float, at_least: int =
         fewest = min(fewest, time.perf_counter() - start)
         calls += 1
     return fewest
+
+
+def watched(work: Callable[[], None], cores: Iterable[int]) -> Block:
+    """Do something that is no training, as one block, and return what else the machine did meanwhile."""
+    guard = Guard(cores)
+    cpu = time.process_time()
+    before = guard.look(cpu)
+    start = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - start
+    after = guard.look(time.process_time())
+    return Block(
+        kind="steady", steps=1, seconds=seconds, cpu_seconds=after.own_s - cpu, noise=guard.between(before, after)
+    )
 
 
 def unfinished_share(program: Program, order: NDArray[np.int32]) -> float:

@@ -70,7 +70,7 @@ def tables(found: Sequence[Side], runs: pd.DataFrame) -> tuple[Table, ...]:
 
 def remarks(found: Sequence[Side]) -> tuple[str, ...]:
     """Return what is said in sentences: missing figures with their reasons, and determinism where nothing showed it."""
-    lines = _reasons(found, "ceiling_reason", "the limits of the library were not measured")
+    lines = _reasons(found, "ceiling_reason", "own product and copy")
     lines += _reasons(found, "energy_reason", "energy")
     if not any(side.words("twin") for side in found) and any(side.row.runs > 1 for side in found):
         lines.append(NO_TWINS)
