@@ -102,7 +102,8 @@ class Run:
                 self.stopped_early = True
                 break
         if self.job.keep_outcome:
-            twins.write(self.job.out, trainer.losses, program.parameters())
+            with self.host.left_out():
+                twins.write(self.job.out, trainer.losses, program.parameters())
             self.energy.skip()
         trainer.keep_measuring(self.job.preset.measure_s, self.after_block)
 

@@ -127,9 +127,13 @@ def _instruments(record: Record) -> dict[str, str]:
     blocks = steady(measured.blocks)
     steps = sum(block.steps for block in blocks)
     found = figures(record, sum(block.seconds for block in blocks) / steps if steps else None)
-    shown = {name: text.number(value, 4) if isinstance(value, float) else value for name, value in found.items()}
-    shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in shown.items()}
-    return {_words(name): value for name, value in shown.items() if value}
+    return {_words(name): _shown(value) for name, value in found.items() if value}
+
+
+def _shown(value: float | int | str | None) -> str:
+    if isinstance(value, float):
+        return text.number(value, 4)
+    return f"{value:,}" if isinstance(value, int) else value or ""
 
 
 def _stopped_early(measured: Measured) -> str:

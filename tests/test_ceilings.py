@@ -70,10 +70,11 @@ def test_a_study_measures_the_limits_once_and_writes_them_into_every_record(
 def test_a_disturbed_measurement_is_made_again_and_at_last_said(
     noisy: int, attempts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = []
+    begun: list[int] = []
 
     def watched(work: Callable[[], None], cores: tuple[int, ...]) -> Block:
-        begun.append(work())
+        work()
+        begun.append(1)
         foreign = 10.0 if len(begun) <= noisy else 0.0
         noise = Noise(foreign_cpu_seconds=foreign)
         return Block(kind="steady", steps=1, seconds=1.0, cpu_seconds=1.0, noise=noise)
@@ -89,7 +90,10 @@ def test_a_disturbed_measurement_is_made_again_and_at_last_said(
 
 
 def test_work_is_watched_as_one_block() -> None:
-    block = watched(lambda: sum(range(100_000)) and None, available_cores())
+    def work() -> None:
+        sum(range(100_000))
+
+    block = watched(work, available_cores())
     assert 0 < block.seconds < 10
     assert block.noise is not None
 
