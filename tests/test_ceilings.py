@@ -31,8 +31,9 @@ def test_every_library_multiplies_and_copies_at_a_plausible_rate(name: str, pyth
     assert found.reason == "" or found.reason.startswith("disturbed by ")
     assert found.matmul_flops_per_s is not None
     assert found.copy_bytes_per_s is not None
-    assert 1e8 < found.matmul_flops_per_s < 1e14
-    assert 1e8 < found.copy_bytes_per_s < 1e13
+    # 64 operations per cycle at 8 GHz; who returns before the work is done seems much faster
+    assert 1e8 < found.matmul_flops_per_s < 5e11 * len(available_cores())
+    assert 1e8 < found.copy_bytes_per_s < 1e12
 
 
 def test_a_library_that_fails_is_a_ceiling_with_the_reason() -> None:
