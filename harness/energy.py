@@ -122,8 +122,10 @@ def nvml_counters(device: DeviceKind) -> tuple[tuple[Counter, ...], str | None]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip() or "0"
     try:
         pynvml.nvmlInit()
-        by_number = visible.isdigit()
-        handle = pynvml.nvmlDeviceGetHandleByIndex(int(visible)) if by_number else _by_uuid(pynvml, visible)
+        if visible.isdigit():
+            handle = pynvml.nvmlDeviceGetHandleByIndex(int(visible))
+        else:
+            handle = pynvml.nvmlDeviceGetHandleByUUID(visible)
         pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
     except pynvml.NVMLError as error:
         return (), f"NVML answered: {error}"
@@ -135,7 +137,3 @@ def nvml_counters(device: DeviceKind) -> tuple[tuple[Counter, ...], str | None]:
             raise OSError(str(error)) from error
 
     return (Counter(f"nvml {visible}", joules),), None
-
-
-def _by_uuid(pynvml: object, uuid: str) -> object:
-    return pynvml.nvmlDeviceGetHandleByUUID(uuid)  # type: ignore[attr-defined]

@@ -130,7 +130,10 @@ def boltzmann_update(stage: Stage, batch: int, gibbs_steps: int) -> Work:
 
 
 def timed_step(task: Task, preset: Preset) -> Work:
-    """Return the work of what a run's steady blocks repeat: an optimizer step, or an update of the last stage."""
+    """Return the work of what a run's steady blocks repeat: an optimizer step, or an update of the last stage.
+
+    The Gibbs steps of a stage that raises them are those of its last epoch, with which measuring goes on.
+    """
     if preset.boltzmann is None:
         return training_step(task, preset.optimizer, preset.batch_size)
     stage = preset.boltzmann.stages[-1]

@@ -9,7 +9,7 @@ blocks, outside the clock.
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -136,6 +136,20 @@ def fewest_seconds(call: Callable[[], None], *, budget_s: float, at_least: int =
         fewest = min(fewest, time.perf_counter() - start)
         calls += 1
     return fewest
+
+
+def watched(work: Callable[[], None], cores: Iterable[int]) -> Block:
+    """Do something that is no training, as one block, and return what else the machine did meanwhile."""
+    guard = Guard(cores)
+    cpu = time.process_time()
+    before = guard.look(cpu)
+    start = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - start
+    after = guard.look(time.process_time())
+    return Block(
+        kind="steady", steps=1, seconds=seconds, cpu_seconds=after.own_s - cpu, noise=guard.between(before, after)
+    )
 
 
 def unfinished_share(program: Program, order: NDArray[np.int32], look: Callable[[], object] | None = None) -> float:

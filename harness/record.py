@@ -148,6 +148,7 @@ class Ceiling(_Data, frozen=True, kw_only=True):
     copy_bytes_per_s: float | None = None
     """Bytes read and written per second in a large copy, the best of several."""
     reason: str = ""
+    """Why a rate is missing, or may be too low."""
 
 
 class Twin(_Data, frozen=True, kw_only=True):

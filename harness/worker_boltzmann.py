@@ -179,7 +179,8 @@ class BoltzmannRun(Run):
         """Write the losses of the last stage and the states of all, unless a checkpoint makes it another run."""
         if self.job.keep_outcome and not self.was_interrupted:
             parts = {f"{stage}/{name}": value for stage, state in states.items() for name, value in state.items()}
-            twins.write(self.job.out, trainer.losses, parts)
+            with self.host.left_out():
+                twins.write(self.job.out, trainer.losses, parts)
 
     def build_stage(self, stage: Stage, state: State, *, seed: int) -> BoltzmannProgram:
         """Build a stage and put the pictures on the device."""

@@ -110,7 +110,8 @@ class Run:
                 self.stopped_early = True
                 break
         if self.job.keep_outcome:
-            twins.write(self.job.out, trainer.losses, program.parameters())
+            with self.host.left_out():
+                twins.write(self.job.out, trainer.losses, program.parameters())
         test_examples = len(self.arrays["test_y"])
         self.honesty = honesty.waits(program, trainer, test_examples=test_examples)
         if honesty.doubts(self.honesty):

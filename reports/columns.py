@@ -100,7 +100,7 @@ FRAME: dict[str, Column] = {
         "real", "The smaller of best_matmul_flops_per_s and operations per byte times best_copy_bytes_per_s."
     ),
     "share_of_roofline": Column("real", "Share of roofline_flops_per_s; above 1 where the caches hold the task."),
-    "ceiling_reason": Column("text", "Why the backend's own limits could not be measured."),
+    "ceiling_reason": Column("text", "Why the backend's own limits are missing, or may be too low."),
     "joules": Column("real", "Energy over the steady blocks by all counters together."),
     "joules_per_1000_examples": Column("real", "The same per 1,000 training examples."),
     "energy_counters": Column("text", "Names of the counters in joules."),

@@ -70,7 +70,7 @@ def tables(found: Sequence[Side], runs: pd.DataFrame) -> tuple[Table, ...]:
 
 def remarks(found: Sequence[Side]) -> tuple[str, ...]:
     """Return what is said in sentences: missing figures with their reasons, and determinism where nothing showed it."""
-    lines = _reasons(found, "ceiling_reason", "the limits of the library were not measured")
+    lines = _reasons(found, "ceiling_reason", "own product and copy")
     lines += _reasons(found, "energy_reason", "energy")
     if not any(side.words("twin") for side in found) and any(side.row.runs > 1 for side in found):
         lines.append(NO_TWINS)
@@ -97,7 +97,8 @@ def _reasons(found: Sequence[Side], column: str, what: str) -> list[str]:
 def break_even(found: Sequence[Side]) -> tuple[str, ...]:
     """Return after how many steps each compiled mode has won back what it costs to build, against eager mode.
 
-    The costs are build and first step, the gain is the difference of the steps; medians of comparable rows.
+    The costs are build and first step, the gain is the difference of the steps; medians of comparable rows. Where the
+    runs' steps overlap there is no gain to speak of.
     """
     eager = {(s.row.backend, s.row.profile, s.row.device_name): s for s in found if s.row.mode == "eager"}
     lines = []
@@ -112,7 +113,9 @@ def break_even(found: Sequence[Side]) -> tuple[str, ...]:
         extra -= plain_extra
         steps = pays_after(extra, plain_step - step)
         pace = f"a step takes {_ms(step)} ms instead of {_ms(plain_step)} ms"
-        if steps is None:
+        if overlap(side, plain):
+            lines.append(f"{side.label} against {plain.label}: the ranges of their steps overlap, no gain is shown.")
+        elif steps is None:
             lines.append(f"{side.label} never pays against {plain.label}: {pace}.")
         elif steps == 0:
             lines.append(f"{side.label} pays from the first step against {plain.label}: {pace}.")
@@ -126,6 +129,17 @@ def _costs(side: Side) -> tuple[float, float] | None:
     """Return the seconds of build and first step together, and those of a warm step."""
     build, first, step = (side.median(name) for name in ("build_s", "first_step_s", "step_s"))
     return None if build is None or first is None or step is None else (build + first, step)
+
+
+def overlap(one: Side, other: Side) -> bool:
+    """Return whether the ranges of the seconds per step over the completed runs of two rows have a part in common."""
+    (low, high), (other_low, other_high) = _range(one), _range(other)
+    return max(low, other_low) <= min(high, other_high)
+
+
+def _range(side: Side) -> tuple[float, float]:
+    steps = side.runs.loc[side.runs["status"].isin(COMPLETED), "step_s"]
+    return float(steps.min()), float(steps.max())
 
 
 def pays_after(extra_s: float, gain_s: float) -> int | None:

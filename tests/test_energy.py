@@ -1,7 +1,9 @@
 """Energy: read from a made-up folder of counters, through the wrap-around, and null with the reason without one."""
 
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from records_factory import block
@@ -111,6 +113,59 @@ def test_a_counter_that_goes_away_leaves_no_sum_with_a_gap(tmp_path: Path) -> No
     found = meter.read()
     assert found.joules == {}
     assert "all the time" in found.reasons["rapl package-0"]
+
+
+class FakeNvml(ModuleType):
+    """As much of `pynvml` as is used: a card that has taken 5 kJ, and 2 J more at every look."""
+
+    class NVMLError(Exception):
+        """What NVML answers."""
+
+    def __init__(self, answer: str | None = None) -> None:
+        super().__init__("pynvml")
+        self.answer = answer
+        self.millijoules = 5_000_000
+        self.asked: list[object] = []
+
+    def nvmlInit(self) -> None: ...
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> str:
+        self.asked.append(index)
+        return "card"
+
+    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> str:
+        self.asked.append(uuid)
+        return "card"
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle: str) -> int:
+        if self.answer:
+            raise self.NVMLError(self.answer)
+        self.millijoules += 2000
+        return self.millijoules
+
+
+@pytest.mark.parametrize(("visible", "asked"), [(None, 0), ("3,1", 3), ("GPU-7a", "GPU-7a")])
+def test_the_energy_of_the_gpu_in_use_is_read(
+    visible: str | None, asked: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = FakeNvml()
+    monkeypatch.setitem(sys.modules, "pynvml", card)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    meter = Meter("gpu", powercap=tmp_path)
+    for _ in range(3):
+        meter.after(block("steady", 10, 0.1))
+    assert card.asked == [asked]
+    assert meter.read().joules == pytest.approx({f"nvml {asked}": 6.0})
+    card.answer = "GPU is lost"
+    meter.after(block("steady", 10, 0.1))
+    assert meter.read().joules == {}
+
+
+def test_a_gpu_that_does_not_count_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml("Not Supported"))
+    assert nvml_counters("gpu") == ((), "NVML answered: Not Supported")
 
 
 def test_a_gpu_that_is_not_there_is_a_reason_and_a_cpu_needs_none() -> None:

@@ -204,6 +204,16 @@ def test_compiling_pays_after_the_steps_that_win_back_its_cost(graph: Record, wo
     assert "instead of 4.00 ms" in line
 
 
+def test_compiling_whose_steps_overlap_with_eager_ones_shows_no_gain() -> None:
+    graphs = [
+        mode("graph", build_s=0.5, first_s=10.5, step_s=step_s, repeat=i) for i, step_s in enumerate((1e-3, 5e-3))
+    ]
+    (section,) = said([EAGER, *graphs]).sections
+    assert [line for line in section.remarks if "overlap" in line] == [
+        "torch graph against torch eager: the ranges of their steps overlap, no gain is shown."
+    ]
+
+
 def test_compiling_is_not_judged_without_eager_or_without_parity() -> None:
     graph = mode("graph", build_s=0.5, first_s=10.5, step_s=0.002)
     for runs in ([graph], [EAGER, replace(graph, parity=replace(graph.parity, passed=False))]):
