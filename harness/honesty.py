@@ -21,7 +21,7 @@ MOST_UNFINISHED = 0.1
 """Share of a block's work that may be left when `synchronize` comes back."""
 MOST_FRESH_OVER_SEEN = 1.5
 """How many times as long what was never seen may take as what was."""
-ATTEMPTS = 3
+ATTEMPTS = 10
 PAIRS = 10
 GROUP_S = 0.01
 MOST_CALLS = 50

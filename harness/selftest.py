@@ -5,6 +5,7 @@ counters as any framework's. A time that comes out too long is taken again, for 
 noise guard saw that it was, the case says so instead of blaming the harness. Too short is never excused.
 """
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,7 +46,6 @@ ALLOWANCE_BYTES = 16 * 2**20
 """What NumPy, the data and the record itself may take beside the known memory."""
 CAUGHT_OFF = 0.1
 """By how much an evaluation inside the clock must spoil the throughput to count as caught."""
-FEWEST_BLOCKS = 5
 NOISY_SHARE = 0.25
 """Share of disturbed blocks from which on a machine is called noisy."""
 ATTEMPTS = 3
@@ -188,12 +188,11 @@ def run(case: Case, data: Prepared, setting: Setting, folder: Path) -> Record:
 
 
 def throughput(record: Record) -> float | None:
-    """Return the examples per second of the steady blocks that nobody disturbed, of all if those are too few."""
-    from reports.speed import examples_per_s, steady
+    """Return the examples per second of training that a report gives."""
+    from reports.frame import frame
 
-    blocks = steady(record.measured.blocks)
-    clean = [block for block in blocks if not noise.disturbances(block, len(record.affinity))]
-    return examples_per_s(clean if len(clean) >= FEWEST_BLOCKS else blocks, record.measured.batch_size)
+    found = float(frame([record])["throughput_examples_per_s"].iloc[0])
+    return None if math.isnan(found) else found
 
 
 def is_noisy(record: Record) -> bool:
@@ -243,9 +242,9 @@ def statement(case: Case, what: str, expected: str, measured: str, right: bool, 
 
 def speed_is_known(case: Case, record: Record) -> Finding:
     """Return whether the throughput of training is that of the known step."""
-    return number(
-        case, "throughput", BATCH / known.STEP_S, throughput(record), unit="examples/s", most_off=MOST_OFF, slow=-1
-    )
+    came = throughput(record)
+    found = number(case, "throughput", BATCH / known.STEP_S, came, unit="examples/s", most_off=MOST_OFF, slow=-1)
+    return replace(found, excusable=found.excusable or (came is None and is_noisy(record)))
 
 
 def honest_twin(case: Case, record: Record) -> Iterator[Finding]:
@@ -326,15 +325,14 @@ def doubted(word: str) -> Callable[[Case, Record], Iterator[Finding]]:
     """Return a judge that wants a liar's run to be called not comparable, with this word in the reason."""
 
     def judge(case: Case, record: Record) -> Iterator[Finding]:
-        from reports.frame import why_not_comparable
-        from reports.settled import read
+        from reports.frame import frame
 
-        reading = read(record.measured.blocks, len(record.affinity))
-        said = why_not_comparable(record, reading)
         reasons = honesty.doubts(record.measured.honesty)
-        right = any(word in reason for reason in reasons) and all(r in said for r in reasons)
+        why_not = frame([record])["why_not_comparable"].iloc[0]
+        right = any(word in reason for reason in reasons) and all(reason in why_not for reason in reasons)
         came = "; ".join(reasons) or f"believed, at {throughput(record) or 0:,.0f} examples/s"
-        yield statement(case, "doubts", f"“... {word} ...”", came, right, liar=True)
+        finding = statement(case, "doubts", f"“... {word} ...”", came, right, liar=True)
+        yield replace(finding, excusable=bool(reasons))  # noise can look like another lie, but not like none
 
     return judge
 
