@@ -8,19 +8,25 @@ from harness.registry import Entry
 
 TABLE = {
     "torch": Entry(
-        adapter="backends.torch.adapter:backend", framework="torch", modes=("eager", "graph"), default_mode="eager"
+        adapter="backends.torch.adapter:backend",
+        framework="torch",
+        modes=("eager", "graph"),
+        default_mode="eager",
+        knobs="backends.torch.knobs:KNOBS",
     ),
     "tensorflow": Entry(
         adapter="backends.tensorflow.adapter:backend",
         framework="tensorflow",
         modes=("eager", "graph", "xla"),
         default_mode="graph",
+        knobs="backends.tensorflow.knobs:KNOBS",
     ),
     "mindspore": Entry(
         adapter="backends.mindspore.adapter:backend",
         framework="mindspore",
         modes=("eager", "graph"),
         default_mode="eager",
+        knobs="backends.mindspore.knobs:KNOBS",
     ),
     "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
 }

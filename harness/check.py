@@ -45,27 +45,52 @@ class Checker:
         self._references: dict[str, Trace] = {}
 
     def check(
-        self, task: Task, preset: Preset, *, backend: str, device: DeviceKind, mode: Mode, interpreter: Interpreter
+        self,
+        task: Task,
+        preset: Preset,
+        *,
+        backend: str,
+        device: DeviceKind,
+        mode: Mode,
+        interpreter: Interpreter,
+        settings: Mapping[str, str] | None = None,
     ) -> Parity:
-        """Return the verdict on one backend, device and mode."""
+        """Return the verdict on one backend, device and mode, with the settings of a profile in force."""
         file = None
         entry = registry.entry(backend)
         ours = entry.path is None  # an adapter from elsewhere may change without our noticing
         if self.remember and ours and (packages := installed_packages(interpreter)):
             machine = (processor(), *sorted(f"{name}={value}" for name, value in shell_settings().items()))
+            machine += tuple(f"tuned {name}={value}" for name, value in sorted((settings or {}).items()))
             facts = (backend, device, mode, interpreter.python, packages, code_digest(backend), *machine)
             file = cache_folder() / "parity" / f"{parity.key(task, preset, *facts)}.json"
             if (known := _read(file)) is not None:
                 return known
         verdict = self.check_entry(
-            task, preset, entry, name=backend, device=device, mode=mode, python=interpreter.python
+            task,
+            preset,
+            entry,
+            name=backend,
+            device=device,
+            mode=mode,
+            python=interpreter.python,
+            settings=settings,
         )
         if file is not None and verdict.passed:
             _write(file, verdict)
         return verdict
 
     def check_entry(
-        self, task: Task, preset: Preset, entry: Entry, *, name: str, device: DeviceKind, mode: Mode, python: str
+        self,
+        task: Task,
+        preset: Preset,
+        entry: Entry,
+        *,
+        name: str,
+        device: DeviceKind,
+        mode: Mode,
+        python: str,
+        settings: Mapping[str, str] | None = None,
     ) -> Parity:
         """Return the verdict on a backend that need not stand in the table."""
 
@@ -77,6 +102,7 @@ class Checker:
         try:
             reference = self._reference(task, preset, inputs)
             cleared = {name: value for name, value in reference.items() if "/tape/" in name}
+            where["settings"] = dict(settings or {})
             candidate = self._trace(python, inputs | cleared, **where)
             levels = parity.compare(task, preset.optimizer, reference, candidate, inputs)
             versions = {n.removeprefix("versions/"): str(v) for n, v in candidate.items() if n.startswith("versions/")}

@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from harness.interpreters import Interpreter
-    from harness.plan import Choice
+    from harness.plan import Choice, Tuned
     from harness.spec import DeviceKind, Task
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -170,6 +170,37 @@ def find_interpreters(
     for backend, reason in failures.items():
         warn(f"{backend} is left out: {reason}")
     return found
+
+
+def find_tuned(
+    tasks: "Iterable[Task]",
+    choices: "Iterable[Choice]",
+    preset: str,
+    interpreters: "Mapping[tuple[str, DeviceKind], Interpreter]",
+) -> "Tuned":
+    """Return the settings of the tuned profile of every task and choice.
+
+    Raises:
+        UsageError: one of them has no profile on this machine, or one that does not hold any more.
+    """
+    from harness import facts, profiles
+    from harness.check import installed_packages
+    from harness.execute import available_cores
+
+    machine, cores = facts.machine(), len(available_cores())
+    packages = {key: installed_packages(interpreter) for key, interpreter in interpreters.items()}
+    return {
+        (task.name, choice): profiles.find(
+            task.at(preset),
+            preset,
+            choice,
+            machine=machine,
+            cores=cores,
+            packages=packages[choice.backend, choice.device],
+        ).settings
+        for task in tasks
+        for choice in choices
+    }
 
 
 def folder(text: str | None) -> Path | None:

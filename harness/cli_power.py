@@ -26,7 +26,7 @@ def power(study: str | None, difference: str, power: str, results: str, as_json:
     """Say how many repeats each pair of rows needs, by the spread in STUDY (without it: the newest one)."""
     from harness.errors import UsageError
 
-    wanted = share("--difference", difference, most=100.0)
+    wanted = share("--difference", difference, most=10.0)
     target = share("--power", power, most=1.0)
     from reports import studies
     from reports.frame import frame
@@ -79,7 +79,9 @@ def _show(study: str, found: "Needs") -> None:
         return Text(text.printable(words))
 
     console.print(
-        plain(f"Repeats that show a ratio of {text.number(found.ratio)}× in {found.power:.0%} of the studies")
+        plain(
+            f"Repeats that show a ratio of {text.number(found.ratio)}× in {text.percent(found.power, 0)} of the studies"
+        )
     )
     for title in dict.fromkeys(need.table for need in found.pairs):
         table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)

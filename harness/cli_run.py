@@ -10,6 +10,7 @@ from harness.cli_choices import (
     find_choices,
     find_interpreters,
     find_tasks,
+    find_tuned,
     folder,
     parse_bytes,
     parse_seeds,
@@ -60,6 +61,13 @@ if TYPE_CHECKING:
     help="Seconds for which a run measures again what other processes disturbed.",
 )
 @click.option("--memory-limit", help="Most memory that a run may take, such as 4GB.  [default: none]")
+@click.option(
+    "--profile",
+    "profile",
+    default="stock",
+    show_default=True,
+    help="stock: as a newcomer gets it; tuned: with what `evenbench tune` found; both.",
+)
 @click.option("--no-parity", is_flag=True, help="Skip the proof of equality; no row will be ranked.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @results_option
@@ -99,6 +107,7 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
     from harness.chosen_files import remembered
     from harness.measure import timestamp
     from harness.plan import Wish, plan
+    from harness.profiles import check_name
     from harness.store import Study
     from harness.study import Plan
 
@@ -107,10 +116,12 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
     found = find_interpreters(choices, asked["pythons"], named=named, warn=warn)
     seeds = parse_seeds(asked["seeds"])
     files = _chosen_file(asked)
+    runnable = tuple(c for c in choices if (c.backend, c.device) in found)
+    profiles = check_name(asked["profile"])
     default_repeats = 1 if seeds else (5 if asked["preset"] in ("full", "paper") else 3)
     wish = Wish(
         tasks=tasks,
-        choices=tuple(c for c in choices if (c.backend, c.device) in found),
+        choices=runnable,
         preset=asked["preset"],
         repeats=default_repeats if asked["repeats"] is None else asked["repeats"],
         seeds=seeds,
@@ -119,6 +130,8 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
         timeout_s=asked["timeout_s"],
         memory_limit_bytes=parse_bytes(asked["memory_limit"]),
         noise_budget_s=asked["noise_budget_s"],
+        profiles=profiles,
+        tuned=find_tuned(tasks, runnable, asked["preset"], found) if "tuned" in profiles else {},
     )
     specs = plan(wish)
     now = timestamp()

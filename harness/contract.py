@@ -8,7 +8,7 @@ Arrays that cross this border are NumPy arrays in the task's own layout: images 
 inside, outside the clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -157,3 +157,9 @@ class Backend(Protocol):
         self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int
     ) -> BoltzmannProgram:
         """Build one stage of a Boltzmann machine natively; it goes on from `state` and draws from `seed`."""
+
+    def product_probe(self, device: DeviceKind, side: int) -> Callable[[], None]:
+        """Return what computes one float32 product of two matrices (side, side), and returns only when it is done."""
+
+    def copy_probe(self, device: DeviceKind, numbers: int) -> Callable[[], None]:
+        """Return what copies so many float32 numbers on the device, and returns only when it is done."""

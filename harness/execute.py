@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,16 +15,16 @@ import msgspec
 from msgspec import Struct
 
 import harness
-from harness import pictures
+from harness import pictures, twins
 from harness.data import Prepared
 from harness.errors import EnvironmentFailure
 from harness.execute_io import read_result
 from harness.interpreters import Interpreter
-from harness.jobs import DescribeJob, Description, Job, Result, RunJob
+from harness.jobs import CeilingJob, DescribeJob, Description, Job, Result, RunJob
 from harness.measure import timestamp
-from harness.record import Machine, Measured, Outcome, ParityVerdict, Record
+from harness.record import Ceiling, Machine, Measured, Outcome, ParityVerdict, Record
 from harness.registry import Entry, entry
-from harness.spec import Preset, RunSpec, Task
+from harness.spec import DeviceKind, Preset, RunSpec, Task
 
 ROOT = Path(harness.__file__).resolve().parent.parent
 PACKAGES = ("harness", "backends", "tasks")
@@ -38,8 +38,11 @@ NOT_INHERITED = (
 )
 """Variables of the user's shell that would quietly change a framework's arithmetic or placement, and the two that
 scikit-learn sets when this process imports it, which it does in one study and not in the next."""
+COMPLETED = ("ok", "missed_target")
+"""The endings of a run that trained to its end."""
 TAIL_BYTES = 4096
 DESCRIBE_TIMEOUT_S = 180.0
+CEILING_TIMEOUT_S = 120.0
 
 
 class Ended(Struct, frozen=True, kw_only=True):
@@ -76,8 +79,13 @@ def workplace() -> Iterator[Path]:
         yield place
 
 
-def worker_environment(place: Path, cores: tuple[int, ...], path: str | None) -> dict[str, str]:
-    """Return the worker's environment variables: the user's, without those that would spoil the comparison."""
+def worker_environment(
+    place: Path, cores: tuple[int, ...], path: str | None, settings: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the worker's environment variables: the user's, without those that would spoil the comparison.
+
+    `settings` are those of a tuned profile; they win over all others.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in NOT_INHERITED}
     return kept | {
         "PYTHONPATH": os.pathsep.join([str(place / "code"), *([path] if path else [])]),
@@ -85,6 +93,7 @@ def worker_environment(place: Path, cores: tuple[int, ...], path: str | None) ->
         "PYTHONNOUSERSITE": "1",
         "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": str(len(cores)),
+        **(settings or {}),
     }
 
 
@@ -103,7 +112,7 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
             process = subprocess.Popen(
                 [python, "-m", "harness.worker", str(job_file)],
                 cwd=place / "empty",
-                env=worker_environment(place, job.cores, path),
+                env=worker_environment(place, job.cores, path, job.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -192,12 +201,16 @@ def execute(
     setting: Setting,
     folder: Path,
     baselines: dict[str, float] | None = None,
+    ceilings: tuple[Ceiling, ...] = (),
+    twin_ids: tuple[str, ...] = (),
+    trial: bool = False,
     described: Entry | None = None,
 ) -> Record:
     """Do one run and return its record, whatever happens to the worker.
 
-    `folder` is where pictures and, for a Boltzmann machine, a checkpoint to go on from are kept, under the run's name.
-    `described` is the backend's entry where no table holds it.
+    `folder` is where pictures and, for a Boltzmann machine, a checkpoint to go on from are kept, under the run's name;
+    and the outcome of the first of several runs that should come out alike, the ids of whose others are `twin_ids`.
+    A `trial` takes nothing but the speed. `described` is the backend's entry where no table holds it.
     """
     started_at = timestamp()
     backend = described or entry(spec.backend)
@@ -207,19 +220,26 @@ def execute(
             out=str(place / "out"),
             cores=setting.cores,
             memory_limit_bytes=spec.memory_limit_bytes,
+            settings=spec.settings,
             spec=spec,
+            trial=trial,
             task=task,
             preset=preset,
             arrays=data.arrays,
             order=data.order,
             weights=data.weights,
             validation=data.validation,
-            checkpoint=str(folder / f".{spec.run_id}.checkpoint.npz") if preset.boltzmann else None,
+            checkpoint=str(folder / f".{spec.run_id}.checkpoint.npz") if preset.boltzmann and not trial else None,
+            keep_outcome=bool(twin_ids),
         )
         ended = launch(place, job, interpreter.python, timeout_s=spec.timeout_s, path=backend.path)
         if not ended.interrupted and job.checkpoint is not None:
             Path(job.checkpoint).unlink(missing_ok=True)  # only an interrupted run is run again
         pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
+        outcome = judge(ended, spec.timeout_s)
+        twin = None
+        if twin_ids and outcome.status in COMPLETED:
+            twin = twins.settle(place / "out" / twins.OUTCOME, spec.run_id, twins=twin_ids, folder=folder)
     measured = ended.result.measured if ended.result else None
     return Record(
         evenbench=harness.__version__,
@@ -232,11 +252,32 @@ def execute(
         affinity=setting.cores,
         interpreter=interpreter.python,
         interpreter_source=interpreter.source,
-        outcome=judge(ended, spec.timeout_s),
+        outcome=outcome,
         parity=parity,
         measured=measured or Measured(),
         baselines=baselines or {},
+        ceilings=ceilings,
+        twin=twin,
+        tuned_settings=spec.settings,
     )
+
+
+def ceiling(library: str, device: DeviceKind, interpreter: Interpreter, cores: tuple[int, ...]) -> Ceiling:
+    """Measure what a backend's library reaches on a device; whatever happens, there is a Ceiling, with the reason."""
+    backend = entry(library)
+    try:
+        with workplace() as place:
+            job = CeilingJob(
+                adapter=backend.adapter, out=str(place / "out"), cores=cores, library=library, device=device
+            )
+            ended = launch(place, job, interpreter.python, timeout_s=CEILING_TIMEOUT_S, path=backend.path)
+    except EnvironmentFailure as error:
+        return Ceiling(library=library, reason=str(error))
+    if ended.interrupted:
+        raise KeyboardInterrupt
+    if ended.result is not None and ended.result.ceiling is not None:
+        return ended.result.ceiling
+    return Ceiling(library=library, reason=judge(ended, CEILING_TIMEOUT_S).reason)
 
 
 def describe(backend: str, interpreter: Interpreter, tasks: tuple[Task, ...] = ()) -> Description:

@@ -11,6 +11,7 @@ import platformdirs
 from harness.errors import UsageError
 
 VARIABLE = "EVENBENCH_HOME"
+PROFILES_VARIABLE = "EVENBENCH_PROFILES"
 
 
 def home() -> Path:
@@ -38,6 +39,12 @@ def cache_folder() -> Path:
 def environments_folder() -> Path:
     """Return the folder of the managed environments, one per backend."""
     return home() / "environments"
+
+
+def profiles_folder() -> Path:
+    """Return the folder of the tuned profiles: EVENBENCH_PROFILES, or one in the home."""
+    named = os.environ.get(PROFILES_VARIABLE)
+    return Path(named).expanduser().absolute() if named else home() / "profiles"
 
 
 def write_once(folder: Path, fill: Callable[[Path], None]) -> Path:

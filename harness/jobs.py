@@ -8,8 +8,8 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.contract import Device, Trap
-from harness.record import Measured, Outcome
-from harness.spec import Mode, Preset, RunSpec, Task
+from harness.record import Ceiling, Measured, Outcome
+from harness.spec import DeviceKind, Mode, Preset, RunSpec, Task
 
 
 class _Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="job"):
@@ -20,6 +20,8 @@ class _Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
     cores: tuple[int, ...]
     """The processors that the worker binds itself to before anything is imported."""
     memory_limit_bytes: int | None = None
+    settings: dict[str, str] = {}
+    """Variables set in the worker's environment before it starts: those of a tuned profile."""
 
 
 class DescribeJob(_Job, frozen=True, kw_only=True):
@@ -43,8 +45,12 @@ class RunJob(_Job, frozen=True, kw_only=True):
     """Path of the .npz file of initial weights."""
     validation: str | None = None
     """Path of the .npy file of the training examples that early stopping is decided on."""
+    trial: bool = False
+    """Only the speed is wanted: the first step and some steady blocks, no training to the end and no evaluation."""
     checkpoint: str | None = None
     """Path of the .npz file from which a long training goes on, if it is there, and into which it saves itself."""
+    keep_outcome: bool = False
+    """Also write all losses and the trained parameters, to be compared with those of a run with the same seed."""
 
 
 class TraceJob(_Job, frozen=True, kw_only=True):
@@ -60,7 +66,15 @@ class TraceJob(_Job, frozen=True, kw_only=True):
     """Also compute the outputs of the model cut off after each layer, to find the first that differs."""
 
 
-Job = DescribeJob | RunJob | TraceJob
+class CeilingJob(_Job, frozen=True, kw_only=True):
+    """Measure what the backend's library reaches on a device, in its own products and copies."""
+
+    library: str
+    """The name under which the study knows it."""
+    device: DeviceKind
+
+
+Job = DescribeJob | RunJob | TraceJob | CeilingJob
 
 
 class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,3 +102,4 @@ class Result(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outcome: Outcome | None = None
     measured: Measured | None = None
     description: Description | None = None
+    ceiling: Ceiling | None = None

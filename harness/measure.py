@@ -9,7 +9,7 @@ blocks, outside the clock.
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -122,6 +122,34 @@ def steps_for(target_s: float, block: Block) -> int:
 def clean_s(blocks: list[Block], cores: int) -> float:
     """Return the seconds of the steady blocks that nobody disturbed."""
     return sum(b.seconds for b in blocks if b.kind == "steady" and not disturbances(b, cores))
+
+
+def fewest_seconds(call: Callable[[], None], *, budget_s: float, at_least: int = 3) -> float:
+    """Return the seconds of the fastest of several calls, warm: as many as the budget holds, but at least so many."""
+    call()
+    fewest = math.inf
+    begin = time.perf_counter()
+    calls = 0
+    while calls < at_least or time.perf_counter() - begin < budget_s:
+        start = time.perf_counter()
+        call()
+        fewest = min(fewest, time.perf_counter() - start)
+        calls += 1
+    return fewest
+
+
+def watched(work: Callable[[], None], cores: Iterable[int]) -> Block:
+    """Do something that is no training, as one block, and return what else the machine did meanwhile."""
+    guard = Guard(cores)
+    cpu = time.process_time()
+    before = guard.look(cpu)
+    start = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - start
+    after = guard.look(time.process_time())
+    return Block(
+        kind="steady", steps=1, seconds=seconds, cpu_seconds=after.own_s - cpu, noise=guard.between(before, after)
+    )
 
 
 def unfinished_share(program: Program, order: NDArray[np.int32], look: Callable[[], object] | None = None) -> float:

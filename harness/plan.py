@@ -1,10 +1,11 @@
 """From names to RunSpecs: pure, so that `--dry-run`, `--resume` and the tests see exactly what will run.
 
-Rounds are outermost: a round holds every (task, backend, mode) once, in an order shuffled by the plan's seed, so that
-a slow drift of the machine falls on all backends alike.
+Rounds are outermost: a round holds every (task, backend, mode, profile) once, in an order shuffled by the plan's seed,
+so that a slow drift of the machine falls on all backends alike.
 """
 
 import random
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -19,6 +20,10 @@ class Choice(Struct, frozen=True, kw_only=True):
     backend: str
     device: DeviceKind
     mode: Mode
+
+
+Tuned = Mapping[tuple[str, Choice], Mapping[str, str]]
+"""The settings of the tuned profile of a task's name and a choice."""
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -36,6 +41,9 @@ class Wish(Struct, frozen=True, kw_only=True):
     timeout_s: float | None = None
     memory_limit_bytes: int | None = None
     noise_budget_s: float = 5.0
+    profiles: tuple[str, ...] = ("stock",)
+    tuned: Tuned = {}
+    """For the profile `tuned`, of every task and choice."""
 
 
 def plan(wish: Wish) -> tuple[RunSpec, ...]:
@@ -60,13 +68,13 @@ def plan(wish: Wish) -> tuple[RunSpec, ...]:
         rounds = [(seed, r) for r in range(wish.repeats) for seed in wish.seeds]
     specs = []
     for number, (seed, repeat) in enumerate(rounds):
-        cells = [(task, choice) for task in wish.tasks for choice in wish.choices]
+        cells = [(task, choice, profile) for task in wish.tasks for choice in wish.choices for profile in wish.profiles]
         random.Random(number).shuffle(cells)
-        specs += [_spec(wish, task, choice, seed, repeat) for task, choice in cells]
+        specs += [_spec(wish, *cell, seed=seed, repeat=repeat) for cell in cells]
     return tuple(specs)
 
 
-def _spec(wish: Wish, task: Task, choice: Choice, seed: int, repeat: int) -> RunSpec:
+def _spec(wish: Wish, task: Task, choice: Choice, profile: str, *, seed: int, repeat: int) -> RunSpec:
     preset = task.preset(wish.preset)
     return RunSpec(
         task=task.name,
@@ -76,6 +84,8 @@ def _spec(wish: Wish, task: Task, choice: Choice, seed: int, repeat: int) -> Run
         mode=choice.mode,
         preset=wish.preset,
         dataset=wish.dataset or preset.dataset,
+        profile=profile,
+        settings={} if profile == "stock" else dict(wish.tuned[task.name, choice]),
         seed=seed,
         repeat=repeat,
         timeout_s=wish.timeout_s or preset.timeout_s,

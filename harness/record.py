@@ -127,12 +127,12 @@ class Inference(_Data, frozen=True, kw_only=True):
 
 
 class Energy(_Data, frozen=True, kw_only=True):
-    """Energy over the steady part of the run by the counters of the hardware; `reasons` where there are none."""
+    """Energy over the steady blocks by the counters of the hardware; `reasons` where there are none."""
 
     joules: dict[str, float] = {}
     """By the counter's name, such as `rapl package-0` or `nvml 0`."""
     seconds: float | None = None
-    """The wall seconds over which the counters were read, evaluations and pauses included."""
+    """The wall seconds over which the counters were read: pauses between blocks included, evaluations left out."""
     steps: int = 0
     """The optimizer steps in them."""
     reasons: dict[str, str] = {}
@@ -148,6 +148,7 @@ class Ceiling(_Data, frozen=True, kw_only=True):
     copy_bytes_per_s: float | None = None
     """Bytes read and written per second in a large copy, the best of several."""
     reason: str = ""
+    """Why a rate is missing, or may be too low."""
 
 
 class Twin(_Data, frozen=True, kw_only=True):
@@ -261,5 +262,6 @@ class Record(_Data, frozen=True, kw_only=True):
     tuned_settings: dict[str, str] = {}
     """What the profile of the run set: environment variables, and nothing for `stock`."""
     ceilings: tuple[Ceiling, ...] = ()
-    """The machine's limits as measured in this study: NumPy's and the run's own framework's."""
+    """The limits of the run's device as measured in this study: by its own framework and by the others in it, and on
+    the CPU by NumPy."""
     twin: Twin | None = None

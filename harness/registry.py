@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from harness import versions
 from harness.errors import ContractError, UsageError, unknown_name
 from harness.spec import Mode, Task
+
+if TYPE_CHECKING:
+    from harness.knobs import Knob
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -21,6 +24,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     modes: tuple[Mode, ...]
     default_mode: Mode
     """The mode that the framework's own tutorial uses."""
+    knobs: str | None = None
+    """`module:name` of the tuple of `Knob` that `evenbench tune` searches; light enough for the parent to import."""
     path: str | None = None
     """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""
 
@@ -92,6 +97,12 @@ def entry(name: str) -> Entry:
     if versions.wanted(name) is not None and plain == reference_name():
         raise UsageError(f"{name!r} cannot be: {plain} is the reference, and runs with the NumPy that Evenbench has")
     return table[plain]
+
+
+def knobs(name: str) -> "tuple[Knob, ...]":
+    """Return the knobs that a backend declares, none where it has none."""
+    found = entry(name).knobs
+    return () if found is None else tuple(resolve(found))
 
 
 def resolve(import_string: str) -> Any:

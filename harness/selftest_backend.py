@@ -7,6 +7,7 @@ in the constants, and the liars differ from the honest one in the one method tha
 
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -224,6 +225,12 @@ class FakeBackend:
         self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int
     ) -> BoltzmannProgram:
         raise ContractError("the self-test's backend has no Boltzmann machine")
+
+    def product_probe(self, device: DeviceKind, side: int) -> Callable[[], None]:
+        raise ContractError("the self-test's backend computes no products")
+
+    def copy_probe(self, device: DeviceKind, numbers: int) -> Callable[[], None]:
+        raise ContractError("the self-test's backend copies nothing")
 
 
 def honest() -> Backend:

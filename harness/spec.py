@@ -153,6 +153,8 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     preset: str
     dataset: str
     profile: str = "stock"
+    settings: dict[str, str] = {}
+    """Environment variables that the profile sets for the worker; none for `stock`."""
     seed: int
     repeat: int
     timeout_s: float

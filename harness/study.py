@@ -1,23 +1,27 @@
 """A study, done: every planned run that has no record yet, one after the other, each record stored at once."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
 
-from harness import bag_of_words
+from harness import bag_of_words, twins
 from harness.check import Checker, record_verdict
 from harness.data import Prepared, prepare
 from harness.datasets import Dataset
 from harness.errors import DataError
-from harness.execute import Setting, execute
+from harness.execute import Setting, ceiling, execute
 from harness.interpreters import Interpreter
 from harness.model import takes_tokens
-from harness.record import ParityVerdict, Record
+from harness.record import Ceiling, ParityVerdict, Record
+from harness.registry import reference_name
 from harness.registry import task as find_task
 from harness.spec import DeviceKind, RunSpec, Task
 from harness.store import Store
+
+COMMAND_LINE = Interpreter(python=sys.executable, source="current", reason="the interpreter of the command line")
 
 
 class Listener(Protocol):
@@ -40,6 +44,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     interpreters: Mapping[tuple[str, DeviceKind], Interpreter]
     data_dir: Path | None
     with_parity: bool = True
+    with_ceilings: bool = True
+    """Measure first what each library reaches on this machine."""
     files: Mapping[str, Dataset] = {}
     """The data sets that no table names, by their names."""
 
@@ -60,7 +66,8 @@ class Conductor:
         self.listener = listener
         self.checker = Checker()
         self._prepared: dict[tuple[str, str, str, int], Prepared] = {}
-        self._verdicts: dict[tuple[str, str, str, str, str], ParityVerdict] = {}
+        self._ceilings: dict[DeviceKind, tuple[Ceiling, ...]] = {}
+        self._verdicts: dict[tuple[str, ...], ParityVerdict] = {}
 
     def prepare_data(self) -> None:
         """Make sure of all data before anything runs; a download shows a bar of its own.
@@ -81,6 +88,8 @@ class Conductor:
         specs = missing(self.plan.specs, self.store)
         for spec in specs:
             self._parity(spec)
+        if self.plan.with_ceilings:
+            self._measure_ceilings(specs)
         records = []
         for spec in specs:
             self.listener.started(spec)
@@ -95,13 +104,35 @@ class Conductor:
                 setting=self.setting,
                 folder=self.store.folder.absolute(),
                 baselines=self._baselines(task, self._data(spec)),
+                ceilings=self._ceilings.get(spec.device, ()),
+                twin_ids=twins.of(spec, self.plan.specs),
             )
             self.store.add(record)
+            self._forget_twins(spec)
             self.listener.finished(record)
             records.append(record)
             if record.outcome.status == "interrupted":
                 break
         return tuple(records)
+
+    def _measure_ceilings(self, specs: tuple[RunSpec, ...]) -> None:
+        """Measure on the study's own cores what the libraries of the runs reach, and on the CPU NumPy's BLAS."""
+        for device in dict.fromkeys(spec.device for spec in specs):
+            names = dict.fromkeys(spec.backend for spec in specs if spec.device == device)
+            python = {name: self.plan.interpreters[name, device] for name in names}
+            if device == "cpu":
+                python.setdefault(reference_name(), COMMAND_LINE)
+            found = []
+            for name, interpreter in python.items():
+                self.listener.preparing(f"the limits of the machine by {name}, {device}")
+                found.append(ceiling(name, device, interpreter, self.setting.cores))
+            self._ceilings[device] = tuple(found)
+
+    def _forget_twins(self, spec: RunSpec) -> None:
+        """Remove the outcome that was kept for a run's twins once all of them have a record."""
+        alike = (spec.run_id, *twins.of(spec, self.plan.specs))
+        if len(alike) > 1 and set(alike) <= self.store.done():
+            twins.forget(self.store.folder, alike)
 
     def _data(self, spec: RunSpec) -> Prepared:
         key = (spec.task, spec.preset, spec.dataset, spec.seed)
@@ -125,7 +156,7 @@ class Conductor:
     def _parity(self, spec: RunSpec) -> ParityVerdict:
         if not self.plan.with_parity:
             return ParityVerdict(passed=None, reason="parity was not checked (--no-parity)")
-        key = (spec.task, spec.preset, spec.backend, spec.device, spec.mode)
+        key = (spec.task, spec.preset, spec.backend, spec.device, spec.mode, *_words(spec.settings))
         if key not in self._verdicts:
             task = find_task(spec.task).at(spec.preset)
             self.listener.preparing(f"parity of {spec.backend} {spec.mode} on {spec.task}")
@@ -136,6 +167,11 @@ class Conductor:
                 device=spec.device,
                 mode=spec.mode,
                 interpreter=self.plan.interpreters[spec.backend, spec.device],
+                settings=spec.settings,
             )
             self._verdicts[key] = record_verdict(verdict)
         return self._verdicts[key]
+
+
+def _words(settings: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{name}={value}" for name, value in sorted(settings.items()))

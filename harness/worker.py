@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.execute_io import bind, write_result
-from harness.jobs import DescribeJob, Job, Result, RunJob, TraceJob
+from harness.jobs import CeilingJob, DescribeJob, Job, Result, RunJob, TraceJob
 from harness.record import Measured, Outcome
 
 if TYPE_CHECKING:
@@ -47,11 +47,27 @@ def main(path: str) -> int:
 
             outcome = attempt(go)
             write_result(job.out, Result(outcome=outcome, description=description))
+        case CeilingJob():
+            from harness.worker_ceiling import ceiling
+
+            found = None
+
+            def measure() -> Outcome:
+                nonlocal found
+                found = ceiling(job)
+                return Outcome(status="ok")
+
+            outcome = attempt(measure)
+            write_result(job.out, Result(outcome=outcome, ceiling=found))
     return 0
 
 
 def run_of(job: RunJob) -> "Run":
-    """Return what does a RunJob: the training of a net, or the stages of a Boltzmann machine before it."""
+    """Return what does a RunJob: a trial, the training of a net, or the stages of a Boltzmann machine before it."""
+    if job.trial:
+        from harness.worker_trial import trial_of
+
+        return trial_of(job)
     if job.preset.boltzmann is None:
         from harness.worker_run import Run
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import machine_quality, pictures, stack
+from harness import machine_quality, pictures, stack, twins
 from harness.boltzmann import Joint, Stage, State, rates
 from harness.checkpoint import Checkpoint
 from harness.contract import Backend, BoltzmannProgram, Split
@@ -93,6 +93,7 @@ class BoltzmannRun(Run):
         order: Order = np.load(job.order, mmap_mode="r", allow_pickle=False)
         self.per_epoch = len(order) // self.preset.order_epochs
         self.checkpoint = Checkpoint(job.checkpoint)
+        self.was_interrupted = self.checkpoint.stage is not None
         self.before_s = self.checkpoint.train_s
         self.done = self.checkpoint.done
         self.stages = list(self.checkpoint.measured)
@@ -132,7 +133,7 @@ class BoltzmannRun(Run):
         self.phases["first_step_s"] = first_step_s
         saved = Stopwatch()
         for trained in range(1, stage.epochs - epoch + 1):
-            trainer.train_until(trained * self.per_epoch, self.save_now_and_then)
+            trainer.train_until(trained * self.per_epoch, self.after_block if is_last else self.save_now_and_then)
             epochs_left = stage.epochs - epoch - trained
             if epochs_left and saved.seconds() > CHECKPOINT_EVERY_S:  # with none left there is nothing to go on with
                 self.checkpoint.save(
@@ -153,6 +154,7 @@ class BoltzmannRun(Run):
             shown = pictures.tiles(stage, state, self.features["test"], np.asarray(self.arrays["test_x"][:PICTURES]))
             # Without `allow_pickle`, which MindSpore's NumPy 1.26 takes for an array.
             np.savez(Path(self.job.out, pictures.ARRAYS), **shown)  # type: ignore[arg-type, unused-ignore]
+            self.keep_outcome(trainer, {**self.done, stage.name: state})
             self.keep_measuring(trainer)
             asked = Features(program, steps=self.machine.mean_field_steps)
             examples = np.arange(min(PICTURES, len(self.features["test"])), dtype=np.int32)
@@ -172,6 +174,13 @@ class BoltzmannRun(Run):
             self.before_s += trainer.train_seconds
             self.trainer = None
         return state
+
+    def keep_outcome(self, trainer: Trainer, states: dict[str, State]) -> None:
+        """Write the losses of the last stage and the states of all, unless a checkpoint makes it another run."""
+        if self.job.keep_outcome and not self.was_interrupted:
+            parts = {f"{stage}/{name}": value for stage, state in states.items() for name, value in state.items()}
+            with self.host.left_out():
+                twins.write(self.job.out, trainer.losses, parts)
 
     def build_stage(self, stage: Stage, state: State, *, seed: int) -> BoltzmannProgram:
         """Build a stage and put the pictures on the device."""

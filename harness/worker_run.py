@@ -9,8 +9,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import honesty
+from harness import honesty, twins
 from harness.contract import Backend, BoltzmannProgram, Program, Split
+from harness.energy import Meter
 from harness.execute_io import write_result
 from harness.inference import Predicting, batched, single
 from harness.jobs import Result, RunJob
@@ -36,7 +37,7 @@ class Run:
         self.phases: dict[str, float] = {}
         self.evaluations: list[Evaluation] = []
         self.facts: dict[str, Any] = {}
-        self.shell = shell_settings()
+        self.shell = shell_settings(job.settings)
         self.held_out: NDArray[np.int32] | None = None
         self.stopped_early = False
         self.trainer: Trainer | None = None
@@ -47,6 +48,7 @@ class Run:
         self.honesty = Honesty()
         self.memory: Memory | None = None
         self.stages: list[StageMeasured] = []
+        self.energy = Meter(job.spec.device)
 
     def go(self) -> Outcome:
         """Do the whole run and return how it ended.
@@ -102,11 +104,14 @@ class Run:
         self.phases["first_step_s"] = trainer.first_step()
         self.save()
         for end in evaluation_steps(len(order), self.job.preset.evaluations):
-            trainer.train_until(end, self.save_now_and_then)
+            trainer.train_until(end, self.after_block)
             self.evaluate(program, trainer)
             if self.has_stopped_improving() and end < len(order):
                 self.stopped_early = True
                 break
+        if self.job.keep_outcome:
+            with self.host.left_out():
+                twins.write(self.job.out, trainer.losses, program.parameters())
         test_examples = len(self.arrays["test_y"])
         self.honesty = honesty.waits(program, trainer, test_examples=test_examples)
         if honesty.doubts(self.honesty):
@@ -121,7 +126,8 @@ class Run:
 
     def keep_measuring(self, trainer: Trainer) -> None:
         """Go on training until there are enough undisturbed blocks."""
-        self.budget_s -= trainer.keep_measuring(self.job.preset.measure_s, self.save_now_and_then, self.budget_s)
+        self.energy.skip()
+        self.budget_s -= trainer.keep_measuring(self.job.preset.measure_s, self.after_block, self.budget_s)
 
     def infer(self, program: Predicting, expected: NDArray[np.float32]) -> None:
         """Measure forward passes, given the outputs for the first examples of the test split."""
@@ -145,6 +151,7 @@ class Run:
             Evaluation(steps=trainer.step, train_seconds=trainer.train_seconds, quality=found, validation=validation)
         )
         self.save()
+        self.energy.skip()
 
     def quality_of(self, program: Program, split: Split, examples: NDArray[np.int32]) -> dict[str, float | None]:
         """Return the quality on some examples of a split."""
@@ -171,6 +178,12 @@ class Run:
         came = reached[target.metric]
         shown = "not finite" if came is None else f"{came:.4f}"
         return Outcome(status="missed_target", reason=f"{target.metric} {shown}, the target is {target.at_least}")
+
+    def after_block(self) -> None:
+        """Count the energy of the block that just ended, and save what is known now and then."""
+        if self.trainer is not None:
+            self.energy.after(self.trainer.blocks[-1])
+        self.save_now_and_then()
 
     def save_now_and_then(self) -> None:
         """Save what is known, but not so often that it would cost anything."""
@@ -227,6 +240,7 @@ class Run:
             clock_resolution_s=trainer.clock_resolution_s if trainer else None,
             synchronize_s=trainer.synchronize_s if trainer else None,
             inference=self.inference,
+            energy=self.energy.read(),
             honesty=self.honesty,
         )
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from msgspec import Struct
 
+from harness.knobs import label
 from harness.layers import Dense
 from harness.record import Record
-from reports import said_verdicts, stages, text
+from reports import instruments, said_verdicts, stages, text
 from reports.legend import legend
 from reports.settled import TOO_NOISY
 from reports.studies import Loaded
@@ -39,7 +40,7 @@ class Section(Struct, frozen=True, kw_only=True):
     troubles: tuple[str, ...]
     """What went wrong, one sentence per row and reason."""
     tables: tuple[stages.Table, ...]
-    """On the stages of a Boltzmann machine."""
+    """On the stages of a Boltzmann machine, and of what else was measured."""
     remarks: tuple[str, ...]
     """Sentences on single figures in `tables`."""
     pairs: stages.Table | None
@@ -106,6 +107,7 @@ def _section(group: Group, records: dict[str, Record], frame: pd.DataFrame, part
     labels = row_labels(group.rows)
     has_device = any(row.device_peak_bytes is not None for row in group.rows)
     sides = stages.sides(group, labels, frame, parts)
+    measured = instruments.sides(group, labels, frame)
     of_group = [records[run_id] for row in group.rows for run_id in row.run_ids]
     return Section(
         title=" · ".join(str(getattr(group, name)) for name in CELL),
@@ -117,8 +119,12 @@ def _section(group: Group, records: dict[str, Record], frame: pd.DataFrame, part
             *(_baseline(name, values) for name, values in group.baselines.items()),
         ),
         pairs=said_verdicts.pairs(group, labels),
-        tables=stages.tables(sides),
-        remarks=stages.remarks(sides),
+        tables=(*stages.tables(sides), *instruments.tables(measured, frame)),
+        remarks=(
+            *stages.remarks(sides),
+            *instruments.remarks(measured),
+            *(() if sides else instruments.break_even(measured)),  # of stages, build and step are not of one thing
+        ),
         troubles=tuple(line for row, label in zip(group.rows, labels, strict=True) for line in _troubles(row, label)),
     )
 
@@ -226,10 +232,21 @@ def _backends(frame: pd.DataFrame) -> tuple[str, ...]:
         places = known["device"] + " " + known["mode"] + known["profile"].map(lambda p: "" if p == "stock" else f" {p}")
         for value, of_value in places.groupby(known["settings"], sort=False):
             lines.append(f"{backend} settings ({', '.join(dict.fromkeys(of_value))}): {_facts(str(value))}")
+        lines += _tuned(str(backend), runs[runs["profile"] != "stock"])
         for column, word in (("harmful_traps", "TRAP, the numbers are spoiled"), ("traps", "note")):
             traps = [sentence for value in runs[column] if value for sentence in json.loads(value).values()]
             lines += [f"{backend} {word}: {sentence}" for sentence in dict.fromkeys(traps)]
     return tuple(lines)
+
+
+def _tuned(backend: str, runs: pd.DataFrame) -> list[str]:
+    """Return a line on what the profile of each task, device and mode has set."""
+    lines = []
+    for cell, of_cell in runs.groupby(["task", "device", "mode"], sort=False):
+        for value in dict.fromkeys(of_cell["tuned_settings"]):
+            shown = label(json.loads(value)) if value else "none, for nothing was faster than stock when tuned"
+            lines.append(f"{backend} tuned settings ({' '.join(map(str, cell))}): {shown}")
+    return lines
 
 
 def _facts(value: str) -> str:

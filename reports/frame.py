@@ -21,6 +21,7 @@ from harness.spec import fingerprint
 from harness.versions import base
 from reports import studies
 from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, Column, Kind
+from reports.figures import figures
 from reports.settled import TOO_NOISY, Reading, read
 from reports.speed import examples_per_s, steady
 
@@ -145,9 +146,11 @@ def _clean(value: Any, kind: Kind) -> Any:
 def _row(record: Record) -> Row:
     reading = read(record.measured.blocks, len(record.affinity))
     why_not = why_not_comparable(record, reading)
+    speed = _speed(record, reading)
     return (
         _identity(record)
-        | _speed(record, reading)
+        | speed
+        | figures(record, speed["step_s"])
         | _phases(record.measured)
         | _quality(record)
         | _environment(record)
@@ -296,6 +299,7 @@ def _environment(record: Record) -> Row:
         "framework_version": measured.versions.get(base(record.spec.backend)),
         "versions": _object(measured.versions),
         "settings": _object(measured.settings),
+        "tuned_settings": _object(record.tuned_settings),
         "harmful_traps": _object({trap.name: trap.sentence for trap in measured.traps if trap.harmful}),
         "traps": _object({trap.name: trap.sentence for trap in measured.traps if not trap.harmful}),
         "cpu": machine.cpu,

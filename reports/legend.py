@@ -19,12 +19,16 @@ EVERY = (
     "Steady blocks: what others disturbed is left out, then what comes before the last level of the step time.",
 )
 ACCURACY = (
-    f"Two accuracies are equivalent if two one-sided Welch tests at 5 % show that they differ by less than {MARGIN:g}; "
-    "different: by Welch's test, adjusted by Holm's method for all pairs of the study."
+    f"Two accuracies are equivalent if two one-sided tests at 5 % show that they differ by less than {MARGIN:g}; "
+    "different: by a test adjusted by Holm's method for all pairs of the study. Equal seeds are compared pair by pair."
 )
 EARLY = (
     "Where a preset stops early, test quality is that of the evaluation that was best on the validation split, "
     "examples held out from training. Another one may have been better on the test split; it does not count."
+)
+TUNED = (
+    "(tuned): with the settings, listed above, that `evenbench tune` found on this machine before and proved equal to "
+    "the reference. Without it: the framework as a newcomer gets it."
 )
 SPEEDS = (
     "“Stages”: mean-field iterations are the steps until the mean change is below 0.00001; the reconstruction error is "
@@ -35,6 +39,25 @@ OUTCOME = (
     "made binary. “unreliable”: the estimate of log Z behind the bound is not to be relied on."
 )
 
+INFERENCE = (
+    "“Inference”: latency is from a call with one example to its outputs on the host, over the calls of the blocks "
+    "that nobody disturbed; examples/s are over such blocks at the task's batch size."
+)
+ROOFLINE = (
+    "“Roofline”: a step's operations are those of its products, two per multiply-add. “own product” and “best "
+    "product”: a large float32 product of the same framework and of the fastest library in this study, on the same "
+    "cores. The bound is the smaller of the best product's rate and operations per byte times the best copy's rate "
+    "(Williams et al. 2009); a task that the caches hold can lie above it."
+)
+ENERGY = (
+    "“Energy”: joules of the processor packages, their memory and the GPU over the steady blocks, with what others "
+    "used on them meanwhile; not those of the rest of the computer."
+)
+TWINS = (
+    "“Equal seeds”: all training losses and trained parameters of runs with the same seed, compared bit for bit. "
+    "Differences of parameters are over the parameter's largest magnitude."
+)
+
 
 def legend(records: Sequence[Record]) -> tuple[str, ...]:
     """Return the lines for a report on these records."""
@@ -43,6 +66,8 @@ def legend(records: Sequence[Record]) -> tuple[str, ...]:
         lines.append(ACCURACY)
     if any(evaluation.validation for record in records for evaluation in record.measured.evaluations):
         lines.append(EARLY)
+    if any(record.spec.profile != "stock" for record in records):
+        lines.append(TUNED)
     machines = {record.spec.task: _last_stage(record) for record in records if record.measured.stages}
     if machines:
         lasts = "; ".join(f"{task}: {stage}" for task, stage in machines.items())
@@ -51,6 +76,14 @@ def legend(records: Sequence[Record]) -> tuple[str, ...]:
             "import, building and loading of all stages, first step of the last; test quality: of the fine-tuned net."
         )
         lines += [SPEEDS, OUTCOME]
+    if any(record.measured.inference for record in records):
+        lines.append(INFERENCE)
+    if any(ceiling.matmul_flops_per_s for record in records for ceiling in record.ceilings):
+        lines.append(ROOFLINE)
+    if any(record.measured.energy.joules for record in records):
+        lines.append(ENERGY)
+    if any(record.twin for record in records):
+        lines.append(TWINS)
     return tuple(lines)
 
 

@@ -54,8 +54,8 @@ def pairs(group: Group, labels: Sequence[str]) -> Table | None:
 def _cells(item: Comparison, labels: Sequence[str]) -> tuple[str, ...]:
     accuracy = text.NOTHING
     if item.accuracy_difference is not None:
-        low, high = item.accuracy_low, item.accuracy_high
-        accuracy = f"{item.accuracy_difference:+.4f} ({low:+.4f} to {high:+.4f})"
+        interval = f"{_signed(item.accuracy_low)} to {_signed(item.accuracy_high)}"
+        accuracy = f"{_signed(item.accuracy_difference)} ({interval}), {item.accuracy_test}"
     return (
         labels[item.a],
         labels[item.b],
@@ -68,6 +68,10 @@ def _cells(item: Comparison, labels: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def _signed(value: float | None) -> str:
+    return text.NOTHING if value is None else f"{round(value, 4) + 0.0:+.4f}"  # no minus before a zero
+
+
 def _steady(group: Group, labels: Sequence[str]) -> Iterator[str]:
     """Yield a line on runs that did not settle, and one on blocks that are not read."""
     rows = [(row, label) for row, label in zip(group.rows, labels, strict=True) if row.steady_state]
@@ -78,7 +82,7 @@ def _steady(group: Group, labels: Sequence[str]) -> Iterator[str]:
     elif odd:
         yield f"Steady state: {'; '.join(f'{label}: {row.steady_state}' for row, label in odd)}."
     counts = [
-        f"{label} {row.discarded_blocks} as warm-up and {row.disturbed_blocks} as disturbed of {row.recorded_blocks}"
+        f"{label} {row.discarded_blocks} in front and {row.disturbed_blocks} disturbed of {row.recorded_blocks}"
         for row, label in rows
         if row.discarded_blocks or row.disturbed_blocks
     ]
@@ -119,7 +123,7 @@ def _accuracies(group: Group, labels: Sequence[str]) -> Iterator[str]:
     for row, label in zip(group.rows, labels, strict=True):
         found = row.to_fastest
         if found and found.accuracy_difference is not None:
-            shown = f"{label} ({found.accuracy_difference:+.4f})"
+            shown = f"{label} ({_signed(found.accuracy_difference)})"
             against.setdefault(found.accuracy_verdict, []).append(shown)
     if against:
         fastest = next(label for row, label in zip(group.rows, labels, strict=True) if row.rank and not row.to_fastest)

@@ -48,11 +48,11 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     outcome: Outcome
     blocks: tuple[Block, ...]
-    """Those that are read. A run that never settled is read whole; one that is too noisy with its disturbed blocks."""
+    """Those that are read. Of a run that never settled the last half; of one that is too noisy, all."""
     recorded: int
     """All steady blocks."""
     discarded: int
-    """Undisturbed blocks before the last state."""
+    """Undisturbed blocks before those that are read."""
     disturbed: int
     causes: tuple[str, ...] = ()
     """What disturbed, most often first."""
@@ -103,7 +103,7 @@ def _judge(clean: Sequence[Block], recorded: int) -> tuple[Outcome, int]:
     if len(clean) < FEWEST_BLOCKS:
         return "too few blocks to tell", 0
     state = last_state(np.log([block.seconds / block.steps for block in clean]))
-    return ("settled", state.start) if state.holds else ("never settled", 0)
+    return ("settled", state.start) if state.holds else ("never settled", len(clean) // 2)
 
 
 def last_state(values: NDArray[np.float64]) -> State:

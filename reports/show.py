@@ -9,6 +9,7 @@ from rich.text import Text
 from harness.record import Measured, Record
 from harness.spec import fingerprint
 from reports import text
+from reports.figures import figures
 from reports.settled import read
 from reports.speed import examples_per_s
 from reports.text import printable
@@ -68,8 +69,11 @@ def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
     }
     others = {name: why for name, why in measured.memory.reasons.items() if name.removesuffix("_bytes") not in memory}
     yield "memory", memory | others
+    if instruments := _instruments(record):
+        yield "instruments", instruments
     yield "versions", {"python": measured.python} | measured.versions
     yield "settings", measured.settings
+    yield "tuned settings", record.tuned_settings
     yield (
         "traps",
         {trap.name: f"{'harmful' if trap.harmful else 'harmless'}: {trap.sentence}" for trap in measured.traps},
@@ -121,6 +125,24 @@ def _blocks(record: Record) -> dict[str, str]:
             f"{reading.disturbed:,} disturbed"
         )
     return found
+
+
+def _instruments(record: Record) -> dict[str, str]:
+    """Return what inference, roofline, energy and equal seeds came to; nothing for a record without any of them."""
+    measured = record.measured
+    if not (measured.inference or record.ceilings or measured.energy.joules or measured.energy.reasons or record.twin):
+        return {}
+    reading = read(measured.blocks, len(record.affinity))
+    steps = sum(block.steps for block in reading.blocks)
+    found = figures(record, reading.seconds() / steps if steps else None)
+    shown = {name: _figure(value) for name, value in found.items()}
+    return {_words(name): value for name, value in shown.items() if value}
+
+
+def _figure(value: float | int | str | None) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else text.number(value, 4) if value is not None else ""
 
 
 def _stopped_early(measured: Measured) -> str:

@@ -23,6 +23,8 @@ FEWEST = 2
 """Processes of a row without which its spread is not known."""
 MOST_REPEATS = 10_000
 """More are not counted: nobody runs them."""
+ROUNDING = 1e-12
+"""Logarithms and accuracies that differ by less are equal but for rounding."""
 QUANTILES = 1000
 """Of a standard error's distribution, over which the power is averaged."""
 
@@ -76,14 +78,31 @@ def welch(a: Sequence[float], b: Sequence[float], confidence: float = CONFIDENCE
     difference = float(np.mean(a) - np.mean(b))
     parts = _variance(a) / len(a), _variance(b) / len(b)
     error = math.sqrt(sum(parts))
-    if error <= 1e-12 * max(1.0, abs(difference)):  # equal but for rounding
-        same = abs(difference) <= 1e-12
+    if error <= ROUNDING:
+        same = abs(difference) <= ROUNDING
         return Difference(difference, difference, difference, float(same), 0.0, float(len(a) + len(b) - 2))
     shares = [part / sum(parts) for part in parts]
     freedom = 1 / sum(share**2 / (len(side) - 1) for share, side in zip(shares, (a, b), strict=True))
     half = _t(freedom, confidence) * error
     p = 2 * float(stdtr(freedom, -abs(difference) / error))
     return Difference(difference, difference - half, difference + half, p, error, freedom)
+
+
+def paired(a: Sequence[float], b: Sequence[float], confidence: float = CONFIDENCE) -> Difference:
+    """Return the mean difference of values that belong together by Student's paired test, a minus b.
+
+    Raises:
+        ValueError: there are fewer than two pairs, or a value without its partner.
+    """
+    if len(a) != len(b):
+        raise ValueError(f"{len(a)} and {len(b)} values cannot be paired")
+    differences = [one - other for one, other in zip(a, b, strict=True)]
+    mean, low, high = mean_interval(differences, confidence)
+    error = math.sqrt(_variance(differences) / len(differences))
+    freedom = float(len(differences) - 1)
+    if error <= ROUNDING:
+        return Difference(mean, mean, mean, float(abs(mean) <= ROUNDING), 0.0, freedom)
+    return Difference(mean, low, high, 2 * float(stdtr(freedom, -abs(mean) / error)), error, freedom)
 
 
 def not_equivalent_p(found: Difference, margin: float = MARGIN) -> float:

@@ -88,11 +88,11 @@ class Row(Struct, frozen=True, kw_only=True):
     """All steady blocks of the measured runs."""
     seconds_per_example: tuple[float, ...]
     """Of every measured run its median seconds per step over the batch size: what verdicts compare."""
-    accuracy_per_seed: tuple[float, ...]
-    """In the order of the seeds, each the mean over its runs."""
+    accuracy_per_seed: dict[int, float]
+    """By seed, the mean over its runs, which are not independent."""
     accuracy_low: float | None
     accuracy_high: float | None
-    """Ends of the 95 % interval of their mean, from two seeds on."""
+    """Ends of the 95 % interval of their mean, from two seeds on, cut at 0 and 1."""
     rank: int | None = None
     """Place among the comparable rows: 1 if it is not shown to be slower than the fastest, else one more than the rows
     that are shown to be faster."""
@@ -184,8 +184,8 @@ def _row(runs: pd.DataFrame) -> Row:
     values = [item.value for item in quality]
     first = runs.iloc[0]
     comparable = len(measured) > 0 and bool(measured["comparable"].all())
-    accuracies = _per_seed(quality) if metric == "accuracy" else ()
-    interval = statistics.mean_interval(accuracies) if len(accuracies) >= statistics.FEWEST else None
+    accuracies = _per_seed(quality) if metric == "accuracy" else {}
+    interval = statistics.mean_interval(list(accuracies.values())) if len(accuracies) >= statistics.FEWEST else None
     left_out = measured[["discarded_blocks", "disturbed_blocks"]].sum()
     return Row(
         **{name: first[name] for name in ROW if name != "versions"},
@@ -214,8 +214,8 @@ def _row(runs: pd.DataFrame) -> Row:
         recorded_blocks=int(measured["recorded_blocks"].sum()),
         seconds_per_example=tuple((measured["median_step_s"] / measured["batch_size"]).astype(float)),
         accuracy_per_seed=accuracies,
-        accuracy_low=interval.low if interval else None,
-        accuracy_high=interval.high if interval else None,
+        accuracy_low=max(0.0, interval.low) if interval else None,
+        accuracy_high=min(1.0, interval.high) if interval else None,
     )
 
 
@@ -286,12 +286,13 @@ def _quality(completed: pd.DataFrame) -> tuple[str, tuple[Quality, ...]]:
     return "", ()
 
 
-def _per_seed(quality: Iterable[Quality]) -> tuple[float, ...]:
-    """Return one value per seed, for runs of the same seed are not independent."""
-    by_seed: dict[int | None, list[float]] = {}
+def _per_seed(quality: Iterable[Quality]) -> dict[int, float]:
+    """Return one value per known seed, for runs of the same seed are not independent."""
+    by_seed: dict[int, list[float]] = {}
     for item in quality:
-        by_seed.setdefault(item.seed, []).append(item.value)
-    return tuple(sum(values) / len(values) for values in by_seed.values())
+        if item.seed is not None:
+            by_seed.setdefault(item.seed, []).append(item.value)
+    return {seed: sum(values) / len(values) for seed, values in by_seed.items()}
 
 
 def _baselines(facts: Iterable[str]) -> dict[str, tuple[float, ...]]:

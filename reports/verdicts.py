@@ -19,8 +19,8 @@ class Side(Struct, frozen=True, kw_only=True):
     comparable: bool
     seconds: tuple[float, ...] = ()
     """Of every process, its median seconds per example."""
-    accuracies: tuple[float, ...] = ()
-    """Of every seed, the mean over its processes; none where the task has no accuracy."""
+    accuracies: dict[int, float] = {}
+    """By seed, the mean over its processes; none where the task has no accuracy."""
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -51,6 +51,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     accuracy_p_holm: float | None = None
     accuracy_p_equivalence: float | None = None
     """Of the two one-sided tests, of this pair alone."""
+    accuracy_test: str = ""
+    """paired by seed where both rows have the same seeds, which share weights and batches; else Welch."""
     accuracy_verdict: Equivalence = "not comparable"
 
     def reversed(self) -> "Comparison":
@@ -105,16 +107,24 @@ def _pair(a: int, b: int, first: Side, second: Side) -> _Pair:
     logs = [statistics.logarithms(side.seconds) for side in (first, second)]
     means = [sum(side) / len(side) for side in logs]
     found = replace(found, ratio=ratio_of(means[0] - means[1]), verdict="no difference shown")
-    pair = _Pair(found=replace(found, accuracy_verdict="not shown"))
+    pair = _Pair(found=found)
     if min(map(len, logs)) >= FEWEST:
         pair.speed = statistics.welch(logs[0], logs[1])
     else:
         pair.found = replace(pair.found, why="one process shows nothing of how the next would come out")
-    if min(len(first.accuracies), len(second.accuracies)) >= FEWEST:
-        pair.accuracy = statistics.welch(first.accuracies, second.accuracies)
-    elif not (first.accuracies and second.accuracies):
-        pair.found = replace(pair.found, accuracy_verdict="not comparable")
+    if first.accuracies and second.accuracies:
+        _pair_accuracies(pair, first.accuracies, second.accuracies)
     return pair
+
+
+def _pair_accuracies(pair: _Pair, first: dict[int, float], second: dict[int, float]) -> None:
+    pair.found = replace(pair.found, accuracy_verdict="not shown")
+    if min(len(first), len(second)) < FEWEST:
+        return
+    by_seed = first.keys() == second.keys()
+    test = statistics.paired if by_seed else statistics.welch
+    pair.accuracy = test([first[seed] for seed in sorted(first)], [second[seed] for seed in sorted(second)])
+    pair.found = replace(pair.found, accuracy_test="paired by seed" if by_seed else "Welch")
 
 
 def _judge_speed(pairs: Sequence[tuple[_Pair, Difference]]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from backends.numpy.adapter import NumpyBackend, NumpyProgram
 from harness.contract import Backend
+from harness.knobs import Knob
 from harness.registry import Entry
 
 HERE = str(Path(__file__).parent)
@@ -30,13 +31,31 @@ NAMES = (
     "queues",
     "lies",
     "scales",
+    "random",
+    "holds",
+    "spikes",
+    "imports",
+    "tunable",
 )
+KNOBS = (
+    Knob(name="cheating", variable="EVENBENCH_FAKE_CHEAT", values=("1",), meaning="Fastest of all, and wrong."),
+    Knob(name="sleep", variable="EVENBENCH_FAKE_SLEEP_MS", values=("4", "0"), meaning="How long a step sleeps."),
+    Knob(name="crash", variable="EVENBENCH_FAKE_CRASH", values=("1",), meaning="The first step ends the process."),
+)
+"""Of the backend `tunable`."""
 
 
 def entries() -> dict[str, Entry]:
     """Return table entries for all fakes, to be added to `backends.TABLE`."""
     return {
-        name: Entry(adapter=f"fakes:{name}", framework="numpy", modes=("eager",), default_mode="eager", path=HERE)
+        name: Entry(
+            adapter=f"fakes:{name}",
+            framework="numpy",
+            modes=("eager",),
+            default_mode="eager",
+            knobs="fakes:KNOBS" if name == "tunable" else None,
+            path=HERE,
+        )
         for name in NAMES
     }
 
@@ -137,6 +156,67 @@ def scales() -> Backend:
 
 def slow() -> Backend:
     return after(0, lambda _: time.sleep(0.005))
+
+
+def random() -> Backend:
+    """Its first bias is moved by a little noise of the system at every step, whatever the seed."""
+
+    def shake(program: Any) -> None:
+        program.net.parameters["dense1.bias"] += 1e-4 * (os.urandom(1)[0] + 1) / 256
+
+    return after(0, shake)
+
+
+MEMORY_BYTES = 500_000_000
+"""What the three fakes below take."""
+
+
+def holds() -> Backend:
+    """Takes memory once while it trains, uses all of it and keeps it."""
+    kept: list[bytes] = []
+
+    def take(_: Any) -> None:
+        if not kept:
+            kept.append(b"x" * MEMORY_BYTES)
+
+    return after(20, take)
+
+
+def spikes() -> Backend:
+    """Takes the same memory once and gives it back at once."""
+    done: list[bool] = []
+
+    def take(_: Any) -> None:
+        if not done:
+            done.append(len(b"x" * MEMORY_BYTES) > 0)
+
+    return after(20, take)
+
+
+HELD_BY_THE_IMPORT: list[bytes] = []
+
+
+def imports() -> Backend:
+    """Takes the same memory while it is imported, and keeps it."""
+    HELD_BY_THE_IMPORT.append(b"x" * MEMORY_BYTES)
+    return fake()
+
+
+def tunable() -> Backend:
+    """It sleeps 2 ms per step; its variables make it slower, faster, wrong, or crash."""
+    cheats = os.environ.get("EVENBENCH_FAKE_CHEAT") == "1"
+    sleep_s = 0.0 if cheats else int(os.environ.get("EVENBENCH_FAKE_SLEEP_MS", "2")) / 1000
+
+    def train(self: Any, order: Any) -> None:
+        if "EVENBENCH_FAKE_CRASH" in os.environ:
+            raise ValueError("this knob does not turn")
+        time.sleep(sleep_s * len(order))
+        NumpyProgram.train(self, order)
+
+    def predict(self: Any, split: Any, indices: Any) -> Any:
+        return (1.01 if cheats else 1.0) * NumpyProgram.predict(self, split, indices)
+
+    return fake(train=train, predict=predict)
 
 
 def queues() -> Backend:

@@ -34,9 +34,10 @@ def checker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counting:
     return Counting()
 
 
-def prove(checker: Counting, backend: str = "numpy", preset: str = "quick") -> int:
+def prove(checker: Counting, backend: str = "numpy", preset: str = "quick", **settings: str) -> int:
     """Ask for a verdict and return how often one was made so far."""
-    checker.check(XOR, XOR.preset(preset), backend=backend, device="cpu", mode="eager", interpreter=HERE)
+    where: dict[str, Any] = {"backend": backend, "device": "cpu", "mode": "eager", "interpreter": HERE}
+    checker.check(XOR, XOR.preset(preset), settings=settings, **where)
     return checker.made
 
 
@@ -48,6 +49,13 @@ def test_another_tuning_of_the_shell_is_proven_anew(checker: Counting, monkeypat
     prove(checker)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     assert prove(checker) == 2
+
+
+def test_the_settings_of_a_profile_are_proven_by_themselves(checker: Counting) -> None:
+    prove(checker)
+    assert prove(checker, ONEDNN_MAX_CPU_ISA="AVX2") == 2
+    assert prove(checker, ONEDNN_MAX_CPU_ISA="SSE41") == 3
+    assert prove(checker, ONEDNN_MAX_CPU_ISA="AVX2") == 3
 
 
 def test_an_adapter_from_elsewhere_is_always_proven_anew(checker: Counting, monkeypatch: pytest.MonkeyPatch) -> None:

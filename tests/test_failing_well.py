@@ -154,7 +154,7 @@ class Silent:
 
 def conduct(store: Store, wanted: tuple[RunSpec, ...]) -> tuple[Record, ...]:
     interpreters = {(spec.backend, spec.device): HERE_INTERPRETER for spec in wanted}
-    chosen = Plan(specs=wanted, interpreters=interpreters, data_dir=None, with_parity=False)
+    chosen = Plan(specs=wanted, interpreters=interpreters, data_dir=None, with_parity=False, with_ceilings=False)
     return Conductor(chosen, store=store, setting=SETTING, listener=Silent()).run()
 
 

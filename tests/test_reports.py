@@ -44,7 +44,7 @@ from harness.contract import Trap
 from harness.errors import StoreError, UsageError
 from harness.record import Block, Evaluation, Noise, ParityVerdict, Record
 from reports import content as c
-from reports import export, said_verdicts, show, terminal, text
+from reports import export, instruments, said_verdicts, show, terminal, text
 from reports import frame as frames
 from reports.columns import COLUMNS, STAGES, VERDICTS
 from reports.content import Content, content
@@ -223,7 +223,8 @@ def test_what_came_out_is_in_the_order_of_the_seeds() -> None:
 
 def test_what_speaks_against_a_bound_stands_below_the_figures() -> None:
     (section,) = said(machines()).sections
-    assert section.remarks == (f"bound (joint, composed; joint, trained) of torch eager: {DOUBTFUL}",)
+    doubtful = f"bound (joint, composed; joint, trained) of torch eager: {DOUBTFUL}"
+    assert section.remarks == (doubtful, instruments.NO_TWINS)
     for shown in (on_terminal(said(machines())), html.unescape(rendered(markdown(said(machines()))))):
         assert DOUBTFUL in " ".join(shown.split())
 
@@ -238,7 +239,7 @@ def test_figures_fit_80_columns_whole() -> None:
 def test_a_task_without_stages_has_no_tables_of_them(tmp_path: Path) -> None:
     (section,) = said(records()).sections
     assert not section.tables
-    assert not section.remarks
+    assert section.remarks == (instruments.NO_TWINS,)
     assert not any("stage" in line for line in said(records()).legend)
     folder = write_study(tmp_path / "s", records())
     written = render(folder, ("csv",), stdout=io.StringIO())
@@ -634,7 +635,7 @@ def test_what_is_left_out_of_the_steady_blocks_is_said() -> None:
     found += [record("tensorflow", repeat=i, found=measured(blocks=blocks)) for i, blocks in enumerate((flat, drift))]
     shown = " ".join(on_terminal(said(found)).split())
     assert "Steady state: tensorflow eager: 1 settled, 1 never settled." in shown
-    assert "Steady blocks left out: torch eager 3 as warm-up and 4 as disturbed of 43." in shown
+    assert "Steady blocks left out: torch eager 3 in front and 4 disturbed of 43; tensorflow eager 15 in front" in shown
     assert "Steady state" not in on_terminal(said(found[:2]))
 
 

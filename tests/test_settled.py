@@ -83,9 +83,11 @@ def test_a_drift_without_any_jump_is_seen() -> None:
 
 def test_a_jump_in_the_first_half_is_a_new_state_and_one_near_the_end_is_not() -> None:
     for place, outcome in ((20, "settled"), (35, "never settled")):
-        found = read(series(noisy(np.where(np.arange(40) < place, 0.2, 0.0), 0.01, 5)), CORES)
+        items = series(noisy(np.where(np.arange(40) < place, 0.2, 0.0), 0.01, 5))
+        found = read(items, CORES)
+        assert found.blocks == tuple(items[20:])
         assert found.outcome == outcome
-        assert len(found.blocks) == (20 if outcome == "settled" else 40)
+        assert (found.discarded, len(found.blocks)) == (20, 20)  # of a run that never settled, the last half is read
 
 
 def test_going_back_to_the_same_level_is_the_same_state() -> None:

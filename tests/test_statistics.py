@@ -32,6 +32,17 @@ def test_the_interval_covers_the_true_difference_as_often_as_it_says(count_a: in
     assert 0.935 <= hits / tries <= 0.975  # Welch's approximation errs on the safe side with three values
 
 
+def test_the_paired_test_is_scipys() -> None:
+    found, theirs = s.paired(A[:3], B), stats.ttest_rel(A[:3], B)
+    interval = theirs.confidence_interval(0.95)
+    assert found.p == pytest.approx(theirs.pvalue)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert s.paired([0.9, 0.8], [0.8, 0.7]).p == 0
+    assert s.paired([0.9, 0.8], [0.9, 0.8]).p == 1
+    with pytest.raises(ValueError, match="4 and 3 values cannot be paired"):
+        s.paired(A, B)
+
+
 def test_sides_that_do_not_spread_differ_for_certain_or_not_at_all() -> None:
     assert s.welch([0.1] * 3, [0.1 + 1e-16] * 3).p == 1
     found = s.welch([0.3] * 2, [0.1] * 3)

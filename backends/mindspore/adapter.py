@@ -6,6 +6,7 @@
 import ctypes
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
 DEVICES: dict[DeviceKind, str] = {"cpu": "CPU", "gpu": "GPU", "npu": "Ascend"}
-STEPS_PER_CALL = 64
+STEPS_PER_CALL = int(os.environ.get("EVENBENCH_STEPS_PER_CALL", "64"))
 """How many steps one call of the compiled loop makes at most; its inputs always have this many rows, so that
 another number of steps does not compile it anew."""
 
@@ -77,12 +78,7 @@ class MindSporeProgram:
             self.step += 1
 
     def synchronize(self) -> None:
-        if self.device == "cpu":
-            # ms.runtime.synchronize() logs an error and returns at once at its first call on the CPU (seen with
-            # 2.10.0: a host copy afterwards took 1.4 s); its deprecated twin waits. It can go when that is mended.
-            ms.hal.synchronize()
-        else:
-            ms.runtime.synchronize()
+        wait_for(self.device)
 
     def losses(self) -> NDArray[np.float32]:
         return np.concatenate([losses.asnumpy().reshape(-1)[:count] for losses, count in self.last_losses])
@@ -232,6 +228,36 @@ class MindSporeBackend:
         ms.set_seed(seed)
         program = GraphBoltzmann if mode == "graph" else MindSporeBoltzmann
         return program(stage, device, state, seed)
+
+    def product_probe(self, device: DeviceKind, side: int) -> Callable[[], None]:
+        prepare(device)
+        a, b = (ms.Tensor(np.ones((side, side), np.float32)) for _ in range(2))
+
+        def product() -> None:
+            ops.matmul(a, b)
+            wait_for(device)
+
+        return product
+
+    def copy_probe(self, device: DeviceKind, numbers: int) -> Callable[[], None]:
+        prepare(device)
+        source, target = (ms.Tensor(np.ones(numbers, np.float32)) for _ in range(2))
+
+        def copy() -> None:
+            target.copy_(source)
+            wait_for(device)
+
+        return copy
+
+
+def wait_for(device: DeviceKind) -> None:
+    """Return only when all queued work is done."""
+    if device == "cpu":
+        # ms.runtime.synchronize() logs an error and returns at once at its first call on the CPU (seen with
+        # 2.10.0: a host copy afterwards took 1.4 s); its deprecated twin waits. It can go when that is mended.
+        ms.hal.synchronize()
+    else:
+        ms.runtime.synchronize()
 
 
 @functools.cache

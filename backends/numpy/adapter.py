@@ -1,5 +1,6 @@
 """The NumPy backend: the reference that parity compares every framework with. Not built for speed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,18 @@ class NumpyBackend:
         self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int
     ) -> NumpyBoltzmann:
         return NumpyBoltzmann(stage, state, seed)
+
+    def product_probe(self, device: DeviceKind, side: int) -> Callable[[], None]:
+        a, b, c = (np.ones((side, side), np.float32) for _ in range(3))
+        return lambda: void(np.matmul(a, b, out=c))
+
+    def copy_probe(self, device: DeviceKind, numbers: int) -> Callable[[], None]:
+        source, target = (np.ones(numbers, np.float32) for _ in range(2))
+        return lambda: np.copyto(target, source)
+
+
+def void(_: object) -> None:
+    """Drop a result."""
 
 
 def backend() -> Backend:

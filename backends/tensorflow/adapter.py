@@ -5,6 +5,7 @@ step is compiled by XLA and called from that loop, so that another number of ste
 """
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -252,6 +253,28 @@ class TensorflowBackend:
         self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int
     ) -> TensorflowBoltzmann:
         return TensorflowBoltzmann(stage, DEVICES[device], mode, state, seed)
+
+    def product_probe(self, device: DeviceKind, side: int) -> Callable[[], None]:
+        with tf.device(DEVICES[device]):
+            a, b = tf.ones((side, side)), tf.ones((side, side))
+
+        def product() -> None:
+            with tf.device(DEVICES[device]):
+                tf.linalg.matmul(a, b)
+            tf.test.experimental.sync_devices()
+
+        return product
+
+    def copy_probe(self, device: DeviceKind, numbers: int) -> Callable[[], None]:
+        with tf.device(DEVICES[device]):
+            source = tf.ones(numbers)
+
+        def copy() -> None:
+            with tf.device(DEVICES[device]):
+                tf.raw_ops.DeepCopy(x=source)  # tf.identity copies nothing
+            tf.test.experimental.sync_devices()
+
+        return copy
 
 
 def threads(number: int) -> str:

@@ -7,6 +7,7 @@
 import importlib.util
 import os
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,9 @@ parity --backend torch --mode graph` passes without it."""
 FLUSH_VARIABLE = "EVENBENCH_FLUSH_DENORMALS"
 """Set to 1, it makes torch flush denormal numbers to zero, as TensorFlow and MindSpore do by themselves."""
 
+LAYOUT_VARIABLE = "EVENBENCH_CHANNELS_LAST"
+"""Set to 1, pictures and convolutions lie in memory with the channels last; what is computed stays the same."""
+
 
 class TorchProgram:
     """One task on one device; `compiled` is the model itself in eager mode."""
@@ -41,7 +45,9 @@ class TorchProgram:
         self.task = task
         self.device = torch.device(device)
         self.module = torch.get_device_module(self.device)
-        self.net = nets.model(task, weights).to(self.device)
+        layout = torch.channels_last if os.environ.get(LAYOUT_VARIABLE) == "1" else torch.contiguous_format
+        self.layout: dict[str, Any] = {"memory_format": layout}
+        self.net = nets.model(task, weights).to(self.device, **self.layout)
         self.compiled: Any = torch.compile(self.net, options=COMPILE_OPTIONS) if mode == "graph" else self.net
         self.names = tuple(weights)
         self.definition = optimizer
@@ -54,7 +60,8 @@ class TorchProgram:
         for name, array in arrays.items():
             tensor = torch.from_numpy(np.array(array))  # a copy in memory: the given arrays may be files
             labels = name.endswith("_y") and self.task.loss == "softmax_cross_entropy"
-            self.data[name] = (tensor.long() if labels else tensor).to(self.device)
+            pictures = self.layout if tensor.dim() == 4 else {}
+            self.data[name] = (tensor.long() if labels else tensor).to(self.device, **pictures)
 
     def train(self, order: NDArray[np.int32]) -> None:
         self.net.train()
@@ -136,6 +143,8 @@ class TorchBackend:
             "threads": str(torch.get_num_threads()),
             "matmul_precision": torch.get_float32_matmul_precision(),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "memory_layout": "channels last" if os.environ.get(LAYOUT_VARIABLE) == "1" else "as given",
+            "optimizer_kernels": "fused" if os.environ.get(nets.FUSED_VARIABLE) == "1" else "torch's choice",
             "flush_denormals": "on" if flushes_denormals() else "off",
             "compile_options": str(COMPILE_OPTIONS),
         }
@@ -194,6 +203,25 @@ class TorchBackend:
     ) -> TorchBoltzmann:
         use_full_precision()
         return TorchBoltzmann(stage, DEVICES[device], mode, state, seed)
+
+    def product_probe(self, device: DeviceKind, side: int) -> Callable[[], None]:
+        use_full_precision()
+        a, b, c = (torch.ones(side, side, device=DEVICES[device]) for _ in range(3))
+
+        def product() -> None:
+            torch.matmul(a, b, out=c)
+            torch.get_device_module(a.device).synchronize()
+
+        return product
+
+    def copy_probe(self, device: DeviceKind, numbers: int) -> Callable[[], None]:
+        source, target = (torch.ones(numbers, device=DEVICES[device]) for _ in range(2))
+
+        def copy() -> None:
+            target.copy_(source)
+            torch.get_device_module(source.device).synchronize()
+
+        return copy
 
 
 def use_full_precision() -> None:

@@ -1,0 +1,136 @@
+"""What the instruments of one run say, as the frame's columns: inference, roofline, energy and equal seeds.
+
+Every figure follows from one record alone; what was not measured is None. Needs no pandas.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.errors import EvenbenchError
+from harness.flops import Work, timed_step
+from harness.noise import disturbances
+from harness.record import Block, Ceiling, Inference, Record
+
+Figures = dict[str, float | int | str | None]
+
+
+def figures(record: Record, step_s: float | None) -> Figures:
+    """Return the instruments' columns of a run whose optimizer step takes `step_s` seconds, if it is known."""
+    return inference(record) | roofline(record, step_s) | energy(record) | twin(record)
+
+
+def inference(record: Record) -> Figures:
+    """Return latency at batch size 1 and throughput at the task's own, of the blocks that nobody disturbed."""
+    cores = len(record.affinity)
+    single = next((item for item in record.measured.inference if item.latencies), None)
+    batched = next((item for item in record.measured.inference if not item.latencies), None)
+    calls = clean_latencies(single, cores) if single else []
+    quantiles = [float(value) for value in np.quantile(calls, (0.5, 0.95, 0.99))] if calls else [None] * 3
+    read = [block for block in _steady(batched.blocks) if not disturbances(block, cores)] if batched else []
+    seconds = sum(block.seconds for block in read)
+    return {
+        "latency_median_s": quantiles[0],
+        "latency_p95_s": quantiles[1],
+        "latency_p99_s": quantiles[2],
+        "latency_first_call_s": single.first_call_s if single else None,
+        "inference_batch_size": batched.batch_size if batched else None,
+        "inference_examples_per_s": batched.batch_size * sum(block.steps for block in read) / seconds
+        if batched and seconds
+        else None,
+        "inference_disturbed_blocks": sum(
+            1 for item in record.measured.inference for block in _steady(item.blocks) if disturbances(block, cores)
+        )
+        if record.measured.inference
+        else None,
+    }
+
+
+def clean_latencies(single: Inference, cores: int) -> list[float]:
+    """Return the latencies of the steady blocks that nobody disturbed; none where calls and blocks do not add up."""
+    blocks: Sequence[Block] = single.blocks
+    if sum(block.steps for block in blocks) != len(single.latencies):
+        blocks = _steady(blocks)
+    if sum(block.steps for block in blocks) != len(single.latencies):
+        return []
+    found: list[float] = []
+    first = 0
+    for block in blocks:
+        if block.kind == "steady" and not disturbances(block, cores):
+            found += single.latencies[first : first + block.steps]
+        first += block.steps
+    return found
+
+
+def _steady(blocks: Sequence[Block]) -> list[Block]:
+    return [block for block in blocks if block.kind == "steady"]
+
+
+def work_of(record: Record) -> Work | None:
+    """Return the work of one step of a run, None where its task's layers do not tell."""
+    preset = record.task.presets.get(record.spec.preset)
+    try:
+        return timed_step(record.task.at(record.spec.preset), preset) if preset else None
+    except EvenbenchError:
+        return None
+
+
+def roofline(record: Record, step_s: float | None) -> Figures:
+    """Return what a step is, how fast it was computed, and which share of the machine's measured limits that is."""
+    work = work_of(record)
+    own = next((item for item in record.ceilings if item.library == record.spec.backend), None)
+    own_flops = own.matmul_flops_per_s if own else None
+    best = best_product(record.ceilings)
+    best_flops = best.matmul_flops_per_s if best else None
+    copied = max((item.copy_bytes_per_s for item in record.ceilings if item.copy_bytes_per_s), default=None)
+    reached = work.flops / step_s if work and step_s else None
+    roof = work.roofline(flops_per_s=best_flops, bytes_per_s=copied) if work and best_flops and copied else None
+    return {
+        "flops_per_step": work.flops if work else None,
+        "least_bytes_per_step": work.least_bytes if work else None,
+        "flops_per_s": reached,
+        "matmul_flops_per_s": own_flops,
+        "best_matmul_flops_per_s": best_flops,
+        "best_matmul_library": best.library if best else "",
+        "copy_bytes_per_s": own.copy_bytes_per_s if own else None,
+        "best_copy_bytes_per_s": copied,
+        "share_of_own_matmul": _share(reached, own_flops),
+        "share_of_best_matmul": _share(reached, best_flops),
+        "roofline_flops_per_s": roof,
+        "share_of_roofline": _share(reached, roof),
+        "ceiling_reason": own.reason if own else "",
+    }
+
+
+def best_product(ceilings: Sequence[Ceiling]) -> Ceiling | None:
+    """Return the ceiling of the library with the fastest product."""
+    known = [item for item in ceilings if item.matmul_flops_per_s]
+    return max(known, key=lambda item: item.matmul_flops_per_s or 0.0, default=None)
+
+
+def _share(part: float | None, whole: float | None) -> float | None:
+    return part / whole if part is not None and whole else None
+
+
+def energy(record: Record) -> Figures:
+    """Return the joules of all counters over the steady blocks, and why there are none."""
+    found = record.measured.energy
+    joules = sum(found.joules.values()) if found.joules else None
+    examples = found.steps * record.measured.batch_size
+    return {
+        "joules": joules,
+        "joules_per_1000_examples": 1000 * joules / examples if joules is not None and examples else None,
+        "energy_counters": ", ".join(found.joules),
+        "energy_reason": "; ".join(dict.fromkeys(found.reasons.values())),
+    }
+
+
+def twin(record: Record) -> Figures:
+    """Return how far a run came out like the first one with its seed."""
+    found = record.twin
+    return {
+        "twin_of": found.run_id if found else "",
+        "twin": "" if found is None else "bit-identical" if found.identical else "differs",
+        "twin_loss_difference": found.largest_loss_difference if found else None,
+        "twin_parameter_difference": found.largest_parameter_difference if found else None,
+    }

@@ -1,0 +1,265 @@
+"""What the instruments say of a group, as tables of figures with the backends side by side, and in single sentences.
+
+Inference, roofline, energy, equal seeds, the order of the runs, and when compiling pays. Figures are medians over the
+completed runs of a row; a table stands there only if a run has measured something for it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from reports import text
+from reports.frame import COMPLETED
+from reports.stages import FIGURE, Table
+from reports.summary import Group, Row
+
+INFERENCE, ROOFLINE, ENERGY, TWINS = "Inference", "Roofline", "Energy", "Equal seeds"
+ORDER = "Order of the runs (place in the study)"
+IDENTICAL = "bit-identical"
+NO_TWINS = "Determinism: no equal seeds in this study; `--seed 0 --repeats 2` shows it."
+MOST_ROUNDS = 12
+
+
+class Side(NamedTuple):
+    """One backend, mode and profile: what stands in a column."""
+
+    label: str
+    row: Row
+    runs: pd.DataFrame
+    """All its runs."""
+
+    def median(self, figure: str) -> float | None:
+        """Return the median of a figure over the completed runs, None where none has it."""
+        found = self.runs.loc[self.runs["status"].isin(COMPLETED), figure].dropna()
+        return float(found.median()) if len(found) else None
+
+    def words(self, figure: str) -> list[str]:
+        """Return the distinct texts of a column, without the empty one."""
+        return [str(word) for word in dict.fromkeys(self.runs[figure]) if word]
+
+
+Cell = Callable[[Side], str]
+
+
+def sides(group: Group, labels: Sequence[str], runs: pd.DataFrame) -> list[Side]:
+    """Return the columns of a group.
+
+    Args:
+        group: as `summarize` returns it.
+        labels: the names of its rows.
+        runs: the frame, one row per run.
+    """
+    return [
+        Side(label, row, runs[runs["run_id"].isin(row.run_ids)]) for label, row in zip(labels, group.rows, strict=True)
+    ]
+
+
+def tables(found: Sequence[Side], runs: pd.DataFrame) -> tuple[Table, ...]:
+    """Return all tables of a group that have something to say; `runs` are those of the whole study."""
+    made = (
+        _table(f"{INFERENCE} (medians over the runs)", found, _inference(found)),
+        _table(f"{ROOFLINE} (medians over the runs)", found, _roofline(found)),
+        _table(f"{ENERGY} (medians over the runs)", found, {"J per 1,000 examples": _joules}),
+        _table(f"{TWINS} (beside the first run with the same seed)", found, _twins(found)),
+        _order(found, runs),
+    )
+    return tuple(table for table in made if table is not None)
+
+
+def remarks(found: Sequence[Side]) -> tuple[str, ...]:
+    """Return what is said in sentences: missing figures with their reasons, and determinism where nothing showed it."""
+    lines = _reasons(found, "ceiling_reason", "own product and copy")
+    lines += _reasons(found, "energy_reason", "energy")
+    if not any(side.words("twin") for side in found) and any(side.row.runs > 1 for side in found):
+        lines.append(NO_TWINS)
+    disturbed = {side.label: side.runs["inference_disturbed_blocks"].fillna(0).sum() for side in found}
+    for label, blocks in disturbed.items():
+        if blocks:
+            lines.append(f"{label}: {int(blocks)} blocks of forward passes were disturbed by others and are not read.")
+    return tuple(lines)
+
+
+def _reasons(found: Sequence[Side], column: str, what: str) -> list[str]:
+    """Return one line per reason, with the rows that it holds for."""
+    places: dict[str, list[str]] = {}
+    for side in found:
+        for reason in side.words(column):
+            places.setdefault(reason, []).append(side.label)
+    lines = []
+    for reason, labels in places.items():
+        whose = "" if len(labels) == len(found) else f" ({', '.join(labels)})"
+        lines.append(f"{what}{whose}: {reason}.")
+    return lines
+
+
+def break_even(found: Sequence[Side]) -> tuple[str, ...]:
+    """Return after how many steps each compiled mode has won back what it costs to build, against eager mode.
+
+    The costs are build and first step, the gain is the difference of the steps; medians of comparable rows. Where the
+    runs' steps overlap there is no gain to speak of.
+    """
+    eager = {(s.row.backend, s.row.profile, s.row.device_name): s for s in found if s.row.mode == "eager"}
+    lines = []
+    for side in found:
+        plain = eager.get((side.row.backend, side.row.profile, side.row.device_name))
+        if side.row.mode == "eager" or plain is None or not (side.row.comparable and plain.row.comparable):
+            continue
+        costs, plain_costs = _costs(side), _costs(plain)
+        if costs is None or plain_costs is None:
+            continue
+        (extra, step), (plain_extra, plain_step) = costs, plain_costs
+        extra -= plain_extra
+        steps = pays_after(extra, plain_step - step)
+        pace = f"a step takes {_ms(step)} ms instead of {_ms(plain_step)} ms"
+        if overlap(side, plain):
+            lines.append(f"{side.label} against {plain.label}: the ranges of their steps overlap, no gain is shown.")
+        elif steps is None:
+            lines.append(f"{side.label} never pays against {plain.label}: {pace}.")
+        elif steps == 0:
+            lines.append(f"{side.label} pays from the first step against {plain.label}: {pace}.")
+        else:
+            cost = f"build and first step take {text.seconds(extra)} s longer"
+            lines.append(f"{side.label} pays after {steps:,} steps against {plain.label}: {cost}, {pace}.")
+    return tuple(lines)
+
+
+def _costs(side: Side) -> tuple[float, float] | None:
+    """Return the seconds of build and first step together, and those of a warm step."""
+    build, first, step = (side.median(name) for name in ("build_s", "first_step_s", "step_s"))
+    return None if build is None or first is None or step is None else (build + first, step)
+
+
+def overlap(one: Side, other: Side) -> bool:
+    """Return whether the ranges of the seconds per step over the completed runs of two rows have a part in common."""
+    (low, high), (other_low, other_high) = _range(one), _range(other)
+    return max(low, other_low) <= min(high, other_high)
+
+
+def _range(side: Side) -> tuple[float, float]:
+    steps = side.runs.loc[side.runs["status"].isin(COMPLETED), "step_s"]
+    return float(steps.min()), float(steps.max())
+
+
+def pays_after(extra_s: float, gain_s: float) -> int | None:
+    """Return the fewest steps whose gain makes up for what came before; None where there is no gain."""
+    if gain_s <= 0:
+        return None
+    return max(0, math.ceil(extra_s / gain_s))
+
+
+def _table(title: str, found: Sequence[Side], figures: dict[str, Cell]) -> Table | None:
+    """Return a table of the figures that at least one side has, or None if there is none."""
+    rows = [(name, *(cell(side) for side in found)) for name, cell in figures.items()]
+    rows = [row for row in rows if set(row[1:]) != {text.NOTHING}]
+    headers = (FIGURE, *(side.label for side in found))
+    return Table(title=title, headers=headers, rows=tuple(rows)) if rows else None
+
+
+def _inference(found: Sequence[Side]) -> dict[str, Cell]:
+    sizes = dict.fromkeys(size for side in found for size in side.runs["inference_batch_size"].dropna())
+    at = f" at batch {' or '.join(str(int(size)) for size in sizes)}" if sizes else ""
+    return {
+        "latency of one example, ms: median": lambda side: _ms(side.median("latency_median_s")),
+        "95th percentile": lambda side: _ms(side.median("latency_p95_s")),
+        "99th percentile": lambda side: _ms(side.median("latency_p99_s")),
+        "first call": lambda side: _ms(side.median("latency_first_call_s")),
+        f"examples/s{at}": lambda side: text.rate(side.median("inference_examples_per_s")),
+    }
+
+
+def _roofline(found: Sequence[Side]) -> dict[str, Cell]:
+    if all(side.median("best_matmul_flops_per_s") is None for side in found):
+        return {}
+    best = " or ".join(dict.fromkeys(word for side in found for word in side.words("best_matmul_library")))
+    return {
+        "GFLOP per step": _giga("flops_per_step"),
+        "GFLOP/s reached": _giga("flops_per_s"),
+        "GFLOP/s of its own product": _giga("matmul_flops_per_s"),
+        "share of that": _percent("share_of_own_matmul"),
+        f"share of the best product ({best})": _percent("share_of_best_matmul"),
+        "roofline bound, GFLOP/s": _giga("roofline_flops_per_s"),
+        "share of the bound": _percent("share_of_roofline"),
+    }
+
+
+def _twins(found: Sequence[Side]) -> dict[str, Cell]:
+    if not any(side.words("twin") for side in found):
+        return {}
+    return {
+        "losses and parameters": _verdict,
+        "largest difference of losses": lambda side: _largest(side, "twin_loss_difference"),
+        "largest difference of parameters": lambda side: _largest(side, "twin_parameter_difference"),
+    }
+
+
+def _verdict(side: Side) -> str:
+    """Return "bit-identical", or how many of the pairs differ."""
+    pairs = side.runs[side.runs["twin"] != ""]
+    if not len(pairs):
+        return text.NOTHING
+    differing = int((pairs["twin"] != IDENTICAL).sum())
+    if not differing:
+        return IDENTICAL
+    return "differ" if len(pairs) == 1 else f"{differing} of {len(pairs)} differ"
+
+
+def _largest(side: Side, figure: str) -> str:
+    """Return the largest difference over all pairs; none where all are identical."""
+    if not (side.runs["twin"] == "differs").any():
+        return text.NOTHING
+    found = side.runs[figure].dropna()
+    return text.number(float(found.max()), 2) if len(found) else text.NOTHING
+
+
+def _order(found: Sequence[Side], runs: pd.DataFrame) -> Table | None:
+    """Return the place of every run in the study, round by round; none where the starts do not tell them apart."""
+    begun = runs.loc[runs["started_at"] != "", ["run_id", "started_at"]]
+    if len(begun) < 2 or begun["started_at"].nunique() < 2:
+        return None
+    order = begun.sort_values("started_at", kind="stable")["run_id"]
+    place = {str(run_id): number for number, run_id in enumerate(order, start=1)}
+    rounds = sorted({(int(r), int(s)) for side in found for r, s in zip(*_keys(side), strict=True)})
+    if len(found) < 2 and len(rounds) < 2:
+        return None
+    rows = []
+    for repeat, seed in rounds[:MOST_ROUNDS]:
+        cells = []
+        for side in found:
+            of_round = side.runs[(side.runs["repeat"] == repeat) & (side.runs["seed"] == seed)]
+            numbers = [str(place[run_id]) for run_id in of_round["run_id"] if run_id in place]
+            cells.append(" ".join(numbers) or text.NOTHING)
+        rows.append((f"round {repeat + 1}, seed {seed}", *cells))
+    more = len(rounds) - MOST_ROUNDS
+    title = f"{ORDER}{f'; {more} more rounds stand in the CSV' if more > 0 else ''}"
+    return Table(title=title, headers=(FIGURE, *(side.label for side in found)), rows=tuple(rows))
+
+
+def _keys(side: Side) -> tuple[list[int], list[int]]:
+    known = side.runs.dropna(subset=["repeat", "seed"])
+    return known["repeat"].tolist(), known["seed"].tolist()
+
+
+def _joules(side: Side) -> str:
+    return text.number(side.median("joules_per_1000_examples"))
+
+
+def _ms(value: float | None) -> str:
+    return text.number(None if value is None else 1e3 * value)
+
+
+def _giga(figure: str) -> Cell:
+    def cell(side: Side) -> str:
+        value = side.median(figure)
+        return text.number(None if value is None else value / 1e9)
+
+    return cell
+
+
+def _percent(figure: str) -> Cell:
+    def cell(side: Side) -> str:
+        value = side.median(figure)
+        return text.NOTHING if value is None else f"{text.number(100 * value)} %"
+
+    return cell
