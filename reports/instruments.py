@@ -133,8 +133,8 @@ def _costs(side: Side) -> tuple[float, float] | None:
 
 def overlap(one: Side, other: Side) -> bool:
     """Return whether the ranges of the seconds per step over the completed runs of two rows have a part in common."""
-    low, high = zip(*(_range(side) for side in (one, other)), strict=True)
-    return max(low) <= min(high)
+    (low, high), (other_low, other_high) = _range(one), _range(other)
+    return max(low, other_low) <= min(high, other_high)
 
 
 def _range(side: Side) -> tuple[float, float]:
