@@ -7,7 +7,8 @@ Every row of the study (a backend in a mode) is compared with itself: of its pro
 replacement, and judged by the functions of the report. Then the seconds of one side are multiplied by a planted
 slow-down, and the draws are judged again. The draws share their processes, so that the shares below say what this
 study holds, and say of the method only as much as its number of processes allows. Ends with 1 if a row is called
-different from itself in more than 5 % of the draws, by more than chance; with fewer than 40 processes nothing is said.
+different from itself in more than 5 % of the draws, by more than chance (of a row of fewer than 40 processes nothing is
+said).
 """
 
 import argparse
