@@ -7,7 +7,8 @@ Every row of the study (a backend in a mode) is compared with itself: of its pro
 replacement, and judged by the functions of the report. Then the seconds of one side are multiplied by a planted
 slow-down, and the draws are judged again. The draws share their processes, so that the shares below say what this
 study holds, and say of the method only as much as its number of processes allows. Ends with 1 if a row is called
-different from itself in more than 5 % of the draws, by more than chance.
+different from itself in more than 5 % of the draws, by more than chance (of a row of fewer than 40 processes nothing is
+said).
 """
 
 import argparse
@@ -32,6 +33,8 @@ SIZES = (3, 5)
 """Processes per side: those of the presets quick and full."""
 SLOWER = (0.0, 0.02, 0.05, 0.10, 0.20)
 """Planted slow-downs; none is the A/A test itself."""
+FEWEST = 40
+"""Processes of a row without which the share of its twins says little of the method: there are too few ways to split."""
 BAR = 40
 
 
@@ -56,7 +59,11 @@ class Share(Struct, frozen=True, kw_only=True):
 
     def is_too_often(self) -> bool:
         """Return whether twins are called different more often than allowed, by two standard errors of the draws."""
-        return self.slower_by == 0 and self.share > ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / self.draws)
+        return (
+            self.slower_by == 0
+            and self.processes >= FEWEST
+            and self.share > ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / self.draws)
+        )
 
 
 def collect(asked: argparse.Namespace) -> Path:
@@ -112,7 +119,8 @@ def show(found: Sequence[Share]) -> None:
     """Print the table, with a bar for every share."""
     for row in dict.fromkeys(one.row for one in found):
         own = [one for one in found if one.row == row]
-        print(f"\n{row}: {own[0].processes} processes, {own[0].draws} draws")
+        few = "" if own[0].processes >= FEWEST else f"; fewer than {FEWEST} processes: no test of the method"
+        print(f"\n{row}: {own[0].processes} processes, {own[0].draws} draws{few}")
         print(f"{'n vs n':>7}  {'slower by':>9}  {'called different':>16}  {'twins apart':>11}")
         for one in own:
             planted = "A/A" if one.slower_by == 0 else f"{one.slower_by:.0%}"
