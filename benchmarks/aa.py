@@ -34,7 +34,7 @@ SIZES = (3, 5)
 SLOWER = (0.0, 0.02, 0.05, 0.10, 0.20)
 """Planted slow-downs; none is the A/A test itself."""
 FEWEST = 40
-"""Processes of a row without which the share of its twins says little of the method: there are too few ways to split."""
+"""With fewer processes of a row, the share of its twins says little of the method: there are too few ways to split."""
 BAR = 40
 
 
