@@ -20,7 +20,7 @@ from harness.record import Block, Inference
 GROUP_S = 0.025
 """Seconds after which a group of single calls ends, so that the guard sees what disturbed which calls."""
 MOST_CALLS = 1000
-FEWEST_CALLS = 20
+FEWEST_CALLS = 10
 COMPARED = 64
 """Examples whose outputs at batch size 1 are compared with those of the evaluation."""
 

@@ -83,6 +83,7 @@ def preset(
     timeout_s: float = 600.0,
     measure_s: float = 0.5,
     fewest_updates: int = 1000,
+    mean_field_steps: int = 50,
 ) -> Preset:
     """Return a preset: the stages, then fine-tuning for `epochs`."""
     return Preset(
@@ -100,6 +101,7 @@ def preset(
             labels=labels,
             temperatures=temperatures,
             fewest_updates=fewest_updates,
+            mean_field_steps=mean_field_steps,
         ),
     )
 
@@ -140,7 +142,13 @@ def task() -> Task:
                 measure_s=0.2,
                 fewest_updates=10,
             ),
-            "quick": preset((bottom(10), top(10), joint(5, gibbs_steps=1)), dataset="digits", epochs=10, target=0.9),
+            "quick": preset(
+                (bottom(10), top(10), joint(5, gibbs_steps=1)),
+                dataset="digits",
+                epochs=6,
+                target=0.9,
+                mean_field_steps=20,
+            ),
             "full": preset(
                 (bottom(10), top(10), joint(10, gibbs_steps=1)),
                 dataset="mnist",

@@ -47,7 +47,7 @@ def task() -> Task:
             ),
             "quick": Preset(
                 dataset="digits",
-                epochs=5,
+                epochs=4,
                 batch_size=BATCH,
                 optimizer=Momentum(learning_rate=0.02),
                 target=Target(at_least=0.9),

@@ -45,7 +45,7 @@ def family(name: str, summary: str, small: tuple[Layer, ...], large: tuple[Layer
                 dataset="reviews-en", epochs=1, batch_size=BATCH, optimizer=quick, measure_s=0.2, inference_s=0.1
             ),
             "quick": Preset(
-                dataset="reviews-en", epochs=4, batch_size=BATCH, optimizer=quick, target=Target(at_least=0.9)
+                dataset="reviews-en", epochs=2, batch_size=BATCH, optimizer=quick, target=Target(at_least=0.9)
             ),
             "full": Preset(
                 dataset="imdb",
