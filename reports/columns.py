@@ -85,6 +85,9 @@ FRAME: dict[str, Column] = {
     "latency_first_call_s": Column("real", "Seconds of the first forward pass of one example, with what is compiled."),
     "inference_batch_size": Column("whole", "Examples per forward pass of inference_examples_per_s."),
     "inference_examples_per_s": Column("real", "Examples over seconds of undisturbed blocks of forward passes."),
+    "inference_difference": Column(
+        "real", "Largest difference of its outputs from the evaluation's, over their largest magnitude."
+    ),
     "inference_disturbed_blocks": Column("whole", "Blocks of forward passes that others disturbed, not read."),
     "flops_per_step": Column("whole", "Floating-point operations of a step's products, counted from the task."),
     "least_bytes_per_step": Column("whole", "Bytes that a step must move at least, counted from the task."),
@@ -202,6 +205,16 @@ VERDICTS: dict[str, Column] = {
     "smallest_ratio": Column(
         "real", "True ratio that this pair would have shown with 80 % power at Holm's strictest level."
     ),
+    "latency_ratio": Column("real", "Seconds of the median call with one example, of this row over the other's."),
+    "latency_low": Column("real", "Lower end of its 95 % interval, of this pair alone."),
+    "latency_high": Column("real", "Upper end of the same interval."),
+    "latency_p_holm": Column("real", "p-value for no difference in it, adjusted by Holm's method."),
+    "latency_verdict": Column("text", "By it this row is faster or slower than the other, or no difference shown."),
+    "inference_ratio": Column("real", "Seconds of an example in a batch, of this row over the other's."),
+    "inference_low": Column("real", "Lower end of its 95 % interval, of this pair alone."),
+    "inference_high": Column("real", "Upper end of the same interval."),
+    "inference_p_holm": Column("real", "p-value for no difference in it, adjusted by Holm's method."),
+    "inference_verdict": Column("text", "By it this row is faster or slower than the other, or no difference shown."),
     "accuracy_difference": Column("real", "Mean accuracy over the seeds, of this row less the other's."),
     "accuracy_low": Column("real", "Lower end of its 95 % interval, of this pair alone."),
     "accuracy_high": Column("real", "Upper end of the same interval."),

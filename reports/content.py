@@ -119,7 +119,7 @@ def _section(group: Group, records: dict[str, Record], frame: pd.DataFrame, part
             *(_baseline(name, values) for name, values in group.baselines.items()),
         ),
         pairs=said_verdicts.pairs(group, labels),
-        tables=(*stages.tables(sides), *instruments.tables(measured, frame)),
+        tables=(*stages.tables(sides), *instruments.tables(measured, frame, group)),
         remarks=(
             *stages.remarks(sides),
             *instruments.remarks(measured),

@@ -16,6 +16,8 @@ from reports.summary import CELL, SPLITS, Group
 
 SIDE = ("backend", "mode", "profile", "device_name", "framework_version")
 """What names a row in the table of the pairs."""
+INFERENCE = ("ratio", "low", "high", "p_holm", "verdict")
+"""What stands in `VERDICTS` of each measure of inference."""
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -38,6 +40,9 @@ def verdicts(groups: Iterable[Group]) -> pd.DataFrame:
             sides = (("", group.rows[item.a]), ("other_", group.rows[item.b]))
             names = {f"{prefix}{name}": getattr(row, name) for prefix, row in sides for name in SIDE}
             numbers = {name: getattr(item, name) for name in item.__struct_fields__ if name in VERDICTS}
+            for measure in ("latency", "inference"):
+                shown = item.inference.get(measure)
+                numbers |= {f"{measure}_{name}": getattr(shown, name, None) for name in INFERENCE}
             rows.append(
                 of_group | names | numbers
                 | {"processes": item.processes_a, "other_processes": item.processes_b}

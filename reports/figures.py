@@ -14,6 +14,9 @@ from harness.record import Block, Ceiling, Inference, Record
 
 Figures = dict[str, float | int | str | None]
 
+MOST_DIFFERENT = 1e-4
+"""Outputs that differ by more from those of the run's own evaluation, over their largest magnitude, are other ones."""
+
 
 def figures(record: Record, step_s: float | None) -> Figures:
     """Return the instruments' columns of a run whose optimizer step takes `step_s` seconds, if it is known."""
@@ -29,6 +32,8 @@ def inference(record: Record) -> Figures:
     quantiles = [float(value) for value in np.quantile(calls, (0.5, 0.95, 0.99))] if calls else [None] * 3
     read = [block for block in _steady(batched.blocks) if not disturbances(block, cores)] if batched else []
     seconds = sum(block.seconds for block in read)
+    found = [item.largest_difference for item in record.measured.inference]
+    differences = [value for value in found if value is not None]
     return {
         "latency_median_s": quantiles[0],
         "latency_p95_s": quantiles[1],
@@ -38,6 +43,7 @@ def inference(record: Record) -> Figures:
         "inference_examples_per_s": batched.batch_size * sum(block.steps for block in read) / seconds
         if batched and seconds
         else None,
+        "inference_difference": max(differences, default=None),
         "inference_disturbed_blocks": sum(
             1 for item in record.measured.inference for block in _steady(item.blocks) if disturbances(block, cores)
         )

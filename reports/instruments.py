@@ -8,11 +8,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from reports import text
+from reports.figures import MOST_DIFFERENT
 from reports.frame import COMPLETED
 from reports.stages import FIGURE, Table
+from reports.statistics import FEWEST
 from reports.summary import Group, Row
 
 INFERENCE, ROOFLINE, ENERGY, TWINS = "Inference", "Roofline", "Energy", "Equal seeds"
@@ -56,10 +59,10 @@ def sides(group: Group, labels: Sequence[str], runs: pd.DataFrame) -> list[Side]
     ]
 
 
-def tables(found: Sequence[Side], runs: pd.DataFrame) -> tuple[Table, ...]:
+def tables(found: Sequence[Side], runs: pd.DataFrame, group: Group) -> tuple[Table, ...]:
     """Return all tables of a group that have something to say; `runs` are those of the whole study."""
     made = (
-        _table(f"{INFERENCE} (medians over the runs)", found, _inference(found)),
+        _table(f"{INFERENCE} (medians over the runs)", found, _inference(found, group)),
         _table(f"{ROOFLINE} (medians over the runs)", found, _roofline(found)),
         _table(f"{ENERGY} (medians over the runs)", found, {"J per 1,000 examples": _joules}),
         _table(f"{TWINS} (beside the first run with the same seed)", found, _twins(found)),
@@ -75,6 +78,13 @@ def remarks(found: Sequence[Side]) -> tuple[str, ...]:
     if not any(side.words("twin") for side in found) and any(side.row.runs > 1 for side in found):
         lines.append(NO_TWINS)
     disturbed = {side.label: side.runs["inference_disturbed_blocks"].fillna(0).sum() for side in found}
+    for side in found:
+        difference = side.runs["inference_difference"].max()
+        if difference > MOST_DIFFERENT:  # not so where it is missing
+            lines.append(
+                f"{side.label}: its outputs in other batch sizes differ from the evaluation's by {difference:.1e} of "
+                f"their largest magnitude (at most {MOST_DIFFERENT:g} is expected): its inference is not comparable."
+            )
     for label, blocks in disturbed.items():
         if blocks:
             lines.append(f"{label}: {int(blocks)} blocks of forward passes were disturbed by others and are not read.")
@@ -157,16 +167,39 @@ def _table(title: str, found: Sequence[Side], figures: dict[str, Cell]) -> Table
     return Table(title=title, headers=headers, rows=tuple(rows)) if rows else None
 
 
-def _inference(found: Sequence[Side]) -> dict[str, Cell]:
+def _inference(found: Sequence[Side], group: Group) -> dict[str, Cell]:
     sizes = dict.fromkeys(size for side in found for size in side.runs["inference_batch_size"].dropna())
     at = f" at batch {' or '.join(str(int(size)) for size in sizes)}" if sizes else ""
     return {
         "latency of one example, ms: median": lambda side: _ms(side.median("latency_median_s")),
+        "× slower than the quickest": _against_best(found, group, "latency"),
         "95th percentile": lambda side: _ms(side.median("latency_p95_s")),
         "99th percentile": lambda side: _ms(side.median("latency_p99_s")),
         "first call": lambda side: _ms(side.median("latency_first_call_s")),
         f"examples/s{at}": lambda side: text.rate(side.median("inference_examples_per_s")),
+        "× slower than the fastest": _against_best(found, group, "inference"),
     }
+
+
+def _against_best(found: Sequence[Side], group: Group, measure: str) -> Cell:
+    """Return the cell of a row's ratio to the best row by a measure of inference, and what is shown of it."""
+    known = {
+        place: float(np.mean(np.log(row.inference[measure])))
+        for place, row in enumerate(group.rows)
+        if row.comparable and len(row.inference.get(measure, ())) >= FEWEST
+    }
+    best = min(known, key=known.__getitem__, default=None)
+    pairs = {(item.a, item.b): item for item in group.comparisons}
+    pairs |= {(item.b, item.a): item.reversed() for item in group.comparisons}
+
+    def cell(side: Side) -> str:
+        place = next(i for i, other in enumerate(found) if other is side)
+        if place == best:
+            return text.ratio(1.0)
+        shown = pairs[place, best].inference.get(measure) if best is not None and (place, best) in pairs else None
+        return f"{text.ratio(shown.ratio, shown.low, shown.high)} {shown.verdict}" if shown else text.NOTHING
+
+    return cell
 
 
 def _roofline(found: Sequence[Side]) -> dict[str, Cell]:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from harness.record import Status
 from reports import statistics, verdicts
+from reports.figures import MOST_DIFFERENT
 from reports.frame import COMPLETED
 from reports.settled import Outcome
 from reports.verdicts import Comparison, Side
@@ -88,6 +89,9 @@ class Row(Struct, frozen=True, kw_only=True):
     """All steady blocks of the measured runs."""
     seconds_per_example: tuple[float, ...]
     """Of every measured run its median seconds per step over the batch size: what verdicts compare."""
+    inference: dict[str, tuple[float, ...]]
+    """By measure of inference, of every run that has it: `latency`, seconds of the median call with one example, and
+    `inference`, seconds per example at the task's batch size. Empty where outputs differed from the evaluation's."""
     accuracy_per_seed: dict[int, float]
     """By seed, the mean over its runs, which are not independent."""
     accuracy_low: float | None
@@ -213,6 +217,7 @@ def _row(runs: pd.DataFrame) -> Row:
         disturbed_blocks=int(left_out["disturbed_blocks"]),
         recorded_blocks=int(measured["recorded_blocks"].sum()),
         seconds_per_example=tuple((measured["median_step_s"] / measured["batch_size"]).astype(float)),
+        inference=_inference(measured),
         accuracy_per_seed=accuracies,
         accuracy_low=max(0.0, interval.low) if interval else None,
         accuracy_high=min(1.0, interval.high) if interval else None,
@@ -235,7 +240,20 @@ def _by_speed(row: Row) -> tuple[bool, float]:
 
 
 def _side(row: Row) -> Side:
-    return Side(comparable=row.comparable, seconds=row.seconds_per_example, accuracies=row.accuracy_per_seed)
+    return Side(
+        comparable=row.comparable,
+        seconds=row.seconds_per_example,
+        accuracies=row.accuracy_per_seed,
+        inference=row.inference,
+    )
+
+
+def _inference(runs: pd.DataFrame) -> dict[str, tuple[float, ...]]:
+    if (runs["inference_difference"] > MOST_DIFFERENT).any():
+        return {}
+    rates = runs["inference_examples_per_s"].dropna()
+    found = {"latency": tuple(runs["latency_median_s"].dropna()), "inference": tuple(1 / rates)}
+    return {measure: values for measure, values in found.items() if values}
 
 
 def _ranked(group: Group, comparisons: tuple[Comparison, ...]) -> Group:

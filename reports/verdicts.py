@@ -1,9 +1,10 @@
 """Every pair of rows becomes a comparison: who is shown to be faster, and whether both learn the same.
 
 Only rows that computed the very same thing are paired. All pairs of a study are one grid: Holm's method looks at all
-of its p-values together, those of speed and those of accuracy each for themselves.
+of its p-values together, those of each measure (training, latency, inference, accuracy) for themselves.
 """
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -21,6 +22,24 @@ class Side(Struct, frozen=True, kw_only=True):
     """Of every process, its median seconds per example."""
     accuracies: dict[int, float] = {}
     """By seed, the mean over its processes; none where the task has no accuracy."""
+    inference: dict[str, tuple[float, ...]] = {}
+    """By measure (`latency`, `inference`), of every process its seconds per call or example."""
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """What is shown of two rows by one measure of inference; the numbers are as those of a `Comparison`."""
+
+    ratio: float
+    low: float
+    high: float
+    p: float
+    p_holm: float = 1.0
+    verdict: Verdict = "no difference shown"
+
+    def reversed(self) -> "Shown":
+        """Return the same, the other way round."""
+        low, high = 1 / self.high, 1 / self.low
+        return replace(self, ratio=1 / self.ratio, low=low, high=high, verdict=_turned(self.verdict))
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -54,10 +73,11 @@ class Comparison(Struct, frozen=True, kw_only=True):
     accuracy_test: str = ""
     """paired by seed where both rows have the same seeds, which share weights and batches; else Welch."""
     accuracy_verdict: Equivalence = "not comparable"
+    inference: dict[str, Shown] = {}
+    """By measure; only where both rows have at least two processes."""
 
     def reversed(self) -> "Comparison":
         """Return the same comparison, `b` against `a`."""
-        other: dict[Verdict, Verdict] = {"faster": "slower", "slower": "faster"}
         return replace(
             self,
             a=self.b,
@@ -70,7 +90,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
             accuracy_difference=_negative(self.accuracy_difference),
             accuracy_low=_negative(self.accuracy_high),
             accuracy_high=_negative(self.accuracy_low),
-            verdict=other.get(self.verdict, self.verdict),
+            verdict=_turned(self.verdict),
+            inference={measure: shown.reversed() for measure, shown in self.inference.items()},
         )
 
 
@@ -95,6 +116,8 @@ def compare(groups: Sequence[Sequence[Side]]) -> list[tuple[Comparison, ...]]:
     every = [pair for group in pairs for pair in group]
     _judge_speed([(pair, pair.speed) for pair in every if pair.speed])
     _judge_accuracy([(pair, pair.accuracy) for pair in every if pair.accuracy])
+    for measure in dict.fromkeys(name for pair in every for name in pair.found.inference):
+        _judge_inference([pair for pair in every if measure in pair.found.inference], measure)
     return [tuple(pair.found for pair in group) for group in pairs]
 
 
@@ -114,7 +137,18 @@ def _pair(a: int, b: int, first: Side, second: Side) -> _Pair:
         pair.found = replace(pair.found, why="one process shows nothing of how the next would come out")
     if first.accuracies and second.accuracies:
         _pair_accuracies(pair, first.accuracies, second.accuracies)
+    both = {
+        name: (first.inference[name], second.inference[name]) for name in first.inference if name in second.inference
+    }
+    pair.found = replace(
+        pair.found, inference={name: _shown(*sides) for name, sides in both.items() if min(map(len, sides)) >= FEWEST}
+    )
     return pair
+
+
+def _shown(first: Sequence[float], second: Sequence[float]) -> Shown:
+    found = statistics.welch(statistics.logarithms(first), statistics.logarithms(second))
+    return Shown(ratio=ratio_of(found.difference), low=ratio_of(found.low), high=ratio_of(found.high), p=found.p)
 
 
 def _pair_accuracies(pair: _Pair, first: dict[int, float], second: dict[int, float]) -> None:
@@ -143,6 +177,14 @@ def _judge_speed(pairs: Sequence[tuple[_Pair, Difference]]) -> None:
         )
 
 
+def _judge_inference(pairs: Sequence[_Pair], measure: str) -> None:
+    shown = [pair.found.inference[measure] for pair in pairs]
+    adjusted = statistics.holm([item.p for item in shown])
+    for pair, item, p_holm in zip(pairs, shown, adjusted, strict=True):
+        judged = replace(item, p_holm=p_holm, verdict=statistics.verdict(math.log(item.ratio), p_holm))
+        pair.found = replace(pair.found, inference=pair.found.inference | {measure: judged})
+
+
 def _judge_accuracy(pairs: Sequence[tuple[_Pair, Difference]]) -> None:
     adjusted = statistics.holm([found.p for _, found in pairs])
     for (pair, found), p_holm in zip(pairs, adjusted, strict=True):
@@ -156,6 +198,11 @@ def _judge_accuracy(pairs: Sequence[tuple[_Pair, Difference]]) -> None:
             accuracy_p_equivalence=p_equivalence,
             accuracy_verdict=statistics.equivalence(p_equivalence, p_holm),
         )
+
+
+def _turned(verdict: Verdict) -> Verdict:
+    other: dict[Verdict, Verdict] = {"faster": "slower", "slower": "faster"}
+    return other.get(verdict, verdict)
 
 
 def _inverse(value: float | None) -> float | None:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from harness.flops import training_step
 from harness.record import Block, Ceiling, Energy, Inference, Noise, Phases, Record, Twin
-from reports import instruments, show, terminal
+from reports import export, instruments, show, terminal
 from reports.content import Content, Section, content
 from reports.figures import clean_latencies, figures
 from reports.frame import frame, stages
@@ -102,6 +102,43 @@ def test_the_inference_table_has_milliseconds_and_the_batch() -> None:
     assert shown["latency of one example, ms: median"] == {"torch eager": "1.00", "mindspore eager": "—"}
     assert shown["examples/s at batch 64"]["torch eager"] == "32,000"
     assert shown["first call"]["torch eager"] == "250"
+
+
+def of_speeds(backend: str, *medians: float, **more: Any) -> list[Record]:
+    return [
+        ran(backend, repeat=i, found={"inference": inference(median_s)}, **more) for i, median_s in enumerate(medians)
+    ]
+
+
+def test_inference_has_verdicts_of_its_own() -> None:
+    slow, quick, even = (0.00200, 0.00202, 0.00198), (0.00100, 0.00101, 0.00099), (0.000995, 0.001005, 0.001015)
+    records = [*of_speeds("torch", *slow), *of_speeds("tensorflow", *quick), *of_speeds("mindspore", *even)]
+    (group,) = summarize(frame(records))
+    (section,) = said(records).sections
+    cells = table(section, instruments.INFERENCE)["× slower than the quickest"]
+    assert cells["tensorflow eager"] == "1.00×"
+    assert cells["torch eager"].startswith("2.00× (1.9")
+    assert cells["torch eager"].endswith(" slower")
+    assert cells["mindspore eager"].endswith("no difference shown")
+    pairs = export.verdicts([group]).to_dict("records")
+    assert {pair["verdict"] for pair in pairs} == {"no difference shown"}, "their training is equally fast"
+    (found,) = (p for p in pairs if {p["backend"], p["other_backend"]} == {"torch", "tensorflow"})
+    assert found["latency_verdict"] in ("slower", "faster")
+    assert max(found["latency_ratio"], 1 / found["latency_ratio"]) == pytest.approx(2.0, rel=0.01)
+    assert found["inference_verdict"] == "no difference shown"
+
+
+def test_inference_that_gives_other_outputs_is_not_comparable() -> None:
+    other = tuple(replace(item, largest_difference=0.002) for item in inference())
+    records = [
+        *of_speeds("torch", 0.001, 0.0011),
+        *(ran("tensorflow", repeat=i, found={"inference": other}) for i in (0, 1)),
+    ]
+    (section,) = said(records).sections
+    assert table(section, instruments.INFERENCE)["× slower than the quickest"]["tensorflow eager"] == "—"
+    (line,) = (line for line in section.remarks if "differ from the evaluation's" in line)
+    assert line.startswith("tensorflow eager: ")
+    assert "2.0e-03" in line
 
 
 def test_the_roofline_compares_a_step_with_the_limits_of_its_own_and_of_the_best_library() -> None:
