@@ -87,7 +87,7 @@ def remarks(found: Sequence[Side]) -> tuple[str, ...]:
             )
     for label, blocks in disturbed.items():
         if blocks:
-            lines.append(f"{label}: {int(blocks)} blocks of forward passes were disturbed by others and are not read.")
+            lines.append(f"{label}: blocks of forward passes that others disturbed, not read: {int(blocks)}.")
     return tuple(lines)
 
 

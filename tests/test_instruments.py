@@ -93,7 +93,7 @@ def test_where_all_blocks_were_disturbed_there_is_no_number_but_a_sentence() -> 
     found = figures(ran(found={"inference": loud}), None)
     assert (found["latency_median_s"], found["inference_examples_per_s"]) == (None, None)
     (section,) = said([ran(found={"inference": loud})]).sections
-    assert any("2 blocks of forward passes were disturbed" in line for line in section.remarks)
+    assert any("blocks of forward passes that others disturbed, not read: 2." in line for line in section.remarks)
 
 
 def test_the_inference_table_has_milliseconds_and_the_batch() -> None:
