@@ -14,9 +14,10 @@ from harness.layers import Dense
 from harness.record import Record
 from reports import instruments, said_verdicts, stages, text
 from reports.legend import legend
+from reports.rows import CELL, Group, Row
 from reports.settled import TOO_NOISY
 from reports.studies import Loaded
-from reports.summary import CELL, Group, Row, machine_names
+from reports.summary import machine_names
 
 RANK, BACKEND, RATE, RANGE, SPREAD = "rank", "backend", "examples/s", "min–max", "spread"
 SLOWER, FIRST, EPOCH, MEMORY, DEVICE = "× slower", "first step s", "epoch s", "memory MB", "device MB"

@@ -11,8 +11,8 @@ import pandas as pd
 from harness.store import Damaged
 from reports.columns import COLUMNS, FRAME, STAGES, VERDICTS, Column, Kind
 from reports.frame import table
+from reports.rows import CELL, SPLITS, Group
 from reports.statistics import MARGIN
-from reports.summary import CELL, SPLITS, Group
 
 SIDE = ("backend", "mode", "profile", "device_name", "framework_version")
 """What names a row in the table of the pairs."""

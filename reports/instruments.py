@@ -14,9 +14,9 @@ import pandas as pd
 from reports import text
 from reports.figures import MOST_DIFFERENT
 from reports.frame import COMPLETED
+from reports.rows import Group, Row
 from reports.stages import FIGURE, Table
 from reports.statistics import FEWEST
-from reports.summary import Group, Row
 
 INFERENCE, ROOFLINE, ENERGY, TWINS = "Inference", "Roofline", "Energy", "Equal seeds"
 ORDER = "Order of the runs (place in the study)"

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from reports import statistics
 from reports.content import row_labels
+from reports.rows import CELL, Group, Row
 from reports.statistics import FEWEST
-from reports.summary import CELL, Group, Row
 
 
 class Need(Struct, frozen=True, kw_only=True):

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from reports import text
+from reports.rows import Group, Row
 from reports.stages import Table
 from reports.statistics import ALPHA, MARGIN, POWER
-from reports.summary import Group, Row
 from reports.verdicts import Comparison
 
 FASTEST, NOT_COMPARABLE = "fastest", "not comparable"

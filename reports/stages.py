@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from reports import text
 from reports.frame import COMPLETED
-from reports.summary import Group, Row
+from reports.rows import Group, Row
 
 SPEEDS, OUTCOME = "Stages", "What came out"
 FIGURE, COMPARABLE, UNRELIABLE = "figure", "comparable", "(unreliable)"

@@ -6,126 +6,23 @@ the processes; places go by the verdicts of `reports/verdicts.py`.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, get_args
 
 import msgspec
 import pandas as pd
-from msgspec import Struct
 
 from harness.record import Status
-from reports import statistics, verdicts
+from reports import statistics
 from reports.figures import MOST_DIFFERENT
 from reports.frame import COMPLETED
+from reports.ranks import ordered, ranked
+from reports.rows import CELL, SPLITS, Group, Quality, Row, Spread
 from reports.settled import Outcome
-from reports.verdicts import Comparison, Side
 
-CELL = ("task", "preset", "dataset", "device")
-"""What a user asked for: the heading of a table."""
-SPLITS = ("task_version", "task_fingerprint", "dataset_fingerprint", "machine")
-"""What must be equal besides, or the runs stand in tables of their own."""
 ROW = ("backend", "mode", "profile", "device_name", "framework_version", "versions")
 """What makes a row. A run that died too early to tell the last three is counted in with the only known one."""
 METRICS = ("accuracy", "mean_squared_error")
-
-
-class Spread(Struct, frozen=True, kw_only=True):
-    """A number over several processes."""
-
-    median: float
-    low: float
-    high: float
-    runs: int
-
-    def relative(self) -> float:
-        """Return the distance from the smallest to the largest over the median."""
-        return (self.high - self.low) / self.median
-
-
-class Quality(Struct, frozen=True, kw_only=True):
-    """The test quality of one completed run."""
-
-    seed: int | None
-    repeat: int | None
-    value: float
-
-
-class Row(Struct, frozen=True, kw_only=True):
-    """One backend in one mode and profile. Numbers are medians over its completed runs; null where there is none."""
-
-    backend: str
-    mode: str
-    profile: str
-    device_name: str
-    framework_version: str
-    run_ids: tuple[str, ...]
-    runs: int
-    ok_runs: int
-    status: str
-    """The endings, counted: "2 ok, 1 timeout"."""
-    reasons: tuple[str, ...]
-    """The distinct reasons of the endings, each once."""
-    throughput_examples_per_s: Spread | None
-    time_to_first_step_s: float | None
-    epoch_s: float | None
-    host_peak_bytes: float | None
-    device_peak_bytes: float | None
-    metric: str
-    """Which metric `quality` holds; empty if there is none."""
-    quality: tuple[Quality, ...]
-    """In the order of seed and repeat."""
-    quality_mean: float | None
-    quality_min: float | None
-    quality_max: float | None
-    parity: str
-    parity_error_over_tolerance: float | None
-    comparable: bool
-    why_not_comparable: tuple[str, ...]
-    steady_state: str
-    """The outcomes of its measured runs, counted: "2 settled, 1 never settled"."""
-    discarded_blocks: int
-    disturbed_blocks: int
-    recorded_blocks: int
-    """All steady blocks of the measured runs."""
-    seconds_per_example: tuple[float, ...]
-    """Of every measured run its median seconds per step over the batch size: what verdicts compare."""
-    inference: dict[str, tuple[float, ...]]
-    """By measure of inference, of every run that has it: `latency`, seconds of the median call with one example, and
-    `inference`, seconds per example at the task's batch size. Empty where outputs differed from the evaluation's."""
-    accuracy_per_seed: dict[int, float]
-    """By seed, the mean over its runs, which are not independent."""
-    accuracy_low: float | None
-    accuracy_high: float | None
-    """Ends of the 95 % interval of their mean, from two seeds on, cut at 0 and 1."""
-    rank: int | None = None
-    """Place among the comparable rows: 1 if it is not shown to be slower than the fastest, else one more than the rows
-    that are shown to be faster."""
-    shares_place: bool = False
-    """Another row has the same place: no order of the two is shown."""
-    times_slower: float | None = None
-    """Seconds of this row over those of the fastest, geometric means over the processes."""
-    to_fastest: Comparison | None = None
-    """This row against the fastest one, null for that one itself."""
-
-
-class Group(Struct, frozen=True, kw_only=True):
-    """The rows that computed the same task on the same data, kind of device and machine."""
-
-    task: str
-    preset: str
-    dataset: str
-    device: str
-    task_version: int | None
-    task_fingerprint: str
-    dataset_fingerprint: str
-    machine: str
-    rows: tuple[Row, ...]
-    baselines: dict[str, tuple[float, ...]] = {}
-    """What simple methods reach on the same data: more than one number where the runs do not agree."""
-    comparisons: tuple[Comparison, ...] = ()
-    """Every pair of rows once."""
-    split_by: tuple[str, ...] = ()
-    """In what this group differs from another one of the same task, preset, data set and device."""
 
 
 def machine_names(frame: pd.DataFrame) -> "pd.Series[str]":
@@ -142,8 +39,7 @@ def summarize(frame: pd.DataFrame) -> tuple[Group, ...]:
     """Return the groups of a frame in the order of their first run."""
     runs = frame.assign(machine=machine_names(frame))
     groups = [_group(part) for _, part in runs.groupby(list(CELL + SPLITS), sort=False, dropna=False)]
-    compared = verdicts.compare([[_side(row) for row in group.rows] for group in groups])
-    groups = [_ranked(group, found) for group, found in zip(groups, compared, strict=True)]
+    groups = ranked(groups)
     return tuple(_marked(group, groups) for group in groups)
 
 
@@ -164,7 +60,7 @@ def _group(runs: pd.DataFrame) -> Group:
         task_fingerprint=first["task_fingerprint"],
         dataset_fingerprint=first["dataset_fingerprint"],
         machine=first["machine"],
-        rows=_ordered(rows),
+        rows=ordered(rows),
         baselines=_baselines(runs["baselines"]),
     )
 
@@ -224,71 +120,12 @@ def _row(runs: pd.DataFrame) -> Row:
     )
 
 
-def _ordered(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Return the comparable rows, fastest first, then the others.
-
-    The fastest is sought among the rows of at least two processes, where there are any: against one process nothing
-    could be shown of any row.
-    """
-    others = sorted((row for row in rows if not row.comparable), key=lambda row: (row.backend, row.mode, row.profile))
-    return (*sorted((row for row in rows if row.comparable), key=_by_speed), *others)
-
-
-def _by_speed(row: Row) -> tuple[bool, float]:
-    logs = statistics.logarithms(row.seconds_per_example)
-    return len(logs) < statistics.FEWEST, sum(logs) / len(logs)
-
-
-def _side(row: Row) -> Side:
-    return Side(
-        comparable=row.comparable,
-        seconds=row.seconds_per_example,
-        accuracies=row.accuracy_per_seed,
-        inference=row.inference,
-    )
-
-
 def _inference(runs: pd.DataFrame) -> dict[str, tuple[float, ...]]:
     if (runs["inference_difference"] > MOST_DIFFERENT).any():
         return {}
     rates = runs["inference_examples_per_s"].dropna()
     found = {"latency": tuple(runs["latency_median_s"].dropna()), "inference": tuple(1 / rates)}
     return {measure: values for measure, values in found.items() if values}
-
-
-def _ranked(group: Group, comparisons: tuple[Comparison, ...]) -> Group:
-    """Return the group with its verdicts, its rows by their places."""
-    found = {(item.a, item.b): item for item in comparisons}
-    found |= {(item.b, item.a): item.reversed() for item in comparisons}
-    ranks = {place: _rank(place, found) for place, row in enumerate(group.rows) if row.comparable}
-    order = sorted(range(len(group.rows)), key=lambda place: ranks.get(place, len(group.rows)))
-    place_of = {old: new for new, old in enumerate(order)}
-
-    def moved(item: Comparison) -> Comparison:
-        a, b = place_of[item.a], place_of[item.b]
-        return msgspec.structs.replace(item, a=a, b=b) if a < b else moved(item.reversed())
-
-    rows = []
-    for old in order:
-        row, against = group.rows[old], found.get((old, 0))
-        if old in ranks:
-            row = msgspec.structs.replace(
-                row,
-                rank=ranks[old],
-                shares_place=list(ranks.values()).count(ranks[old]) > 1,
-                times_slower=against.ratio if against else 1.0,
-                to_fastest=against and msgspec.structs.replace(against, a=place_of[old], b=place_of[0]),
-            )
-        rows.append(row)
-    pairs = sorted(map(moved, comparisons), key=lambda item: (item.a, item.b))
-    return msgspec.structs.replace(group, rows=tuple(rows), comparisons=tuple(pairs))
-
-
-def _rank(place: int, found: Mapping[tuple[int, int], Comparison]) -> int:
-    """Return the rank of a comparable row, given each row against each; the fastest one is row 0."""
-    if place == 0 or found[place, 0].verdict != "slower":
-        return 1
-    return 1 + sum(item.verdict == "slower" for (a, _), item in found.items() if a == place)
 
 
 def _quality(completed: pd.DataFrame) -> tuple[str, tuple[Quality, ...]]:

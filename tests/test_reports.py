@@ -51,8 +51,9 @@ from reports.content import Content, content
 from reports.frame import frame
 from reports.markdown import markdown
 from reports.report import render
+from reports.rows import Row
 from reports.studies import Loaded
-from reports.summary import Row, summarize
+from reports.summary import summarize
 
 HOSTILE = "\x1b[31mred\x1b[0m [bold]loud[/bold] a|b\nnext <script>alert(1)</script> \x07\x9b2J\u202e `code` *b* _i_"
 DOUBTFUL = "From the uniform start, all runs weigh no more than 2.0 equal ones."

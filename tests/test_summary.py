@@ -12,7 +12,8 @@ from records_factory import FAIL, LENET, MACHINE, PASS, UNCHECKED, died, measure
 
 from harness.record import ParityVerdict, Record
 from reports.frame import frame
-from reports.summary import Group, Row, summarize
+from reports.rows import Group, Row
+from reports.summary import summarize
 from reports.verdicts import Side, compare
 
 
