@@ -186,7 +186,7 @@ class TorchBackend:
         if not flushes_denormals():
             sentence = (
                 "denormal numbers are computed, not flushed to zero as TensorFlow and MindSpore do by themselves; "
-                "a recurrent net can run many times slower for it (seen with 2.13.0): EVENBENCH_FLUSH_DENORMALS=1 flushes"
+                "a recurrent net can run far slower for it (seen with 2.13.0): EVENBENCH_FLUSH_DENORMALS=1 flushes"
             )
             found.append(Trap(name="denormals", sentence=sentence, harmful=False))
         return tuple(found)
