@@ -9,7 +9,8 @@ from harness import honesty, selftest
 from harness.honesty import MOST_FRESH_OVER_SEEN, MOST_UNFINISHED, doubts
 from harness.measure import Stopwatch
 from harness.record import Honesty
-from harness.selftest import Case, Selftest
+from harness.selftest import Selftest
+from harness.selftest_cases import CASES, Case, honest, number
 from reports.frame import frame
 
 HONEST = Honesty(unfinished_share=0.01, train_fresh_over_seen=1.02, predict_fresh_over_seen=0.98)
@@ -29,8 +30,8 @@ def test_what_is_known_comes_out_and_every_liar_is_caught(found: Selftest) -> No
 
 
 def test_every_case_says_something_and_no_liar_passes_for_honest(found: Selftest) -> None:
-    assert {finding.case for finding in found.findings} == {case.name for case in selftest.CASES}
-    liars = {case.name for case in selftest.CASES if case.name.startswith("liar")}
+    assert {finding.case for finding in found.findings} == {case.name for case in CASES}
+    liars = {case.name for case in CASES if case.name.startswith("liar")}
     assert len(liars) >= 4
     assert {finding.case for finding in found.findings if finding.verdict == "caught"} == liars
 
@@ -76,10 +77,10 @@ def test_a_wait_ends_when_it_should() -> None:
 
 
 def test_a_wrong_number_deviates_and_only_what_a_busy_machine_does_is_excused() -> None:
-    case = Case(name="x", backend="honest", judge=selftest.honest)
+    case = Case(name="x", backend="honest", judge=honest)
 
     def verdict(measured: float | None) -> tuple[str, str]:
-        found = selftest.number(case, "rate", 100.0, measured, unit="/s", most_off=0.01, slow=-1)
+        found = number(case, "rate", 100.0, measured, unit="/s", most_off=0.01, slow=-1)
         return found.verdict, selftest.excused(found).verdict
 
     assert verdict(100.9) == ("as known", "as known")
