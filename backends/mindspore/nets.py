@@ -53,14 +53,16 @@ class MaxoutLayer(nn.Dense):  # type: ignore[misc]
 
 
 class SELULayer(nn.Cell):  # type: ignore[misc]
-    """SELU written out with ELU, whose gradient is right.
+    """SELU written out, accurately and with the right gradient.
 
     The gradient of `nn.SeLU` is wrong left of zero: with 2.10.0 on the CPU, in both modes, it is `scale * (y + 1)`,
-    where `y + scale * alpha` is due; at x = -3 that is -0.70 instead of 0.088. This class can go when it is mended.
+    where `y + scale * alpha` is due; at x = -3 that is -0.70 instead of 0.088. `ops.elu` computes exp(x) - 1 with an
+    error of 2e-6, which 20 steps of LeNet make 6e-4; `expm1` has 4e-8. This class can go when both are mended.
     """
 
     def construct(self, x: Any) -> Any:
-        return SELU_SCALE * ops.select(x > 0, x, SELU_ALPHA * ops.elu(x))
+        negative = ops.select(x > 0, ops.zeros_like(x), x)  # for the gradient of expm1 where it overflows
+        return SELU_SCALE * ops.select(x > 0, x, SELU_ALPHA * ops.expm1(negative))
 
 
 class SigmoidCrossEntropy(nn.BCEWithLogitsLoss):  # type: ignore[misc]
