@@ -39,7 +39,7 @@ class Diverged(Exception):
 
 
 class Waitable(Protocol):
-    """What `time_block` needs of a program."""
+    """What `time_work` needs of a program."""
 
     def synchronize(self) -> None:
         """Return only when all queued work is done."""

@@ -57,7 +57,7 @@ class SELULayer(nn.Cell):  # type: ignore[misc]
 
     The gradient of `nn.SeLU` is wrong left of zero: with 2.10.0 on the CPU, in both modes, it is `scale * (y + 1)`,
     where `y + scale * alpha` is due; at x = -3 that is -0.70 instead of 0.088. `ops.elu` computes exp(x) - 1 with an
-    error of 2e-6, which 20 steps of LeNet make 6e-4; `expm1` has 4e-8. This class can go when both are mended.
+    error of 2e-6, `expm1` with 4e-8. This class can go when both are mended.
     """
 
     def construct(self, x: Any) -> Any:
