@@ -21,7 +21,7 @@ from harness.execute import ROOT, available_cores, judge, launch, workplace
 from harness.home import cache_folder
 from harness.interpreters import Interpreter
 from harness.jobs import TraceJob
-from harness.parity import LEVELS, Parity
+from harness.parity import Level, LevelName, Parity
 from harness.record import ParityVerdict
 from harness.registry import Entry
 from harness.shell import shell_settings
@@ -30,6 +30,13 @@ from harness.versions import base
 from harness.worker_trace import TRACE
 
 TIMEOUT_S = 300.0
+OTHER_DRAWS = (1, 2)
+"""Seeds of the numbers that are handed in again where only the losses of 20 steps differ: both must pass.
+
+A net with a kink is chaotic there: where a layer's input in the reference lies within float32's rounding of the kink,
+rounding decides the side, and the losses part from that step on. That depends on the numbers drawn; a fault of the
+optimizer, the schedule or the order of the mini-batches does not.
+"""
 Trace = Mapping[str, NDArray[Any]]
 
 
@@ -99,16 +106,23 @@ class Checker:
 
         inputs = parity.inputs(task, preset)
         where: dict[str, Any] = {"task": task, "preset": preset, "entry": entry, "device": device, "mode": mode}
+        where["settings"] = dict(settings or {})
         try:
-            reference = self._reference(task, preset, inputs)
-            cleared = {name: value for name, value in reference.items() if "/tape/" in name}
-            where["settings"] = dict(settings or {})
-            candidate = self._trace(python, inputs | cleared, **where)
-            levels = parity.compare(task, preset.optimizer, reference, candidate, inputs)
+            levels, reference, candidate = self._levels(python, inputs, **where)
             versions = {n.removeprefix("versions/"): str(v) for n, v in candidate.items() if n.startswith("versions/")}
-            failed = [level for level in LEVELS if level in levels and not levels[level].passed]
+            failed = parity.failed(levels)
             if not failed:
                 return verdict(True, levels=levels, versions=versions)
+            first = levels["losses"]
+            if failed == ["losses"] and first.error is not None:
+                others = [
+                    self._levels(python, parity.inputs(task, preset, seed), **where, seed=seed)[0]
+                    for seed in OTHER_DRAWS
+                ]
+                if not any(parity.failed(found) for found in others):
+                    remark = f"the losses of 20 steps differ by {first.error:.1e} with the first numbers drawn, where "
+                    remark += f"{first.tolerance:.0e} is allowed, but pass with {len(others)} other draws"
+                    return verdict(True, levels=parity.worst(others), versions=versions, remark=remark)
             first_layer = None
             if failed[0] == "forward":
                 cut = self._trace(python, inputs, **where, prefixes=True)
@@ -118,8 +132,17 @@ class Checker:
         hint = hints.hint(task, preset, failed[0], reference, candidate, inputs)
         return verdict(False, levels=levels, versions=versions, first_layer=first_layer, hint=hint)
 
-    def _reference(self, task: Task, preset: Preset, inputs: Trace, *, prefixes: bool = False) -> Trace:
-        name = f"{parity.key(task, preset)}{prefixes}"
+    def _levels(
+        self, python: str, inputs: Trace, *, task: Task, preset: Preset, seed: int = 0, **where: Any
+    ) -> tuple[dict[LevelName, Level], Trace, Trace]:
+        """Return the levels for one draw of numbers, with the traces of the reference and of the backend."""
+        reference = self._reference(task, preset, inputs, seed=seed)
+        cleared = {name: value for name, value in reference.items() if "/tape/" in name}
+        candidate = self._trace(python, {**inputs, **cleared}, task=task, preset=preset, **where)
+        return parity.compare(task, preset.optimizer, reference, candidate, inputs), reference, candidate
+
+    def _reference(self, task: Task, preset: Preset, inputs: Trace, *, seed: int = 0, prefixes: bool = False) -> Trace:
+        name = f"{parity.key(task, preset)}{seed}{prefixes}"
         if name not in self._references:
             entry = registry.entry(registry.reference_name())
             self._references[name] = self._trace(

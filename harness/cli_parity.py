@@ -102,7 +102,7 @@ def _print_table(verdicts: "list[Parity]") -> None:
     if tolerances:
         console.print("allowed: " + ", ".join(f"{name} {t:.0e}" for name, t in tolerances.items()), highlight=False)
     for v in verdicts:
-        if not v.passed:
+        if v.summary():
             console.print(Text(f"{v.task} {v.backend} {v.device} {v.mode}: {v.summary()}"))
 
 

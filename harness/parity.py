@@ -11,7 +11,7 @@ a thousandth of the parameter's magnitude. The update is not compared where the 
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,13 +52,15 @@ class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     device: DeviceKind
     mode: Mode
     passed: bool
-    levels: dict[str, Level]
+    levels: dict[LevelName, Level]
     versions: dict[str, str] = {}
     failure: str = ""
     """Why nothing could be compared: the backend refused, crashed or took too long."""
     first_layer: str | None = None
     """The first layer whose output differs, where the forward pass does."""
     hint: str = ""
+    remark: str = ""
+    """What is to be said of a verdict that passed."""
 
     def largest(self) -> float | None:
         """Return the largest error of any level as a multiple of its tolerance."""
@@ -66,17 +68,26 @@ class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return max(errors, default=None)
 
     def summary(self) -> str:
-        """Return one sentence for a report: what failed and what to look at, or nothing if all passed."""
+        """Return one sentence for a report: what failed and what to look at, or the remark on what passed."""
         if self.failure:
             return self.failure
-        failed = [name for name in LEVELS if name in self.levels and not self.levels[name].passed]
-        if not failed:
-            return ""
-        level = self.levels[failed[0]]
+        if not (names := failed(self.levels)):
+            return self.remark
+        level = self.levels[names[0]]
         size = "not comparable" if level.error is None else f"{level.error:.1e}"
         place = f" at {self.first_layer or level.where}" if self.first_layer or level.where else ""
         errors = f"({size}, allowed {level.tolerance:.0e})"
-        return f"differs from the reference in {failed[0]}{place} {errors}. {self.hint}".strip()
+        return f"differs from the reference in {names[0]}{place} {errors}. {self.hint}".strip()
+
+
+def failed(levels: Mapping[LevelName, Level]) -> list[LevelName]:
+    """Return the names of the levels that did not pass, in their order."""
+    return [name for name in LEVELS if name in levels and not levels[name].passed]
+
+
+def worst(draws: Sequence[Mapping[LevelName, Level]]) -> dict[LevelName, Level]:
+    """Return every level with its largest error over several draws that passed."""
+    return {name: max((found[name] for found in draws), key=lambda level: level.error or 0.0) for name in draws[0]}
 
 
 def inputs(task: Task, preset: Preset | None = None, seed: int = 0) -> dict[str, NDArray[Any]]:
@@ -138,10 +149,10 @@ def _weights(task: Task, random: np.random.Generator) -> dict[str, NDArray[np.fl
 
 def compare(
     task: Task, optimizer: Optimizer, reference: Arrays, candidate: Arrays, weights: Arrays
-) -> dict[str, Level]:
+) -> dict[LevelName, Level]:
     """Return the levels of a candidate's trace against the reference's; `stages` only if the reference has them."""
     tolerances = task.tolerances
-    levels = {"parameters": _parameters_level(task, candidate, weights)}
+    levels: dict[LevelName, Level] = {"parameters": _parameters_level(task, candidate, weights)}
     names = [name for name in parameter_shapes(task) if is_trained(name)]
     levels["forward"] = _level(reference, candidate, ["forward/outputs"], tolerances.forward)
     levels["loss"] = _level(reference, candidate, ["loss/first"], tolerances.loss)

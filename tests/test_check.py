@@ -10,7 +10,7 @@ from fakes import entries
 import backends
 from harness.check import Checker
 from harness.interpreters import Interpreter
-from harness.parity import Parity
+from harness.parity import LEVELS, Level, Parity
 from harness.registry import task
 
 XOR = task("xor")
@@ -61,3 +61,61 @@ def test_the_settings_of_a_profile_are_proven_by_themselves(checker: Counting) -
 def test_an_adapter_from_elsewhere_is_always_proven_anew(checker: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "TABLE", backends.TABLE | entries())
     assert (prove(checker, "well"), prove(checker, "well")) == (1, 2)
+
+
+def levels(losses: float | None = 0.0, gradients: float = 0.0) -> dict[Any, Level]:
+    errors = dict.fromkeys(LEVELS, 0.0) | {"losses": losses, "gradients": gradients}
+    return {
+        name: Level(error=error, tolerance=1e-4, passed=error is not None and error <= 1e-4, where="losses/all")
+        for name, error in errors.items()
+    }
+
+
+class Drawn(Checker):
+    """Finds given levels for each draw of numbers, and remembers which were drawn."""
+
+    def __init__(self, *found: dict[Any, Level]) -> None:
+        super().__init__()
+        self.found = found
+        self.seeds: list[int] = []
+
+    def _levels(self, *_: Any, seed: int = 0, **where: Any) -> Any:
+        self.seeds.append(seed)
+        return self.found[len(self.seeds) - 1], {}, {}
+
+    def verdict(self) -> Parity:
+        where: dict[str, Any] = {"name": "well", "device": "cpu", "mode": "eager", "python": sys.executable}
+        return self.check_entry(XOR, XOR.preset("quick"), entries()["well"], **where)
+
+
+def test_losses_that_part_with_one_draw_only_pass_with_a_remark() -> None:
+    checker = Drawn(levels(losses=6e-4), levels(losses=1e-6), levels(losses=2e-6))
+    verdict = checker.verdict()
+    assert verdict.passed
+    assert len(set(checker.seeds)) == 3
+    assert verdict.levels["losses"].error == 2e-6
+    assert "differ by 6.0e-04" in verdict.summary()
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        (levels(losses=6e-4), levels(losses=1e-6), levels(losses=3e-4)),
+        (levels(losses=6e-4), levels(losses=1e-6), levels(gradients=1e-2)),
+        (levels(losses=6e-4), levels(losses=None), levels()),
+    ],
+)
+def test_losses_that_part_with_another_draw_too_fail(
+    found: tuple[dict[Any, Level], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.hints.hint", lambda *_: "")
+    verdict = Drawn(*found).verdict()
+    assert not verdict.passed
+    assert verdict.levels["losses"].error == 6e-4
+
+
+def test_a_fault_at_an_earlier_level_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.hints.hint", lambda *_: "")
+    checker = Drawn(levels(losses=6e-4, gradients=1e-2))
+    assert not checker.verdict().passed
+    assert checker.seeds == [0]
