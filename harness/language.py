@@ -41,7 +41,7 @@ def noop(message: str) -> str:
 
 def is_translated(message: str) -> bool:
     """Return whether the catalogue in use has this message; the language of the code has all."""
-    return _language.get() == LANGUAGES[0] or _(message) != message
+    return not message or _language.get() == LANGUAGES[0] or _(message) != message
 
 
 def current() -> str:
