@@ -35,9 +35,11 @@ NOT_INHERITED = (
     "GOMP_CPU_AFFINITY",
     "KMP_DUPLICATE_LIB_OK",
     "KMP_INIT_AT_FORK",
+    "LANGUAGE",
 )
-"""Variables of the user's shell that would quietly change a framework's arithmetic or placement, and the two that
-scikit-learn sets when this process imports it, which it does in one study and not in the next."""
+"""Variables of the user's shell that would quietly change a framework's arithmetic or placement, the two that
+scikit-learn sets when this process imports it, which it does in one study and not in the next, and the language that
+this process speaks: records are in English."""
 COMPLETED = ("ok", "missed_target")
 """The endings of a run that trained to its end."""
 TAIL_BYTES = 4096

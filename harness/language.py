@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
-from harness.errors import unknown_name
+from harness.errors import EvenbenchError, unknown_name
 
 LANGUAGES = ("en", "zh")
 """The first is the language of the code, and the one of those who ask for none that is here."""
@@ -39,6 +39,16 @@ def noop(message: str) -> str:
     return message
 
 
+def said(error: EvenbenchError) -> str:
+    """Return the sentence of an error in the language in use; what its field `kind` holds is a word of the code too."""
+    if not error.fields:
+        return _(error.message)
+    fields = {name: said(value) if isinstance(value, EvenbenchError) else value for name, value in error.fields.items()}
+    if isinstance(kind := fields.get("kind"), str):
+        fields["kind"] = _(kind)
+    return _(error.message).format(**fields)
+
+
 def is_translated(message: str) -> bool:
     """Return whether the catalogue in use has this message; the language of the code has all."""
     return not message or _language.get() == LANGUAGES[0] or _(message) != message
@@ -61,6 +71,15 @@ def use(language: str) -> Iterator[None]:
         yield
     finally:
         _language.reset(token)
+
+
+def speak(language: str) -> None:
+    """Speak a language from now on, until the end of the `use` block that this is called in.
+
+    Raises:
+        UsageError: it is none of `LANGUAGES`.
+    """
+    _language.set(check(language))
 
 
 def check(language: str) -> str:
