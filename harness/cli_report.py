@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli_options import json_option, results_option
-from harness.language import _, noop, said
+from harness.language import _, noop
 
 if TYPE_CHECKING:
     from rich.table import Table

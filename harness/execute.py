@@ -121,7 +121,9 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
                 start_new_session=True,
             )
         except OSError as error:
-            raise EnvironmentFailure(f"the interpreter {python} cannot be started: {error.strerror}") from error
+            raise EnvironmentFailure(
+                "the interpreter {python} cannot be started: {strerror}", python=python, strerror=error.strerror
+            ) from error
         returncode: int | None = None
         try:
             returncode = process.wait(timeout=timeout_s)
@@ -297,7 +299,10 @@ def describe(backend: str, interpreter: Interpreter, tasks: tuple[Task, ...] = (
     if description is None:
         outcome = judge(ended, DESCRIBE_TIMEOUT_S)
         raise EnvironmentFailure(
-            f"{backend} does not work in {interpreter.python}: {outcome.reason}; "
-            f"`evenbench env create {backend}` makes an environment for it"
+            "{backend} does not work in {python}: {reason}; `evenbench env create {backend}` makes an "
+            "environment for it",
+            backend=backend,
+            python=interpreter.python,
+            reason=outcome.reason,
         )
     return description

@@ -20,6 +20,8 @@ LANGUAGES = ("en", "zh")
 """The first is the language of the code, and the one of those who ask for none that is here."""
 DOMAIN = "evenbench"
 CATALOGUES = Path(__file__).parent / "locale"
+OWN_WORDS = ("kind", "what", "hint", "remedy", "reason", "problem", "told_by", "less")
+"""Fields of errors that hold words of the code, and no names or paths."""
 
 _language: ContextVar[str] = ContextVar("language", default=LANGUAGES[0])
 
@@ -40,13 +42,14 @@ def noop(message: str) -> str:
 
 
 def said(error: EvenbenchError) -> str:
-    """Return the sentence of an error in the language in use; what its field `kind` holds is a word of the code too."""
-    if not error.fields:
-        return _(error.message)
-    fields = {name: said(value) if isinstance(value, EvenbenchError) else value for name, value in error.fields.items()}
-    if isinstance(kind := fields.get("kind"), str):
-        fields["kind"] = _(kind)
-    return _(error.message).format(**fields)
+    """Return the sentence of an error in the language in use; what its fields of `OWN_WORDS` hold is looked up too."""
+    fields = dict(error.fields)
+    for name, value in fields.items():
+        if isinstance(value, EvenbenchError):
+            fields[name] = said(value)
+        elif name in OWN_WORDS and isinstance(value, str):
+            fields[name] = _(value)
+    return _(error.message).format(**fields) if fields else _(error.message)
 
 
 def is_translated(message: str) -> bool:
