@@ -3,9 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CATALOGUES := -D evenbench -d harness/locale
+ERRORS := UsageError DataError EnvironmentFailure StoreError unknown_name:1
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check format clean
+.PHONY: setup demo test check format catalogue clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)  ## the command `evenbench`, its development tools, and the frameworks' environments
@@ -25,6 +27,13 @@ check: $(STAMP)  ## format, lint and types; changes nothing
 format: $(STAMP)  ## mend what ruff can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+catalogue: $(STAMP)  ## collect the messages of the code, merge them into the catalogues, compile what is translated
+	mkdir -p build
+	$(BIN)/pybabel -q extract -F pyproject.toml -k noop $(ERRORS:%=-k %) --no-wrap --add-location=file \
+		-o build/evenbench.pot harness reports backends tasks
+	$(BIN)/pybabel -q update $(CATALOGUES) -i build/evenbench.pot --no-fuzzy-matching --no-wrap
+	$(BIN)/pybabel compile $(CATALOGUES) --statistics
 
 clean:  ## remove what was built here; environments are removed by `evenbench env remove`, results never
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

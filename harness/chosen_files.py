@@ -36,7 +36,7 @@ def found_again(chosen: ChosenFile) -> TextFile:
     )
     if file.name != chosen.name:
         raise DataError(
-            f"{chosen.path} has changed since this study was planned with it: put the old file back, or start a new "
-            "study"
+            "{path} has changed since this study was planned with it: put the old file back, or start a new study",
+            path=chosen.path,
         )
     return file

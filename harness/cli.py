@@ -7,11 +7,14 @@ that `--help` answers at once.
 import signal
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
-from harness import __version__
+from harness import __version__, language
+from harness.cli_help import Context, make_click_speak, translated
 from harness.errors import EvenbenchError, UsageError
+from harness.language import _
 from harness.siblings import strangers
 
 COMMANDS = {
@@ -32,6 +35,8 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports them when they are called."""
 
+    context_class = Context
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order in which a person meets them."""
         return list(COMMANDS)
@@ -40,20 +45,45 @@ class LazyGroup(click.Group):
         """Import and return a command, or None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module, name, _ = COMMANDS[cmd_name]
+        module, name, _said = COMMANDS[cmd_name]
         command = getattr(import_module(module), name)
         if not isinstance(command, click.Command):
             raise TypeError(f"{module}:{name} is not a command")
-        return command
+        return translated(command)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help of the group itself in the language in use."""
+        super(LazyGroup, translated(self)).format_help(ctx, formatter)
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return the option --help, which click makes before the language is known."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.help = _("Show this message and exit.")
+        return option
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(name, _(said)) for name, (_module, _name, said) in COMMANDS.items()])
+
+
+def _speak(_context: click.Context, _option: click.Parameter, chosen: str | None) -> None:
+    language.speak(language.of_the_user() if chosen is None else chosen)
+    make_click_speak(language.current())
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="evenbench")
+@click.option(
+    "--lang",
+    metavar="|".join(language.LANGUAGES),
+    envvar="EVENBENCH_LANG",
+    is_eager=True,
+    expose_value=False,
+    callback=_speak,
+    help="Language of help and reports.  [default: EVENBENCH_LANG, else that of the locale]",
+)
 def evenbench() -> None:
     """Run one deep-learning task on MindSpore, TensorFlow and PyTorch, and compare them so that you can believe it.
 
@@ -69,13 +99,19 @@ def main() -> None:
     """Run the command line and exit with its code; a mistake of the user is one sentence, never a traceback."""
     signal.signal(signal.SIGTERM, _on_terminate)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
+    with language.use(language.of_the_user()):
+        _main()
+
+
+def _main() -> None:
     try:
         if found := strangers():
             raise UsageError(
-                f"the packages {', '.join(found)} that Python finds are not Evenbench's: "
-                "start it from its own environment, in which nothing else is called so"
+                "the packages {names} that Python finds are not Evenbench's: "
+                "start it from its own environment, in which nothing else is called so",
+                names=", ".join(found),
             )
-        code = evenbench.main(standalone_mode=False)
+        code: Any = evenbench.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
@@ -83,10 +119,10 @@ def main() -> None:
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
+        click.echo(_("stopped"), err=True)
         sys.exit(1)
     except EvenbenchError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(_("Error: {message}").format(message=language.said(error)), err=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
         sys.stderr.close()  # the reader, `head` for example, has gone; nothing is wrong

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from harness.language import _, said
+
 if TYPE_CHECKING:
     from harness.interpreters import Interpreter
     from harness.plan import Choice, Tuned
@@ -66,7 +68,7 @@ def parse_seeds(values: Iterable[str]) -> tuple[int, ...] | None:
     for word in words(values):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", word)
         if match is None or (match[2] is not None and int(match[2]) < int(match[1])):
-            raise UsageError(f"--seed takes numbers from 0 and ranges such as 0-99, but got {word!r}")
+            raise UsageError("--seed takes numbers from 0 and ranges such as 0-99, but got {word!r}", word=word)
         seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
     return tuple(dict.fromkeys(seeds)) or None
 
@@ -83,7 +85,9 @@ def parse_bytes(text: str | None) -> int | None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]i?)?B?", text.strip(), re.IGNORECASE)
     if match is None:
-        raise UsageError(f"a size is a number with MB, GB, MiB or GiB behind it, such as 4GB, but got {text!r}")
+        raise UsageError(
+            "a size is a number with MB, GB, MiB or GiB behind it, such as 4GB, but got {text!r}", text=text
+        )
     unit = (match[2] or "").lower()
     base = 1024 if unit.endswith("i") else 1000
     return int(float(match[1]) * base ** " kmg".index(unit[0] if unit else " "))
@@ -127,11 +131,12 @@ def find_choices(
             own |= dict.fromkeys({"default": (entry.default_mode,), "all": entry.modes}.get(mode, (mode,)))
         for mode in own:
             if mode not in entry.modes:
-                warn(f"{backend} has no {mode} mode, only {', '.join(entry.modes)}: left out")
+                sentence = _("{backend} has no {mode} mode, only {modes}: left out")
+                warn(sentence.format(backend=backend, mode=mode, modes=", ".join(entry.modes)))
                 continue
             found += [Choice(backend=backend, device=d, mode=mode) for d in _devices(devices)]
     if not found:
-        raise UsageError(f"no chosen backend has a mode {', '.join(wanted)}")
+        raise UsageError("no chosen backend has a mode {modes}", modes=", ".join(wanted))
     return tuple(found), bool(named)
 
 
@@ -164,11 +169,11 @@ def find_interpreters(
         except EnvironmentFailure as error:
             if named:
                 raise
-            failures[backend] = str(error)
+            failures[backend] = said(error)
     if not found:
         raise EnvironmentFailure("no framework works here yet: run `evenbench env create`, then `evenbench doctor`")
     for backend, reason in failures.items():
-        warn(f"{backend} is left out: {reason}")
+        warn(_("{backend} is left out: {reason}").format(backend=backend, reason=reason))
     return found
 
 

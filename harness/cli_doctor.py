@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.language import _, noop
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from harness.doctor import Checkup, Diagnosis
+
+WORDS = (noop("machine"), noop("python"), noop("none"), noop("no"), noop("yes"))
 
 
 @click.command()
@@ -34,7 +38,7 @@ def doctor(context: click.Context, names: tuple[str, ...], pythons: tuple[str, .
     talk = Console(stderr=True)
     checkups = []
     for name in wanted:
-        with talk.status(f"asking {name} ..."):
+        with talk.status(_("asking {backend} ...").format(backend=name)):
             checkups.append(checks.examine(name, overrides, machine))
     diagnosis = checks.conclude(machine, tuple(checkups))
     if as_json:
@@ -52,20 +56,27 @@ def _parts(diagnosis: "Diagnosis") -> "list[RenderableType]":
     from rich.table import Table
 
     machine = diagnosis.machine
-    overview = Table("backend", "works", "version", "devices", "modes", "interpreter", box=SIMPLE, pad_edge=False)
-    overview.caption = "* the mode that is run by default"
+    headings = (_("backend"), _("works"), _("version"), _("devices"), _("modes"), _("interpreter"))
+    overview = Table(*headings, box=SIMPLE, pad_edge=False)
+    overview.caption = _("* the mode that is run by default")
     overview.caption_justify = "left"
-    detail = Table("backend", "python", "import", "interpreter and why", box=SIMPLE, pad_edge=False)
+    detail = Table(_("backend"), "python", _("import"), _("interpreter and why"), box=SIMPLE, pad_edge=False)
     detail.columns[-1].overflow = "fold"
     for checkup in diagnosis.backends:
         overview.add_row(*_overview_row(checkup))
         if (facts := checkup.description) is not None:
-            where = f"{checkup.python}\n{checkup.reason}"
+            where = f"{checkup.python}\n{_(checkup.reason or '')}"
             detail.add_row(checkup.backend, facts.python, f"{facts.import_s:.1f} s", where)
-    summary = (
-        f"Evenbench {diagnosis.evenbench}, Python {machine.python}, {machine.cores} processors, "
-        f"load {machine.load_1min:.1f}, {machine.memory_free_bytes / 1e9:.1f} GB of memory and "
-        f"{machine.disk_free_bytes / 1e9:.0f} GB of disk free"
+    summary = _(
+        "Evenbench {version}, Python {python}, {cores} processors, load {load:.1f}, {memory:.1f} GB of memory and "
+        "{disk:.0f} GB of disk free"
+    ).format(
+        version=diagnosis.evenbench,
+        python=machine.python,
+        cores=machine.cores,
+        load=machine.load_1min,
+        memory=machine.memory_free_bytes / 1e9,
+        disk=machine.disk_free_bytes / 1e9,
     )
     parts: list[RenderableType] = [summary, overview]
     if detail.row_count:
@@ -76,13 +87,13 @@ def _parts(diagnosis: "Diagnosis") -> "list[RenderableType]":
 def _overview_row(checkup: "Checkup") -> tuple[str, ...]:
     facts = checkup.description
     if facts is None:
-        return (checkup.backend, "no", "", "", "", checkup.source or "none")
+        return (checkup.backend, _("no"), "", "", "", _(checkup.source or "none"))
     from harness import registry
 
     modes = ", ".join(f"{mode}*" if mode == facts.default_mode else mode for mode in facts.modes)
     devices = ", ".join(device.kind if device.kind == device.name else device.name for device in facts.devices)
     version = facts.versions.get(registry.entry(checkup.backend).framework, "")
-    return (checkup.backend, "yes", version, devices, modes, checkup.source or "")
+    return (checkup.backend, _("yes"), version, devices, modes, _(checkup.source or ""))
 
 
 def _troubles(diagnosis: "Diagnosis") -> "RenderableType":
@@ -91,12 +102,15 @@ def _troubles(diagnosis: "Diagnosis") -> "RenderableType":
     from rich.text import Text
 
     found = [(checkup.error, True) for checkup in diagnosis.backends if checkup.error]
-    traps = [("machine", trap) for trap in diagnosis.traps]
+    traps = [(_("machine"), trap) for trap in diagnosis.traps]
     traps += [(checkup.backend, trap) for checkup in diagnosis.backends for trap in checkup.traps]
-    found += [(f"{where}: {trap.name}: {trap.sentence}", trap.harmful) for where, trap in traps]
+    sentence = _("{row}: {what}: {reason}")
+    found += [
+        (sentence.format(row=where, what=_(trap.name), reason=_(trap.sentence)), trap.harmful) for where, trap in traps
+    ]
     if not found:
-        return "Nothing wrong was found."
+        return _("Nothing wrong was found.")
     grid = Table.grid(padding=(0, 1))
-    for sentence, harmful in sorted(found, key=lambda row: not row[1]):
-        grid.add_row(Text("!", style="bold red") if harmful else Text("i", style="blue"), Text(sentence))
+    for line, harmful in sorted(found, key=lambda row: not row[1]):
+        grid.add_row(Text("!", style="bold red") if harmful else Text("i", style="blue"), Text(line))
     return grid

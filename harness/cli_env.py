@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.language import _, noop, said
+
 if TYPE_CHECKING:
     from harness.environments import Environment
     from harness.pins import Variant
+
+STATES = (noop("absent"), noop("unfinished"), noop("stale"), noop("broken"), noop("ready"))
 
 
 @click.group()
@@ -44,7 +48,7 @@ def create(names: tuple[str, ...], variant: str, installer: str | None) -> None:
         try:
             click.echo(_create_one(environments.create, name, kind, installer))
         except EnvironmentFailure as error:  # the others may still be built
-            failures.append(str(error))
+            failures.append(said(error))
     if failures:
         raise EnvironmentFailure("\n".join(failures))
 
@@ -62,10 +66,13 @@ def _create_one(build: "Callable[..., Environment]", name: str, variant: "Varian
         environment = build(name, variant, installer=installer, say=say)
     stamp = environment.stamp
     if stamp is None or not lines:
-        return f"{environment.name}: ready in {environment.folder}"
-    return (
-        f"{environment.name}: built by {stamp.installer} in {stamp.install_s:.0f} s, "
-        f"{stamp.size_bytes / 1e9:.1f} GB, in {environment.folder}"
+        return _("{name}: ready in {folder}").format(name=environment.name, folder=environment.folder)
+    return _("{name}: built by {installer} in {seconds:.0f} s, {size:.1f} GB, in {folder}").format(
+        name=environment.name,
+        installer=stamp.installer,
+        seconds=stamp.install_s,
+        size=stamp.size_bytes / 1e9,
+        folder=environment.folder,
     )
 
 
@@ -103,13 +110,14 @@ def list_(as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
         return
     if not found:
-        click.echo("no environment has been created: run `evenbench env create`", err=True)
+        click.echo(_("no environment has been created: run `evenbench env create`"), err=True)
         return
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("environment", "state", "version", "python", "installed", "size", box=SIMPLE, pad_edge=False)
+    headings = (_("environment"), _("state"), _("version"), "python", _("installed"), _("size"))
+    table = Table(*headings, box=SIMPLE, pad_edge=False)
     for item in found:
         stamp = item.stamp
         facts = ("", "", "", "")
@@ -117,9 +125,9 @@ def list_(as_json: bool) -> None:
             version = stamp.versions.get(registry.entry(item.backend).framework, "")
             how = f"{stamp.installer}, {stamp.install_s:.0f} s"
             facts = (version, stamp.python, how, f"{stamp.size_bytes / 1e9:.1f} GB")
-        table.add_row(item.name, item.state, *facts)
+        table.add_row(item.name, _(item.state), *facts)
     Console().print(table)
-    click.echo(f"in {environments_folder()}")
+    click.echo(_("in {folder}").format(folder=environments_folder()))
     for item in found:
         if item.problem:
             click.echo(item.problem, err=True)
@@ -133,8 +141,11 @@ def remove(names: tuple[str, ...]) -> None:
 
     for name in names:
         gone = environments.remove(name)
-        size = f", {gone.stamp.size_bytes / 1e9:.1f} GB freed" if gone.stamp else ""
-        click.echo(f"{name}: removed {gone.folder}{size}")
+        sentence = _("{name}: removed {folder}")
+        if gone.stamp:
+            sentence = _("{name}: removed {folder}, {size:.1f} GB freed")
+        size = gone.stamp.size_bytes / 1e9 if gone.stamp else 0.0
+        click.echo(sentence.format(name=name, folder=gone.folder, size=size))
 
 
 @env.command()

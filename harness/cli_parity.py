@@ -6,12 +6,17 @@ import click
 
 from harness.cli_choices import choice_options, find_choices, find_interpreters, find_tasks
 from harness.cli_options import json_option
+from harness.language import _, noop
 
 if TYPE_CHECKING:
     from harness.parity import Parity
 
 
-HEADINGS = {"parameters": "params", "gradients": "grads"}
+HEADINGS = {"parameters": noop("params"), "gradients": noop("grads")}
+LEVELS_SHOWN = (
+    noop("parameters"), noop("forward"), noop("loss"), noop("gradients"), noop("update"), noop("stages"),
+    noop("losses"),
+)  # fmt: skip
 
 
 @click.command()
@@ -81,26 +86,29 @@ def _print_table(verdicts: "list[Parity]") -> None:
     for task in dict.fromkeys(v.task for v in verdicts):
         own = [v for v in verdicts if v.task == task]
         table = Table(
-            title=f"{task}: largest error per level" + ("" if several else f", on {devices[0]}"),
+            title=_("{task}: largest error per level").format(task=task)
+            if several
+            else _("{task}: largest error per level, on {device}").format(task=task, device=devices[0]),
             box=SIMPLE_HEAD,
             pad_edge=False,
             padding=(0, 1, 0, 0),
             title_justify="left",
         )
-        for heading in ("backend", "on", "mode") if several else ("backend", "mode"):
-            table.add_column(heading, no_wrap=True)
+        for heading in (noop("backend"), noop("on"), noop("mode")) if several else ("backend", "mode"):
+            table.add_column(_(heading), no_wrap=True)
         levels = [level for level in LEVELS if any(level in v.levels for v in own)]
         for level in levels:
-            table.add_column(HEADINGS.get(level, level), justify="right", no_wrap=True)
+            table.add_column(_(HEADINGS.get(level, level)), justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
         for v in own:
             cells = [_cell(v, level) for level in levels]
-            word = Text("pass", style="green") if v.passed else Text("FAIL", style="bold red")
+            word = Text(_("pass"), style="green") if v.passed else Text(_("FAIL"), style="bold red")
             table.add_row(v.backend, *([v.device] if several else []), v.mode, *cells, word)
         console.print(table)
     tolerances = {name: level.tolerance for v in verdicts for name, level in v.levels.items()}
     if tolerances:
-        console.print("allowed: " + ", ".join(f"{name} {t:.0e}" for name, t in tolerances.items()), highlight=False)
+        allowed = _(", ").join(f"{_(name)} {t:.0e}" for name, t in tolerances.items())
+        console.print(_("allowed: {tolerances}").format(tolerances=allowed), highlight=False)
     for v in verdicts:
         if v.summary():
             console.print(Text(f"{v.task} {v.backend} {v.device} {v.mode}: {v.summary()}"))
@@ -112,5 +120,5 @@ def _cell(verdict: "Parity", level: str) -> Any:
     if level not in verdict.levels:
         return "-"
     found = verdict.levels[level]
-    text = "differs" if found.error is None else ("0" if found.error == 0 else f"{found.error:.0e}")
+    text = _("differs") if found.error is None else ("0" if found.error == 0 else f"{found.error:.0e}")
     return Text(text, style="" if found.passed else "bold red")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli_options import json_option, results_option
+from harness.language import _, noop
 
 if TYPE_CHECKING:
     from reports.power import Needs
@@ -38,8 +39,9 @@ def power(study: str | None, difference: str, power: str, results: str, as_json:
     found = needs(summarize(frame(studies.load(folder).records)), ratio=1 + wanted, power=target)
     if not found.pairs:
         raise UsageError(
-            f"study {folder.resolve().name} has no two comparable rows of at least two processes each, so no spread "
-            "is known: `evenbench run --repeats 3` makes them"
+            "study {study} has no two comparable rows of at least two processes each, so no spread "
+            "is known: `evenbench run --repeats 3` makes them",
+            study=folder.resolve().name,
         )
     if as_json:
         import msgspec
@@ -61,7 +63,12 @@ def share(option: str, given: str, *, most: float) -> float:
     read = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(%?)\s*", given, re.ASCII)
     value = float(read[1]) / (100 if read[2] else 1) if read else 0.0
     if not 0 < value < most:
-        raise UsageError(f"{option} is a share above 0 and below {most:.0%}, such as 5% or 0.05; received {given!r}")
+        raise UsageError(
+            "{option} is a share above 0 and below {most:.0%}, such as 5% or 0.05; received {given!r}",
+            option=option,
+            most=most,
+            given=given,
+        )
     return value
 
 
@@ -78,24 +85,21 @@ def _show(study: str, found: "Needs") -> None:
     def plain(words: str) -> Text:
         return Text(text.printable(words))
 
-    console.print(
-        plain(
-            f"Repeats that show a ratio of {text.number(found.ratio)}× in {text.percent(found.power, 0)} of the studies"
-        )
-    )
+    sentence = _("Repeats that show a ratio of {ratio}× in {power} of the studies")
+    console.print(plain(sentence.format(ratio=text.number(found.ratio), power=text.percent(found.power, 0))))
     for title in dict.fromkeys(need.table for need in found.pairs):
         table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
-        for header in ("row", "against"):
-            table.add_column(header, overflow="fold")
-        for header in ("spread", "repeats", "could show", "needs"):
-            table.add_column(header, justify="right")
+        for header in (noop("row"), noop("against")):
+            table.add_column(_(header), overflow="fold")
+        for header in (noop("spread"), noop("repeats"), noop("could show"), noop("needs")):
+            table.add_column(_(header), justify="right")
         for need in (need for need in found.pairs if need.table == title):
             repeats = dict.fromkeys((need.processes_a, need.processes_b))
             table.add_row(
                 plain(need.a),
                 plain(need.b),
                 text.percent(need.sd_log),
-                " and ".join(map(str, repeats)),
+                _(" and ").join(map(str, repeats)),
                 text.ratio(need.smallest_ratio),
                 _repeats(need.repeats),
             )
@@ -105,16 +109,17 @@ def _show(study: str, found: "Needs") -> None:
     console.print(Text(""))
     console.print(
         plain(
-            f"For every pair: {_repeats(found.repeats())} repeats. Level {text.number(found.alpha)}: 5 % over "
-            f"{len(found.pairs)} pairs, Holm's strictest. The spread (of a process's seconds, pooled) comes from few "
-            "processes and is itself uncertain."
+            _(
+                "For every pair: {repeats} repeats. Level {level}: 5 % over {pairs} pairs, Holm's strictest. "
+                "The spread (of a process's seconds, pooled) comes from few processes and is itself uncertain."
+            ).format(repeats=_repeats(found.repeats()), level=text.number(found.alpha), pairs=len(found.pairs))
         )
     )
     for row in found.left_out:
-        click.echo(f"left out, for one process has no spread: {text.printable(row)}", err=True)
+        click.echo(_("left out, for one process has no spread: {row}").format(row=text.printable(row)), err=True)
 
 
 def _repeats(count: int | None) -> str:
     from reports.statistics import MOST_REPEATS
 
-    return f"over {MOST_REPEATS:,}" if count is None else f"{count:,}"
+    return _("over {count:,}").format(count=MOST_REPEATS) if count is None else f"{count:,}"

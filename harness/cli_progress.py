@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from harness.language import _
 from harness.record import Record
 from harness.spec import RunSpec
 
@@ -24,12 +25,12 @@ class Progress:
             BarColumn(bar_width=16),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("left"),
+            TextColumn(_("left")),
             TimeRemainingColumn(elapsed_when_finished=False),
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self.line = self.bar.add_task("planning", total=runs)
+        self.line = self.bar.add_task(_("planning"), total=runs)
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -44,23 +45,27 @@ class Progress:
         """Show what is being made for all runs."""
         self._now(what)
         if not self.console.is_terminal:
-            self._say(f"preparing {what}")
+            self._say(_("preparing {what}").format(what=what))
 
     def started(self, spec: RunSpec) -> None:
         """Show which run has begun."""
-        self._now(f"{spec.task} {spec.backend} {spec.mode} seed {spec.seed}")
+        self._now(_seeded(f"{spec.task} {spec.backend} {spec.mode}", spec.seed))
 
     def finished(self, record: Record) -> None:
         """Keep a line of how the run ended."""
         self.done += 1
         self.bar.advance(self.line)
         spec, outcome = record.spec, record.outcome
-        name = f"{spec.task} {spec.backend} {spec.device} {spec.mode} seed {spec.seed}"
-        reason = f": {outcome.reason}" if outcome.reason else ""
-        self._say(f"{self.done}/{self.runs} {name} {outcome.status}{reason}")
+        name = _seeded(f"{spec.task} {spec.backend} {spec.device} {spec.mode}", spec.seed)
+        line = f"{self.done}/{self.runs} {name} {_(outcome.status)}"
+        self._say(_("{what}: {reason}").format(what=line, reason=_(outcome.reason)) if outcome.reason else line)
 
     def _now(self, text: str) -> None:
         self.bar.update(self.line, description=escape(text[:40]))
 
     def _say(self, text: str) -> None:
         self.bar.console.print(escape(text), highlight=False, soft_wrap=True)
+
+
+def _seeded(name: str, seed: int) -> str:
+    return _("{run} seed {seed}").format(run=name, seed=seed)

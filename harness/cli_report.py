@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli_options import json_option, results_option
+from harness.language import _, noop
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-KINDS = ("tasks", "backends", "studies")
+KINDS = (noop("tasks"), noop("backends"), noop("studies"))
 
 
 @click.command()
@@ -39,10 +40,10 @@ def report(study: str, formats: tuple[str, ...], output: str | None, results: st
     if not wanted and output is not None:
         wanted = [Path(output).suffix.removeprefix(".")]
         if wanted[0] not in FORMATS[1:]:
-            raise UsageError(f"the ending of -o {output} names no format: add --format md, csv or json")
+            raise UsageError("the ending of -o {file} names no format: add --format md, csv or json", file=output)
     folder = studies.find(study, Path(results).expanduser())
     for path in render(folder, wanted or ["terminal"], None if output is None else Path(output)):
-        click.echo(f"wrote {path}", err=True)
+        click.echo(_("wrote {file}").format(file=path), err=True)
 
 
 @click.command()
@@ -88,8 +89,10 @@ def list_(kind: str | None, results: str, as_json: bool) -> None:
     for name, rows in found.items():
         if rows:
             console.print(_TABLES[name](rows), highlight=False)
+        elif name == "studies":
+            click.echo(_("no studies in {folder} yet: `evenbench run` makes one").format(folder=results))
         else:
-            click.echo(f"no {name}" + (f" in {results} yet: `evenbench run` makes one" if name == "studies" else ""))
+            click.echo(_("no {kind}").format(kind=_(name)))
 
 
 def _tasks(_results: Path) -> list[dict[str, Any]]:
@@ -158,35 +161,37 @@ def _table(*headers: str) -> "Table":
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for header in headers:
-        table.add_column(header, overflow="fold")
+        table.add_column(_(header), overflow="fold")
     return table
 
 
 def _task_table(rows: list[dict[str, Any]]) -> "Table":
-    table = _table("task", "what", "parameters", "presets", "data sets")
+    table = _table(noop("task"), noop("what"), noop("parameters"), noop("presets"), noop("data sets"))
     for row in rows:
         presets = ", ".join(f"{name} ({preset['dataset']})" for name, preset in row["presets"].items())
-        facts = (row["name"], row["summary"], f"{row['parameters']:,}", presets, ", ".join(row["datasets"]))
+        facts = (row["name"], _(row["summary"]), f"{row['parameters']:,}", presets, ", ".join(row["datasets"]))
         table.add_row(*map(_plain, facts))
     return table
 
 
 def _backend_table(rows: list[dict[str, Any]]) -> "Table":
-    table = _table("backend", "modes (* default)", "environment")
+    table = _table(noop("backend"), noop("modes (* default)"), noop("environment"))
     for row in rows:
         modes = ", ".join(f"{mode}*" if mode == row["default_mode"] else mode for mode in row["modes"])
         states = {name: state for name, state in row["environments"].items() if state != "absent"}
-        where = ", ".join(f"{name} {state}" for name, state in states.items())
-        if not where:
-            where = "none needed" if row["reference"] else f"absent: `evenbench env create {row['name']}`"
+        where = _(", ").join(f"{name} {_(state)}" for name, state in states.items())
+        if not where and row["reference"]:
+            where = _("none needed")
+        elif not where:
+            where = _("absent: `evenbench env create {backend}`").format(backend=row["name"])
         table.add_row(*map(_plain, (row["name"], modes, where)))
     return table
 
 
 def _study_table(rows: list[dict[str, Any]]) -> "Table":
-    table = _table("study", "created", "runs")
+    table = _table(noop("study"), noop("created"), noop("runs"))
     for row in rows:
-        runs = row["problem"] or f"{row['recorded']} of {row['planned']}"
+        runs = row["problem"] or _("{count} of {planned}").format(count=row["recorded"], planned=row["planned"])
         table.add_row(*map(_plain, (row["name"], row["created_at"] or "", runs)))
     return table
 

@@ -16,6 +16,7 @@ from harness.cli_choices import (
     parse_seeds,
 )
 from harness.cli_options import json_option, results_option
+from harness.language import _
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +87,7 @@ def run(**asked: Any) -> int:
 
     results = folder(asked["results"])
     if results is None:
-        raise click.UsageError("--results must not be empty")
+        raise click.UsageError(_("--results must not be empty"))
     if asked["resume"] is not None:
         store = Store(results / check_name(asked["resume"]))
         study, plan = _resumed(store, asked, warn)
@@ -179,8 +180,12 @@ def _resumed(store: "Store", asked: dict[str, Any], warn: Any) -> "tuple[Study, 
     for spec in left:
         if task(spec.task).version != spec.task_version:
             raise UsageError(
-                f"study {study.name} was planned with version {spec.task_version} of {spec.task}, "
-                f"this Evenbench has version {task(spec.task).version}: start a new study"
+                "study {study} was planned with version {planned} of {task}, this Evenbench has version {version}: "
+                "start a new study",
+                study=study.name,
+                planned=spec.task_version,
+                task=spec.task,
+                version=task(spec.task).version,
             )
     choices = [Choice(backend=s.backend, device=s.device, mode=s.mode) for s in left]
     found = find_interpreters(choices, asked["pythons"], named=True, warn=warn) if left else {}
@@ -204,7 +209,8 @@ def _show_plan(specs: "tuple[RunSpec, ...]", store: "Store", *, as_json: bool) -
         return
     for spec in left:
         click.echo(spec.run_id)
-    click.echo(f"{len(left)} of {len(specs)} runs would run, into {store.folder}", err=True)
+    sentence = _("{count} of {planned} runs would run, into {folder}")
+    click.echo(sentence.format(count=len(left), planned=len(specs), folder=store.folder), err=True)
 
 
 def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool) -> int:
@@ -224,8 +230,10 @@ def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool
         with progress:
             records = conductor.run()
     except KeyboardInterrupt:
-        hint = f"; `evenbench run --resume {store.folder.name}` goes on" if store.exists() else ""
-        click.echo(f"stopped before a run{hint}", err=True)
+        sentence = _("stopped before a run")
+        if store.exists():
+            sentence = _("stopped before a run; `evenbench run --resume {study}` goes on")
+        click.echo(sentence.format(study=store.folder.name), err=True)
         return 1
     interrupted = bool(records) and records[-1].outcome.status == "interrupted"
     if as_json:
@@ -233,14 +241,14 @@ def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool
     else:
         _print_report(store.folder)
     if interrupted:
-        click.echo(f"stopped; `evenbench run --resume {store.folder.name}` goes on", err=True)
+        sentence = _("stopped; `evenbench run --resume {study}` goes on")
+        click.echo(sentence.format(study=store.folder.name), err=True)
     failed = [r for r in records if r.outcome.status != "ok" or r.parity.passed is False]
     if failed:
-        click.echo(
-            f"{len(failed)} of {len(records)} runs did not end well or are not comparable; "
-            f"`evenbench show RUN` tells all of one",
-            err=True,
+        sentence = _(
+            "{count} of {runs} runs did not end well or are not comparable; `evenbench show RUN` tells all of one"
         )
+        click.echo(sentence.format(count=len(failed), runs=len(records)), err=True)
     return 1 if failed else 0
 
 
@@ -264,4 +272,4 @@ def _print_report(study: "Path") -> None:
     from reports.report import render
 
     render(study, ("md", "csv", "terminal"))  # the files first: whoever reads stdout may go away
-    click.echo(f"\nThe records and the report (report.md, report.csv) are in\n{study}")
+    click.echo("\n" + _("The records and the report (report.md, report.csv) are in") + f"\n{study}")

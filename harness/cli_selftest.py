@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli_options import json_option
+from harness.language import _, noop
 
 if TYPE_CHECKING:
     from harness.selftest import Selftest
@@ -24,8 +25,8 @@ def selftest(as_json: bool) -> int:
     from harness.selftest import conduct
 
     talk = Console(stderr=True)
-    with talk.status("self-test ...") as status:
-        found = conduct(lambda name: status.update(f"self-test: {name} ..."))
+    with talk.status(_("self-test ...")) as status:
+        found = conduct(lambda name: status.update(_("self-test: {case} ...").format(case=_(name))))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
     else:
@@ -39,22 +40,24 @@ def _print(found: "Selftest") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    styles = {"DEVIATES": "bold red", "too noisy": "yellow"}
-    table = Table("case", "what", "expected", "measured", "verdict", box=SIMPLE, pad_edge=False)
+    styles = {noop("DEVIATES"): "bold red", noop("too noisy"): "yellow"}
+    headings = (_("case"), _("what"), _("expected"), _("measured"), _("verdict"))
+    table = Table(*headings, box=SIMPLE, pad_edge=False)
     table.columns[-1].no_wrap = True
     last = ""
     for one in found.findings:
-        cells = ("" if one.case == last else one.case, one.what, one.expected, one.measured)
-        table.add_row(*map(Text, cells), Text(one.verdict, style=styles.get(one.verdict, "green")))
+        cells = ("" if one.case == last else _(one.case), _(one.what), _(one.expected), _(one.measured))
+        table.add_row(*map(Text, cells), Text(_(one.verdict), style=styles.get(one.verdict, "green")))
         last = one.case
     console = Console()
     console.print(table)
     deviating = sum(one.verdict == "DEVIATES" for one in found.findings)
     count = len(found.findings)
     if deviating:
-        console.print(f"{deviating} of {count} findings deviate: do not believe this installation's numbers.")
+        sentence = _("{deviating} of {count} findings deviate: do not believe this installation's numbers.")
     elif found.noisy:
-        noisy = sum(one.verdict == "too noisy" for one in found.findings)
-        console.print(f"{noisy} of {count} findings could not be judged, the machine was too busy; no other deviates.")
+        sentence = _("{noisy} of {count} findings could not be judged, the machine was too busy; no other deviates.")
     else:
-        console.print(f"All {count} findings are as known, in {found.seconds:.0f} s.")
+        sentence = _("All {count} findings are as known, in {seconds:.0f} s.")
+    noisy = sum(one.verdict == "too noisy" for one in found.findings)
+    console.print(sentence.format(deviating=deviating, noisy=noisy, count=count, seconds=found.seconds))

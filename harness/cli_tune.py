@@ -9,6 +9,7 @@ import click
 
 from harness.cli_choices import choice_options, find_choices, find_interpreters, find_tasks, folder
 from harness.cli_options import json_option
+from harness.language import _, noop
 
 if TYPE_CHECKING:
     from harness.interpreters import Interpreter
@@ -98,7 +99,10 @@ def refuse_set_variables(knobs: "Iterable[Knob]") -> None:
 
     set_here = [k.variable for k in knobs if k.variable in os.environ and k.variable != SET_BY_HARNESS]
     if set_here:
-        raise UsageError(f"{', '.join(set_here)} is set in this shell: unset it, for tune tries its values itself")
+        raise UsageError(
+            "{variables} is set in this shell: unset it, for tune tries its values itself",
+            variables=", ".join(set_here),
+        )
 
 
 def search(cell: "Cell", here: "Here", knobs: "Iterable[Knob]", *, budget_s: float) -> "Profile":
@@ -114,12 +118,12 @@ def search(cell: "Cell", here: "Here", knobs: "Iterable[Knob]", *, budget_s: flo
     try:
         settings, verdict = found.run()
     except KeyboardInterrupt:
-        say(f"stopped; no profile is written for {name}, this is what was tried:")
+        say(_("stopped; no profile is written for {name}, this is what was tried:").format(name=name))
         table(name, found.trials, to_stderr=True)
         raise
     profile = profile_of(cell, found.trials, settings, verdict, budget_s=budget_s, took_s=found.watch.seconds())
     if not profile.trials[0].why_not:
-        say(f"the profile is in {profiles.write(profile)}")
+        say(_("the profile is in {file}").format(file=profiles.write(profile)))
     return profile
 
 
@@ -170,11 +174,11 @@ def show(profile: "Profile") -> None:
 
     table(f"{profile.task} {profile.backend} {profile.device} {profile.mode}", profile.trials)
     noted = [trial.disturbed for trial in profile.trials if trial.disturbed is not None]
-    lines = [f"winner: {label(profile.settings)}", profile.verdict]
+    lines = [_("winner: {settings}").format(settings=label(profile.settings)), _(profile.verdict)]
     if noted and max(noted) > MOST_DISTURBED:
-        lines.append("Others used this machine meanwhile: what is fast on a busy machine may not be on a quiet one.")
+        lines.append(_("Others used this machine meanwhile: what is fast on a busy machine may not be on a quiet one."))
     lines.append("")
-    click.echo("\n".join(wrapped for line in lines for wrapped in textwrap.wrap(line, 80) or [""]))
+    click.echo("\n".join(wrapped for line in lines for wrapped in _wrapped(line)))
 
 
 def table(name: str, trials: "Iterable[Trial]", *, to_stderr: bool = False) -> None:
@@ -186,16 +190,26 @@ def table(name: str, trials: "Iterable[Trial]", *, to_stderr: bool = False) -> N
 
     from harness.knobs import label
 
-    shown = Table(title=f"{name}: trials", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
-    for heading in ("search", "again", "parity"):
-        shown.add_column(heading, justify="right", no_wrap=True)
-    shown.add_column("settings", overflow="fold")
+    title = _("{name}: trials").format(name=name)
+    shown = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
+    for heading in (noop("search"), noop("again"), noop("parity")):
+        shown.add_column(_(heading), justify="right", no_wrap=True)
+    shown.add_column(_("settings"), overflow="fold")
     for trial in sorted(trials, key=lambda t: (bool(t.why_not), not t.repeats, -(t.rate() or 0.0))):
         rate = "-" if trial.examples_per_s is None else f"{trial.examples_per_s:,.0f}"
         again = f"{min(trial.repeats):,.0f}–{max(trial.repeats):,.0f}" if trial.repeats else "-"
-        proven = "-" if not trial.parity else "pass" if trial.parity == "pass" else "FAIL"
-        reason = f"\n{trial.why_not}" if trial.why_not else ""
+        proven = "-" if not trial.parity else _("pass") if trial.parity == "pass" else _("FAIL")
+        reason = f"\n{_(trial.why_not)}" if trial.why_not else ""
         shown.add_row(rate, again, proven, Text(label(trial.settings) + reason))
     console = Console(stderr=to_stderr)
     console.print(shown)
-    console.print("examples/s: in the search; slowest to fastest when run again in turn with stock", highlight=False)
+    sentence = _("examples/s: in the search; slowest to fastest when run again in turn with stock")
+    console.print(sentence, highlight=False)
+
+
+def _wrapped(line: str) -> list[str]:
+    """Return a sentence as lines for a terminal."""
+    from harness.line_breaks import is_wide
+    from harness.line_breaks import lines as broken
+
+    return (broken(line, 80) if is_wide(line) else textwrap.wrap(line, 80)) or [""]

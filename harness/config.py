@@ -39,16 +39,16 @@ def read(path: Path | None = None) -> Config:
     except FileNotFoundError:
         return Config()
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        raise UsageError("cannot read {path}: {strerror}", path=path, strerror=error.strerror) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+        raise UsageError("{path} is not TOML: {error}", path=path, error=error) from error
     interpreters = document.get("python", {})
     if isinstance(interpreters, dict):
         _check_interpreters(path, interpreters)
     try:
         return msgspec.convert(document, Config)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise UsageError("{path}: {error}", path=path, error=error) from error
 
 
 def _check_interpreters(path: Path, interpreters: dict[str, object]) -> None:
@@ -57,8 +57,11 @@ def _check_interpreters(path: Path, interpreters: dict[str, object]) -> None:
         try:
             registry.entry(name)
         except UsageError as error:
-            raise UsageError(f"{path}: `python.{name}`: {error}") from error
+            raise UsageError("{path}: `python.{name}`: {error}", path=path, name=name, error=error) from error
         if not isinstance(value, str):
             raise UsageError(
-                f"{path}: `python.{name}` must be a string, the path of an interpreter; received {value!r}"
+                "{path}: `python.{name}` must be a string, the path of an interpreter; received {value!r}",
+                path=path,
+                name=name,
+                value=value,
             )

@@ -87,7 +87,9 @@ def _spellings(file: CorpusFile) -> tuple[str, ...]:
 
 def _downloaded(corpus: RealCorpus, mirrors: Sequence[str]) -> dict[str, Path]:
     if not mirrors:
-        raise DataError(f"the data set {corpus.name} cannot be downloaded file by file: {corpus.remedy}")
+        raise DataError(
+            "the data set {name} cannot be downloaded file by file: {remedy}", name=corpus.name, remedy=corpus.remedy
+        )
     folder = cache_folder() / "downloads" / corpus.name
     return {
         key: downloads.fetch(
@@ -103,14 +105,25 @@ def _lines(corpus: RealCorpus, key: str, path: Path) -> str:
         raw = path.read_bytes()
         content = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is a damaged gzip file ({error}): {corpus.remedy}") from error
+        raise DataError(
+            "{path} is a damaged gzip file ({error}): {remedy}", path=path, error=error, remedy=corpus.remedy
+        ) from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}): {corpus.remedy}") from error
+        raise DataError(
+            "{path} cannot be read ({strerror}): {remedy}",
+            path=path,
+            strerror=error.strerror or error,
+            remedy=corpus.remedy,
+        ) from error
     found, expected = hashlib.sha256(content).hexdigest(), corpus.files[key].sha256
     if found != expected:
         raise DataError(
-            f"{path} holds another text than expected, its uncompressed SHA-256 is {found} instead of {expected}: "
-            f"{corpus.remedy}"
+            "{path} holds another text than expected, its uncompressed SHA-256 is {found} instead of "
+            "{expected}: {remedy}",
+            path=path,
+            found=found,
+            expected=expected,
+            remedy=corpus.remedy,
         )
     return content.decode("utf-8")
 

@@ -64,7 +64,12 @@ def prepare(task: Task, preset: Preset, *, dataset: str | Dataset, seed: int, da
     if isinstance(dataset, str):
         if dataset not in task.datasets:
             known = ", ".join(task.datasets)
-            raise UsageError(f"the task {task.name} does not take the data set {dataset!r}: it takes {known}")
+            raise UsageError(
+                "the task {name} does not take the data set {dataset!r}: it takes {known}",
+                name=task.name,
+                dataset=dataset,
+                known=known,
+            )
         dataset = datasets.named(dataset)
     name, form = dataset.name, forms.form_of(task)
     folder = _prepare_arrays(dataset, form, data_dir)
@@ -76,15 +81,22 @@ def prepare(task: Task, preset: Preset, *, dataset: str | Dataset, seed: int, da
     held_out = validation_split(examples["train"], share=_share(preset), seed=seed)
     if preset.early_stopping and not len(held_out):
         raise DataError(
-            f"the data set {name} has {examples['train']} training examples, of which a share of "
-            f"{preset.early_stopping.share} for validation is none: raise the share or choose another data set"
+            "the data set {name} has {examples} training examples, of which a share of {share} for "
+            "validation is none: raise the share or choose another data set",
+            name=name,
+            examples=examples["train"],
+            share=preset.early_stopping.share,
         )
     trained = np.setdiff1d(np.arange(examples["train"], dtype=np.int32), held_out)
     if len(trained) < preset.batch_size:
         less = f" without the {len(held_out)} held out for validation" if len(held_out) else ""
         raise DataError(
-            f"the data set {name} has {len(trained)} training examples{less}, fewer than one mini-batch of "
-            f"{preset.batch_size}: choose a smaller batch_size or another data set"
+            "the data set {name} has {trained} training examples{less}, fewer than one mini-batch of "
+            "{batch_size}: choose a smaller batch_size or another data set",
+            name=name,
+            trained=len(trained),
+            less=less,
+            batch_size=preset.batch_size,
         )
     order = trained[batch_order(len(trained), batch_size=preset.batch_size, epochs=preset.order_epochs, seed=seed)]
     plan = {"order": order} | ({"validation": held_out} if preset.early_stopping else {})
@@ -139,7 +151,9 @@ def _share(preset: Preset) -> float:
         return 0.0
     share = preset.early_stopping.share
     if not 0 < share < 1:
-        raise UsageError(f"early stopping holds out a share of the training examples between 0 and 1, not {share}")
+        raise UsageError(
+            "early stopping holds out a share of the training examples between 0 and 1, not {share}", share=share
+        )
     return share
 
 
@@ -172,8 +186,12 @@ def _check_classes(task: Task, dataset: str, arrays: Mapping[str, Path]) -> None
     classes = int(labels.max(initial=-1)) + 1
     if classes > outputs or (takes_tokens(task) and classes != outputs):
         raise DataError(
-            f"the data set {dataset} has {classes} classes, but the last layer of the task {task.name} gives {outputs} "
-            f"outputs: choose a data set of {outputs} classes"
+            "the data set {dataset} has {classes} classes, but the last layer of the task {name} gives "
+            "{outputs} outputs: choose a data set of {outputs} classes",
+            dataset=dataset,
+            classes=classes,
+            name=task.name,
+            outputs=outputs,
         )
 
 
@@ -205,5 +223,7 @@ def _examples(arrays: Mapping[str, Path]) -> dict[str, int]:
         try:
             counts[name] = len(np.load(path, mmap_mode="r", allow_pickle=False))
         except (OSError, ValueError) as error:
-            raise DataError(f"the cached file {path} is damaged ({error}): delete its folder and try again") from error
+            raise DataError(
+                "the cached file {path} is damaged ({error}): delete its folder and try again", path=path, error=error
+            ) from error
     return {"train": counts["train_y"], "test": counts["test_y"]}

@@ -100,11 +100,18 @@ def chosen(
         path = Path(choice).expanduser().absolute()
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "does not exist"
-            raise DataError(f"the file {path} {what}: name a file of labelled texts, or one of {', '.join(names())}")
+            raise DataError(
+                "the file {path} {what}: name a file of labelled texts, or one of {names}",
+                path=path,
+                what=what,
+                names=", ".join(names()),
+            )
         return TextFile(path=path, text_column=text_column, label_column=label_column, encoding=encoding)
     found = named(choice)
     if (text_column, label_column, encoding) != (None, None, None):
-        raise UsageError(f"the data set {choice} has no columns or encoding to choose: these belong to a file's path")
+        raise UsageError(
+            "the data set {choice} has no columns or encoding to choose: these belong to a file's path", choice=choice
+        )
     return found
 
 

@@ -75,7 +75,12 @@ def fetch(
             failures.append(f"{address} (what came has another checksum)")
         except OSError as error:
             raise cannot_write(folder, error) from error
-    raise DataError(f"cannot download {file}, tried were {', '.join(failures)}: {remedy}")
+    raise DataError(
+        "cannot download {file}, tried were {failures}: {remedy}",
+        file=file,
+        failures=", ".join(failures),
+        remedy=remedy,
+    )
 
 
 def _reason(error: Exception) -> str:

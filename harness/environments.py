@@ -158,7 +158,9 @@ def create(backend: str, variant: Variant = "cpu", *, installer: str | None = No
             try:
                 relaxed = _build(backend, wanted, chosen, folder, say=say, lock=lock)
             except EnvironmentFailure as error:
-                raise EnvironmentFailure(f"the environment {found.name} could not be built: {error}") from error
+                raise EnvironmentFailure(
+                    "the environment {name} could not be built: {error}", name=found.name, error=error
+                ) from error
             _write_stamp(folder, wanted.sha256, chosen, watch, relaxed)
     return look(backend, variant)
 
@@ -179,8 +181,11 @@ def _build(backend: str, wanted: Pins, installer: Installer, folder: Path, *, sa
             if installers.says_there_is_none(str(error), f"{framework}=={version}"):
                 number = ".".join(map(str, sys.version_info[:2]))
                 raise EnvironmentFailure(
-                    f"the package index has no {framework} {version} for Python {number} on this system, or cannot "
-                    "be reached"
+                    "the package index has no {framework} {version} for Python {number} on this system, "
+                    "or cannot be reached",
+                    framework=framework,
+                    version=version,
+                    number=number,
                 ) from error
             lines, freed = pins.relaxed(wanted.requirements, framework)
             if not freed or not installers.says_they_conflict(str(error)):
@@ -201,7 +206,7 @@ def remove(name: str) -> Environment:
     """
     known = {environment.name: environment for environment in present()}
     if not known:
-        raise UsageError(f"there is no environment {name!r} to remove: none has been created")
+        raise UsageError("there is no environment {name!r} to remove: none has been created", name=name)
     if name not in known:
         raise unknown_name("environment", name, tuple(known))
     folder = Path(known[name].folder)
@@ -244,7 +249,9 @@ def _write_stamp(folder: Path, sha256: str, installer: Installer, watch: Stopwat
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(stamp), indent=2))
         os.replace(temporary, folder / STAMP)
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
-        raise EnvironmentFailure(f"the environment {folder.name} was built but does not work: {error}") from error
+        raise EnvironmentFailure(
+            "the environment {name} was built but does not work: {error}", name=folder.name, error=error
+        ) from error
 
 
 def _clear(folder: Path) -> None:
@@ -254,15 +261,21 @@ def _clear(folder: Path) -> None:
         if folder.exists():
             shutil.rmtree(folder)
     except OSError as error:
-        raise EnvironmentFailure(f"cannot delete {error.filename or folder}: {error.strerror}") from error
+        raise EnvironmentFailure(
+            "cannot delete {filename}: {strerror}", filename=error.filename or folder, strerror=error.strerror
+        ) from error
 
 
 def _check_room(folder: Path, name: str, needed_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         raise EnvironmentFailure(
-            f"the environment {name} needs about {needed_bytes / 1e9:.1f} GB of disk, but {folder} has "
-            f"{free / 1e9:.1f} GB free: make room, or set EVENBENCH_HOME to a folder on a larger disk"
+            "the environment {name} needs about {needed_bytes:.1f} GB of disk, but {folder} has "
+            "{free:.1f} GB free: make room, or set EVENBENCH_HOME to a folder on a larger disk",
+            name=name,
+            needed_bytes=needed_bytes / 1e9,
+            folder=folder,
+            free=free / 1e9,
         )
 
 
@@ -277,12 +290,16 @@ def _locked(folder: Path) -> Iterator[int]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise EnvironmentFailure(f"cannot write {folder.parent}: {error.strerror}") from error
+        raise EnvironmentFailure(
+            "cannot write {parent}: {strerror}", parent=folder.parent, strerror=error.strerror
+        ) from error
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise EnvironmentFailure(f"another command is building or removing {folder}: wait for its end") from error
+            raise EnvironmentFailure(
+                "another command is building or removing {folder}: wait for its end", folder=folder
+            ) from error
         yield lock
     finally:
         os.close(lock)

@@ -10,7 +10,16 @@ EvenbenchError            something the user can read and mend; its text is one 
 
 
 class EvenbenchError(Exception):
-    """An error whose text says what was expected, what came and what to do."""
+    """An error whose text says what was expected, what came and what to do.
+
+    As a string it is English, for records and programs. Given with its fields apart, `harness.language.said` finds its
+    translation for the person who reads it.
+    """
+
+    def __init__(self, message: str, **fields: object) -> None:
+        super().__init__(message.format(**fields) if fields else message)
+        self.message = message
+        self.fields = fields
 
 
 class UsageError(EvenbenchError):
@@ -35,4 +44,4 @@ class ContractError(EvenbenchError):
 
 def unknown_name(kind: str, name: str, known: "list[str] | tuple[str, ...]") -> UsageError:
     """Return the error for a name that no table holds, with the names that it does hold."""
-    return UsageError(f"unknown {kind} {name!r}: known are {', '.join(known)}")
+    return UsageError("unknown {kind} {name!r}: known are {known}", kind=kind, name=name, known=", ".join(known))

@@ -35,9 +35,11 @@ NOT_INHERITED = (
     "GOMP_CPU_AFFINITY",
     "KMP_DUPLICATE_LIB_OK",
     "KMP_INIT_AT_FORK",
+    "LANGUAGE",
 )
-"""Variables of the user's shell that would quietly change a framework's arithmetic or placement, and the two that
-scikit-learn sets when this process imports it, which it does in one study and not in the next."""
+"""Variables of the user's shell that would quietly change a framework's arithmetic or placement, the two that
+scikit-learn sets when this process imports it, which it does in one study and not in the next, and the language that
+this process speaks: records are in English."""
 COMPLETED = ("ok", "missed_target")
 """The endings of a run that trained to its end."""
 TAIL_BYTES = 4096
@@ -119,7 +121,9 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
                 start_new_session=True,
             )
         except OSError as error:
-            raise EnvironmentFailure(f"the interpreter {python} cannot be started: {error.strerror}") from error
+            raise EnvironmentFailure(
+                "the interpreter {python} cannot be started: {strerror}", python=python, strerror=error.strerror
+            ) from error
         returncode: int | None = None
         try:
             returncode = process.wait(timeout=timeout_s)
@@ -295,7 +299,10 @@ def describe(backend: str, interpreter: Interpreter, tasks: tuple[Task, ...] = (
     if description is None:
         outcome = judge(ended, DESCRIBE_TIMEOUT_S)
         raise EnvironmentFailure(
-            f"{backend} does not work in {interpreter.python}: {outcome.reason}; "
-            f"`evenbench env create {backend}` makes an environment for it"
+            "{backend} does not work in {python}: {reason}; `evenbench env create {backend}` makes an "
+            "environment for it",
+            backend=backend,
+            python=interpreter.python,
+            reason=outcome.reason,
         )
     return description

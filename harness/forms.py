@@ -55,7 +55,11 @@ def form_of(task: Task) -> Form:
     first = task.layers[0] if task.layers else None
     if isinstance(first, Embedding):
         if len(task.input_shape) != 1:
-            raise UsageError(f"task {task.name} embeds words, so its input has one axis, but it is {task.input_shape}")
+            raise UsageError(
+                "task {name} embeds words, so its input has one axis, but it is {input_shape}",
+                name=task.name,
+                input_shape=task.input_shape,
+            )
         return Tokens(vocabulary=first.vocabulary, length=task.input_shape[0])
     if task.input_shape == PIXELS:
         return Pixels(reconstructed=task.loss != "softmax_cross_entropy" and outputs(task) == PIXELS)
@@ -95,4 +99,9 @@ def arrays(material: Material, form: Form, *, dataset: str) -> Arrays:
             return material
     has = "images" if isinstance(material, Images) else "texts" if isinstance(material, Corpus) else "numbers"
     wants = {Pixels: "784 pixels", Tokens: "words"}.get(type(form), "numbers or images")
-    raise UsageError(f"the data set {dataset} holds {has}, but the task's model reads {wants}: choose another data set")
+    raise UsageError(
+        "the data set {dataset} holds {has}, but the task's model reads {wants}: choose another data set",
+        dataset=dataset,
+        has=has,
+        wants=wants,
+    )

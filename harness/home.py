@@ -85,4 +85,9 @@ def _rename(inner: Path, folder: Path) -> None:
 def cannot_write(folder: Path, error: Exception) -> UsageError:
     """Return the error for a folder below home that refuses to be written."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else f"the disk may be full ({error})"
-    return UsageError(f"cannot write {folder}: {reason}; make room there or name another folder with {VARIABLE}")
+    return UsageError(
+        "cannot write {folder}: {reason}; make room there or name another folder with {variable}",
+        folder=folder,
+        reason=reason,
+        variable=VARIABLE,
+    )

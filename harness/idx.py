@@ -44,16 +44,24 @@ def read(
             file = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if compressed else raw
             header, found, values = _parts(file, shape)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is a damaged gzip file ({error}): {remedy}") from error
+        raise DataError(
+            "{path} is a damaged gzip file ({error}): {remedy}", path=path, error=error, remedy=remedy
+        ) from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}): {remedy}") from error
+        raise DataError(
+            "{path} cannot be read ({strerror}): {remedy}", path=path, strerror=error.strerror or error, remedy=remedy
+        ) from error
     except _Refusal as error:
-        raise DataError(f"{path} {error}: {remedy}") from error
+        raise DataError("{path} {error}: {remedy}", path=path, error=error, remedy=remedy) from error
     digest = hashlib.sha256(header + values).hexdigest()
     if sha256 is not None and digest != sha256:
         raise DataError(
-            f"{path} holds other values than expected, its uncompressed SHA-256 is {digest} instead of {sha256}: "
-            f"{remedy}"
+            "{path} holds other values than expected, its uncompressed SHA-256 is {digest} instead of "
+            "{sha256}: {remedy}",
+            path=path,
+            digest=digest,
+            sha256=sha256,
+            remedy=remedy,
         )
     return np.frombuffer(values, dtype=np.uint8).reshape(found)
 

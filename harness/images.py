@@ -79,8 +79,10 @@ def digits() -> Images:
     digest = hashlib.sha256(small.tobytes() + labels.tobytes()).hexdigest()
     if digest != DIGITS_SHA256:
         raise DataError(
-            f"scikit-learn's digits are not the known ones, their SHA-256 is {digest} instead of {DIGITS_SHA256}: "
-            "install another version of scikit-learn"
+            "scikit-learn's digits are not the known ones, their SHA-256 is {digest} instead of "
+            "{digits_sha256}: install another version of scikit-learn",
+            digest=digest,
+            digits_sha256=DIGITS_SHA256,
         )
     # RandomState, not default_rng: only the old generator promises the same numbers from every version of NumPy.
     shuffled = np.random.RandomState(0).permutation(len(labels))

@@ -35,14 +35,23 @@ def read(path: Path, *, sha256: str | None, remedy: str) -> Reviews:
     try:
         members = _members(path, remedy)
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} is a damaged archive ({error}): {remedy}") from error
+        raise DataError(
+            "{path} is a damaged archive ({error}): {remedy}", path=path, error=error, remedy=remedy
+        ) from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}): {remedy}") from error
+        raise DataError(
+            "{path} cannot be read ({strerror}): {remedy}", path=path, strerror=error.strerror or error, remedy=remedy
+        ) from error
     found = digest(members)
     if sha256 is not None and found != sha256:
         raise DataError(
-            f"{path} holds {len(members)} reviews of the form aclImdb/train/pos/0_9.txt that are not the known 50,000, "
-            f"their digest is {found} instead of {sha256}: {remedy}"
+            "{path} holds {members} reviews of the form aclImdb/train/pos/0_9.txt that are not the known "
+            "50,000, their digest is {found} instead of {sha256}: {remedy}",
+            path=path,
+            members=len(members),
+            found=found,
+            sha256=sha256,
+            remedy=remedy,
         )
     reviews: Reviews = {(split, label): [] for split in ("train", "test") for label in CLASSES}
     for split, label, number, rating in sorted(members, key=lambda key: (key[0], key[1], int(key[2]), key[3])):
@@ -66,10 +75,21 @@ def _members(path: Path, remedy: str) -> dict[tuple[str, ...], bytes]:
             if match is None:
                 continue
             if not member.isreg():
-                raise DataError(f"{path} holds {member.name}, which is a link or a device and no file: {remedy}")
+                raise DataError(
+                    "{path} holds {name}, which is a link or a device and no file: {remedy}",
+                    path=path,
+                    name=member.name,
+                    remedy=remedy,
+                )
             if member.size > LARGEST_REVIEW or match.groups() in members:
                 what = "twice" if match.groups() in members else f"of {member.size:,} bytes"
-                raise DataError(f"{path} holds the review {member.name} {what}: {remedy}")
+                raise DataError(
+                    "{path} holds the review {name} {what}: {remedy}",
+                    path=path,
+                    name=member.name,
+                    what=what,
+                    remedy=remedy,
+                )
             content = archive.extractfile(member)
             members[match.groups()] = content.read() if content is not None else b""
     return members

@@ -97,7 +97,9 @@ def run(command: list[str], *, say: Say, keep_open: tuple[int, ...] = ()) -> Non
             start_new_session=True,  # so that all its children can be ended with it
         )
     except OSError as error:
-        raise EnvironmentFailure(f"cannot start {command[0]}: {error.strerror}") from error
+        raise EnvironmentFailure(
+            "cannot start {command}: {strerror}", command=command[0], strerror=error.strerror
+        ) from error
     with process:
         try:
             for line in process.stdout or ():
@@ -110,7 +112,12 @@ def run(command: list[str], *, say: Say, keep_open: tuple[int, ...] = ()) -> Non
             raise
     if status != 0:
         words = "\n  ".join(last) or "(it said nothing)"
-        raise EnvironmentFailure(f"`{' '.join(command)}` ended with status {status}; its last words:\n  {words}")
+        raise EnvironmentFailure(
+            "`{command}` ended with status {status}; its last words:\n  {words}",
+            command=" ".join(command),
+            status=status,
+            words=words,
+        )
 
 
 def says_there_is_none(words: str, requirement: str) -> bool:

@@ -57,10 +57,12 @@ def parse(options: Iterable[str]) -> dict[str, str]:
     for option in options:
         name, equals, path = option.partition("=")
         if not (name and equals and path):
-            raise UsageError(f"--python expects NAME=PATH, as in torch=/opt/python/bin/python; received {option!r}")
+            raise UsageError(
+                "--python expects NAME=PATH, as in torch=/opt/python/bin/python; received {option!r}", option=option
+            )
         registry.entry(name)
         if name in found:
-            raise UsageError(f"--python names {name} twice: {found[name]} and {path}")
+            raise UsageError("--python names {name} twice: {found} and {path}", name=name, found=found[name], path=path)
         found[name] = path
     return found
 
@@ -81,13 +83,17 @@ def find(backend: str, overrides: Mapping[str, str], *, device: DeviceKind = "cp
     named = _named(backend, overrides)
     if backend == registry.reference_name():
         if named is not None:
-            raise UsageError(f"{backend} is the reference and runs in Evenbench's own interpreter, not in {named[1]}")
+            raise UsageError(
+                "{backend} is the reference and runs in Evenbench's own interpreter, not in {named}",
+                backend=backend,
+                named=named[1],
+            )
         return Interpreter(python=sys.executable, source="current", reason="the reference runs where Evenbench runs")
     if named is not None:
         source, path, base, reason = named
         python = executable(path, base=base, told_by=reason)
         if (problem := _wrong_release(backend, python)) is not None:
-            raise UsageError(f"{problem} ({reason})")
+            raise UsageError("{problem} ({reason})", problem=problem, reason=reason)
         return Interpreter(python=python, source=source, reason=reason)
     managed = _managed(backend, device)
     if managed is not None:
@@ -99,7 +105,9 @@ def find(backend: str, overrides: Mapping[str, str], *, device: DeviceKind = "cp
         reason = f"{entry.framework} is installed where Evenbench runs, and {backend} has no managed environment"
         return Interpreter(python=sys.executable, source="current", reason=reason)
     what = " ".join(filter(None, (entry.framework, versions.wanted(backend))))
-    raise EnvironmentFailure(f"no interpreter has {what}: run `evenbench env create {backend}`")
+    raise EnvironmentFailure(
+        "no interpreter has {what}: run `evenbench env create {backend}`", what=what, backend=backend
+    )
 
 
 def _wrong_release(backend: str, python: str) -> str | None:
@@ -160,9 +168,14 @@ def executable(path: str, *, base: Path, told_by: str) -> str:
         return command
     full = Path(os.path.normpath(base / os.path.expanduser(path)))
     if full.is_dir():
-        raise UsageError(f"{full} ({told_by}) is a folder: name the interpreter in it, as {full / 'bin' / 'python'}")
+        raise UsageError(
+            "{full} ({told_by}) is a folder: name the interpreter in it, as {python}",
+            full=full,
+            told_by=told_by,
+            python=full / "bin" / "python",
+        )
     if not full.exists():
-        raise UsageError(f"{full} ({told_by}) does not exist: name a Python interpreter")
+        raise UsageError("{full} ({told_by}) does not exist: name a Python interpreter", full=full, told_by=told_by)
     if not os.access(full, os.X_OK):
-        raise UsageError(f"{full} ({told_by}) is not executable: name a Python interpreter")
+        raise UsageError("{full} ({told_by}) is not executable: name a Python interpreter", full=full, told_by=told_by)
     return str(full)

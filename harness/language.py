@@ -14,12 +14,14 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
-from harness.errors import unknown_name
+from harness.errors import EvenbenchError, unknown_name
 
 LANGUAGES = ("en", "zh")
 """The first is the language of the code, and the one of those who ask for none that is here."""
 DOMAIN = "evenbench"
 CATALOGUES = Path(__file__).parent / "locale"
+OWN_WORDS = ("kind", "what", "hint", "remedy", "reason", "problem", "told_by", "less")
+"""Fields of errors that hold words of the code, and no names or paths."""
 
 _language: ContextVar[str] = ContextVar("language", default=LANGUAGES[0])
 
@@ -39,9 +41,20 @@ def noop(message: str) -> str:
     return message
 
 
+def said(error: EvenbenchError) -> str:
+    """Return the sentence of an error in the language in use; what its fields of `OWN_WORDS` hold is looked up too."""
+    fields = dict(error.fields)
+    for name, value in fields.items():
+        if isinstance(value, EvenbenchError):
+            fields[name] = said(value)
+        elif name in OWN_WORDS and isinstance(value, str):
+            fields[name] = _(value)
+    return _(error.message).format(**fields) if fields else _(error.message)
+
+
 def is_translated(message: str) -> bool:
     """Return whether the catalogue in use has this message; the language of the code has all."""
-    return _language.get() == LANGUAGES[0] or _(message) != message
+    return not message or _language.get() == LANGUAGES[0] or _(message) != message
 
 
 def current() -> str:
@@ -61,6 +74,15 @@ def use(language: str) -> Iterator[None]:
         yield
     finally:
         _language.reset(token)
+
+
+def speak(language: str) -> None:
+    """Speak a language from now on, until the end of the `use` block that this is called in.
+
+    Raises:
+        UsageError: it is none of `LANGUAGES`.
+    """
+    _language.set(check(language))
 
 
 def check(language: str) -> str:

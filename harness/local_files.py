@@ -41,16 +41,24 @@ def find(
         folder = folder.expanduser().absolute()
         if not folder.is_dir():
             what = "is a file, not a folder" if folder.exists() else "does not exist"
-            raise DataError(f"the data folder {folder} {what}: {hint}")
+            raise DataError("the data folder {folder} {what}: {hint}", folder=folder, what=what, hint=hint)
         if not any(folder.iterdir()):
-            raise DataError(f"the data folder {folder} is empty: {hint}")
+            raise DataError("the data folder {folder} is empty: {hint}", folder=folder, hint=hint)
         places = [*(folder / subfolder for subfolder in subfolders), folder]
         found = {key: _first(places, file.spellings) for key, file in wanted.items()}
     except (OSError, RuntimeError) as error:
-        raise DataError(f"the data folder {folder} cannot be read ({error}): {hint}") from error
+        raise DataError(
+            "the data folder {folder} cannot be read ({error}): {hint}", folder=folder, error=error, hint=hint
+        ) from error
     missing = ", ".join(wanted[key].name for key, path in found.items() if path is None)
     if missing:
-        raise DataError(f"the data folder {folder} has no {missing} of {dataset}: {hint}")
+        raise DataError(
+            "the data folder {folder} has no {missing} of {dataset}: {hint}",
+            folder=folder,
+            missing=missing,
+            dataset=dataset,
+            hint=hint,
+        )
     return {key: path for key, path in found.items() if path is not None}
 
 

@@ -90,7 +90,13 @@ def _output_shape(task: str, name: str, layer: Layer, shape: Shape) -> Shape:
     ranks = RANKS.get(type(layer))
     if ranks is not None and len(shape) not in ranks:
         expected = " or ".join(map(str, ranks))
-        raise UsageError(f"task {task}: layer {name} expects an input of {expected} axes, but gets shape {shape}")
+        raise UsageError(
+            "task {task}: layer {name} expects an input of {expected} axes, but gets shape {shape}",
+            task=task,
+            name=name,
+            expected=expected,
+            shape=shape,
+        )
     match layer:
         case Dense(units=units) | Maxout(units=units):
             return (units,)
@@ -109,7 +115,9 @@ def _output_shape(task: str, name: str, layer: Layer, shape: Shape) -> Shape:
         case _:
             return shape
     if min(output) < 1:
-        raise UsageError(f"task {task}: layer {name} is larger than its input of shape {shape}")
+        raise UsageError(
+            "task {task}: layer {name} is larger than its input of shape {shape}", task=task, name=name, shape=shape
+        )
     return output
 
 

@@ -51,7 +51,9 @@ def read(backend: str, variant: Variant = "cpu") -> Pins:
     """
     entry = registry.entry(backend)
     if not variants(backend):
-        raise UsageError(f"{backend} needs no environment: it runs in the command line's own interpreter")
+        raise UsageError(
+            "{backend} needs no environment: it runs in the command line's own interpreter", backend=backend
+        )
     if variant not in variants(backend):
         raise unknown_name(f"variant of {backend}", variant, variants(backend))
     path = pins_file(backend, variant)
@@ -59,7 +61,11 @@ def read(backend: str, variant: Variant = "cpu") -> Pins:
     lines = requirements(path)
     if (version := versions.wanted(backend)) is not None:
         if pinned(backend) is None:
-            raise UsageError(f"{path} has no pin of {entry.framework}, so that no other release can take its place")
+            raise UsageError(
+                "{path} has no pin of {framework}, so that no other release can take its place",
+                path=path,
+                framework=entry.framework,
+            )
         lines = _with_release(lines, entry.framework, version)
     return Pins(
         path=path,

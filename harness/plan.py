@@ -55,14 +55,24 @@ def plan(wish: Wish) -> tuple[RunSpec, ...]:
     for task in wish.tasks:
         task.preset(wish.preset)
         if wish.dataset_is_file and not takes_tokens(task.at(wish.preset)):
-            raise UsageError(f"task {task.name} reads no texts, and so no file of them: choose others with --task text")
+            raise UsageError(
+                "task {name} reads no texts, and so no file of them: choose others with --task text", name=task.name
+            )
         if wish.dataset is not None and not wish.dataset_is_file and wish.dataset not in task.datasets:
             known = ", ".join(task.datasets)
-            raise UsageError(f"task {task.name} does not take the data set {wish.dataset!r}: it takes {known}")
+            raise UsageError(
+                "task {name} does not take the data set {dataset!r}: it takes {known}",
+                name=task.name,
+                dataset=wish.dataset,
+                known=known,
+            )
     if wish.repeats < 1:
-        raise UsageError(f"--repeats must be at least 1, but is {wish.repeats}")
+        raise UsageError("--repeats must be at least 1, but is {repeats}", repeats=wish.repeats)
     if not wish.noise_budget_s >= 0:
-        raise UsageError(f"--noise-budget is a number of seconds from 0, but is {wish.noise_budget_s:g}")
+        raise UsageError(
+            "--noise-budget is a number of seconds from 0, but is {noise_budget_s:g}",
+            noise_budget_s=wish.noise_budget_s,
+        )
     rounds = [(r, r) for r in range(wish.repeats)]
     if wish.seeds is not None:
         rounds = [(seed, r) for r in range(wish.repeats) for seed in wish.seeds]

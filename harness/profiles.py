@@ -117,13 +117,22 @@ def find(task: Task, preset: str, choice: Choice, *, machine: Machine, cores: in
     try:
         profile = msgspec.json.decode(path.read_bytes(), type=Profile)
     except FileNotFoundError:
-        raise UsageError(f"there is no tuned profile of {what} on this machine: run `{command}`") from None
+        raise UsageError(
+            "there is no tuned profile of {what} on this machine: run `{command}`", what=what, command=command
+        ) from None
     except (OSError, msgspec.MsgspecError) as error:
-        raise UsageError(f"the tuned profile {path} cannot be read ({error}): run `{command}`") from error
+        raise UsageError(
+            "the tuned profile {path} cannot be read ({error}): run `{command}`",
+            path=path,
+            error=error,
+            command=command,
+        ) from error
     if profile.task_fingerprint != fingerprint(task):
-        raise UsageError(f"the task has changed since {what} was tuned: run `{command}`")
+        raise UsageError("the task has changed since {what} was tuned: run `{command}`", what=what, command=command)
     if profile.packages != packages:
-        raise UsageError(f"the installed packages have changed since {what} was tuned: run `{command}`")
+        raise UsageError(
+            "the installed packages have changed since {what} was tuned: run `{command}`", what=what, command=command
+        )
     return profile
 
 

@@ -95,7 +95,11 @@ def entry(name: str) -> Entry:
     if plain not in table:
         raise unknown_name("backend", name, backend_names())
     if versions.wanted(name) is not None and plain == reference_name():
-        raise UsageError(f"{name!r} cannot be: {plain} is the reference, and runs with the NumPy that Evenbench has")
+        raise UsageError(
+            "{name!r} cannot be: {plain} is the reference, and runs with the NumPy that Evenbench has",
+            name=name,
+            plain=plain,
+        )
     return table[plain]
 
 

@@ -79,8 +79,9 @@ class Store:
 
     def _exists_already(self) -> UsageError:
         return UsageError(
-            f"a study {self.folder.name!r} exists in {self.folder.parent}: "
-            f"choose another --study, or go on with it by --resume {self.folder.name}"
+            "a study {name!r} exists in {parent}: choose another --study, or go on with it by --resume {name}",
+            name=self.folder.name,
+            parent=self.folder.parent,
         )
 
     def study(self) -> Study:
@@ -94,9 +95,13 @@ class Store:
         try:
             return msgspec.json.decode(path.read_bytes(), type=Study)
         except (FileNotFoundError, NotADirectoryError):
-            raise UsageError(f"there is no study in {self.folder}: {known_studies(self.folder.parent)}") from None
+            raise UsageError(
+                "there is no study in {folder}: {known_studies}",
+                folder=self.folder,
+                known_studies=known_studies(self.folder.parent),
+            ) from None
         except (OSError, msgspec.MsgspecError) as error:
-            raise StoreError(f"{path} cannot be read: {error}") from error
+            raise StoreError("{path} cannot be read: {error}", path=path, error=error) from error
 
     def add(self, record: Record) -> Path:
         """Write a record and return its path.
@@ -110,7 +115,9 @@ class Store:
         try:
             return self._write(f"{name}.json", msgspec.json.encode(record))
         except FileExistsError as error:
-            raise StoreError(f"{self.folder / name}.json exists; records are never overwritten") from error
+            raise StoreError(
+                "{folder}.json exists; records are never overwritten", folder=self.folder / name
+            ) from error
         except OSError as error:
             raise self._cannot_write(error) from error
 
@@ -133,8 +140,10 @@ class Store:
 
     def _cannot_write(self, error: OSError) -> StoreError:
         return StoreError(
-            f"cannot write to {self.folder}: {error.strerror}; make room or choose another folder with --results, "
-            "then go on with --resume"
+            "cannot write to {folder}: {strerror}; make room or choose another folder with --results, "
+            "then go on with --resume",
+            folder=self.folder,
+            strerror=error.strerror,
         )
 
     def done(self) -> set[str]:
@@ -176,5 +185,7 @@ def known_studies(results: Path) -> str:
 def check_name(name: str) -> str:
     """Return a study's name, or raise if it could leave the results folder or break a shell line."""
     if not re.fullmatch(r"[\w][\w.+-]{0,99}", name):
-        raise UsageError(f"a study's name is letters, digits, '.', '_', '+' and '-' (up to 100), but this is {name!r}")
+        raise UsageError(
+            "a study's name is letters, digits, '.', '_', '+' and '-' (up to 100), but this is {name!r}", name=name
+        )
     return name

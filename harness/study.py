@@ -14,6 +14,7 @@ from harness.datasets import Dataset
 from harness.errors import DataError
 from harness.execute import Setting, ceiling, execute
 from harness.interpreters import Interpreter
+from harness.language import _
 from harness.model import takes_tokens
 from harness.record import Ceiling, ParityVerdict, Record
 from harness.registry import reference_name
@@ -124,7 +125,8 @@ class Conductor:
                 python.setdefault(reference_name(), COMMAND_LINE)
             found = []
             for name, interpreter in python.items():
-                self.listener.preparing(f"the limits of the machine by {name}, {device}")
+                what = _("the limits of the machine by {backend}, {device}")
+                self.listener.preparing(what.format(backend=name, device=device))
                 found.append(ceiling(name, device, interpreter, self.setting.cores))
             self._ceilings[device] = tuple(found)
 
@@ -140,10 +142,10 @@ class Conductor:
             task = find_task(spec.task).at(spec.preset)
             preset = task.preset(spec.preset)
             dataset = self.plan.files.get(spec.dataset, spec.dataset)
-            self.listener.preparing(f"data {spec.dataset}, seed {spec.seed}")
+            self.listener.preparing(_("data {dataset}, seed {seed}").format(dataset=spec.dataset, seed=spec.seed))
             prepared = prepare(task, preset, dataset=dataset, seed=spec.seed, data_dir=self.plan.data_dir)
             if prepared.examples["test"] < 1:
-                raise DataError(f"the data set {spec.dataset} has no test examples")
+                raise DataError("the data set {dataset} has no test examples", dataset=spec.dataset)
             self._prepared[key] = prepared
         return self._prepared[key]
 
@@ -159,7 +161,8 @@ class Conductor:
         key = (spec.task, spec.preset, spec.backend, spec.device, spec.mode, *_words(spec.settings))
         if key not in self._verdicts:
             task = find_task(spec.task).at(spec.preset)
-            self.listener.preparing(f"parity of {spec.backend} {spec.mode} on {spec.task}")
+            what = _("parity of {backend} {mode} on {task}")
+            self.listener.preparing(what.format(backend=spec.backend, mode=spec.mode, task=spec.task))
             verdict = self.checker.check(
                 task,
                 task.preset(spec.preset),

@@ -103,7 +103,8 @@ def dictionary(texts: Iterable[Sequence[str]], vocabulary: int) -> list[str]:
     """
     if vocabulary <= len(SPECIAL):
         raise UsageError(
-            f"a dictionary of {vocabulary} numbers holds no word: 0 is the padding, 1 the unknown word; make it larger"
+            "a dictionary of {vocabulary} numbers holds no word: 0 is the padding, 1 the unknown word; make it larger",
+            vocabulary=vocabulary,
         )
     counts = Counter(word for text in texts for word in text)
     by_frequency = sorted(counts, key=lambda word: (-counts[word], word))

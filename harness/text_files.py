@@ -76,7 +76,7 @@ def read(path: Path, *, text_column: Column = None, label_column: Column = None,
     text = _decoded(path, encoding)
     rows = list(_rows(path, text))
     if not rows:
-        raise DataError(f"{path} is empty: expected are lines with a text and a label")
+        raise DataError("{path} is empty: expected are lines with a text and a label", path=path)
     header = _header(rows[0][1], text_column, label_column)
     body = rows[1:] if header else rows
     at_text, at_label = _columns(path, header, body, text_column, label_column)
@@ -84,7 +84,9 @@ def read(path: Path, *, text_column: Column = None, label_column: Column = None,
     for line, row in body:
         if not row[at_text].strip() or not row[at_label].strip():
             what = "text" if not row[at_text].strip() else "label"
-            raise DataError(f"{path} has an empty {what} in line {line}: fill it or delete the line")
+            raise DataError(
+                "{path} has an empty {what} in line {line}: fill it or delete the line", path=path, what=what, line=line
+            )
         texts.append(row[at_text])
         labels.append(row[at_label].strip())
     classes = tuple(sorted(set(labels)))
@@ -98,11 +100,15 @@ def _bytes(path: Path) -> bytes:
         raw = path.expanduser().read_bytes()
         return gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is a damaged gzip file ({error}): get the file again") from error
+        raise DataError(
+            "{path} is a damaged gzip file ({error}): get the file again", path=path, error=error
+        ) from error
     except FileNotFoundError as error:
-        raise DataError(f"the file {path} does not exist: check its path") from error
+        raise DataError("the file {path} does not exist: check its path", path=path) from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}): check its path and rights") from error
+        raise DataError(
+            "{path} cannot be read ({strerror}): check its path and rights", path=path, strerror=error.strerror or error
+        ) from error
 
 
 def _decoded(path: Path, encoding: str | None) -> str:
@@ -112,18 +118,25 @@ def _decoded(path: Path, encoding: str | None) -> str:
         known = codecs.lookup(name).name
     except LookupError as error:
         raise DataError(
-            f"unknown encoding {name!r} for {path}: known are utf-8, gb18030, latin-1 and others"
+            "unknown encoding {name!r} for {path}: known are utf-8, gb18030, latin-1 and others", name=name, path=path
         ) from error
     try:
         return content.decode("utf-8-sig" if known == "utf-8" else known)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(
-            f"{path} is not in {name}, byte {content[error.start]:#04x} in line {line} does not fit: "
-            f"name its encoding, {_likely(content)} may be the one"
+            "{path} is not in {name}, byte {content:#04x} in line {line} does not fit: name its encoding,"
+            " {likely} may be the one",
+            path=path,
+            name=name,
+            content=content[error.start],
+            line=line,
+            likely=_likely(content),
         ) from error
     except LookupError as error:
-        raise DataError(f"{name} is no encoding of texts, but was named for {path}: try utf-8 or gb18030") from error
+        raise DataError(
+            "{name} is no encoding of texts, but was named for {path}: try utf-8 or gb18030", name=name, path=path
+        ) from error
 
 
 def _likely(content: bytes) -> str:
@@ -153,15 +166,22 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
                 columns = columns or len(row)
                 if len(row) != columns:
                     raise DataError(
-                        f"{path} has {len(row)} columns in line {begin} instead of {columns}: put texts that hold "
-                        f"{'a tab into another file without' if tabs else 'commas into double quotes'}"
+                        "{path} has {row} columns in line {begin} instead of {columns}: put texts that hold {tabs}",
+                        path=path,
+                        row=len(row),
+                        begin=begin,
+                        columns=columns,
+                        tabs="a tab into another file without" if tabs else "commas into double quotes",
                     )
                 yield begin, row
             begin = reader.line_num + 1
     except csv.Error as error:
         raise DataError(
-            f"{path} has a damaged row that begins in line {begin} ({error}): a double quote inside a quoted text is "
-            "written twice"
+            "{path} has a damaged row that begins in line {begin} ({error}): a double quote inside a "
+            "quoted text is written twice",
+            path=path,
+            begin=begin,
+            error=error,
         ) from error
 
 
@@ -179,7 +199,9 @@ def _columns(
     """Return the places of the text and of the label in a row."""
     count = len(header) if header else len(body[0][1])
     if count < 2:
-        raise DataError(f"{path} has a single column: expected are texts and labels, with a comma or a tab between")
+        raise DataError(
+            "{path} has a single column: expected are texts and labels, with a comma or a tab between", path=path
+        )
     found_text = _place(path, text_column, header, count, TEXT_NAMES)
     found_label = _place(path, label_column, header, count, LABEL_NAMES)
     if count == 2:
@@ -194,9 +216,18 @@ def _columns(
     there = f"the columns {', '.join(header)}" if header else f"{count} columns without names"
     if found_text is None or found_label is None:
         what = "texts" if found_text is None else "labels"
-        raise DataError(f"{path} has {there}, of which none is known to hold the {what}: name it or give its number")
+        raise DataError(
+            "{path} has {there}, of which none is known to hold the {what}: name it or give its number",
+            path=path,
+            there=there,
+            what=what,
+        )
     if found_text == found_label:
-        raise DataError(f"{path} cannot have texts and labels in one column: it has {there}, name two of them")
+        raise DataError(
+            "{path} cannot have texts and labels in one column: it has {there}, name two of them",
+            path=path,
+            there=there,
+        )
     return found_text, found_label
 
 
@@ -208,18 +239,23 @@ def _place(path: Path, asked: Column, header: list[str] | None, count: int, know
     if str(asked).isdecimal() and 1 <= int(asked) <= count:
         return int(asked) - 1
     there = f"{', '.join(header)}" if header else f"1 to {count}"
-    raise DataError(f"{path} has no column {str(asked)!r}: there are {there}")
+    raise DataError("{path} has no column {asked!r}: there are {there}", path=path, asked=str(asked), there=there)
 
 
 def _check_classes(path: Path, classes: Sequence[str], texts: Sequence[str], labels: Sequence[str]) -> None:
     if len(classes) < 2:
         have = f"only the label {classes[0]!r}" if classes else "no examples"
-        raise DataError(f"{path} has {have}: expected are examples of two classes or more")
+        raise DataError("{path} has {have}: expected are examples of two classes or more", path=path, have=have)
     different = Counter(dict(zip(map(splits.same, texts), labels, strict=True)).values())
     for label in classes:
         if different[label] < FEWEST:
             shown = label if len(label) <= 40 else f"{label[:40]}..."
             raise DataError(
-                f"{path} has too few different texts of class {shown!r}, {different[label]}: expected are {FEWEST} or "
-                "more of each class (if this is the name of a column or a text, name the columns)"
+                "{path} has too few different texts of class {shown!r}, {different}: expected are "
+                "{fewest} or more of each class (if this is the name of a column or a text, name the "
+                "columns)",
+                path=path,
+                shown=shown,
+                different=different[label],
+                fewest=FEWEST,
             )

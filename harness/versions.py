@@ -27,7 +27,11 @@ def wanted(name: str) -> str | None:
     if not at:
         return None
     if re.fullmatch(VERSION, version) is None:
-        raise UsageError(f"{name!r} names no release of {plain}: expected {plain}@ and a number such as 2.12.0")
+        raise UsageError(
+            "{name!r} names no release of {plain}: expected {plain}@ and a number such as 2.12.0",
+            name=name,
+            plain=plain,
+        )
     return version
 
 

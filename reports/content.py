@@ -10,6 +10,7 @@ import pandas as pd
 from msgspec import Struct
 
 from harness.knobs import label
+from harness.language import _, noop
 from harness.layers import Dense
 from harness.record import Record
 from reports import instruments, said_verdicts, stages, text
@@ -17,15 +18,26 @@ from reports.legend import legend
 from reports.rows import CELL, Group, Row
 from reports.settled import TOO_NOISY
 from reports.studies import Loaded
-from reports.summary import machine_names
+from reports.summary import MACHINE, machine_names
 
-RANK, BACKEND, RATE, RANGE, SPREAD = "rank", "backend", "examples/s", "min–max", "spread"
-SLOWER, FIRST, EPOCH, MEMORY, DEVICE = "× slower", "first step s", "epoch s", "memory MB", "device MB"
-VERDICT, PARITY, STATUS, REASON = "verdict", "parity", "status", "reason"
-NOT_COMPARABLE = "not comparable"
-ONE_RUN = "one run"
+RANK, BACKEND, RATE, RANGE = noop("rank"), noop("backend"), noop("examples/s"), noop("min–max")
+SPREAD, SLOWER, FIRST, EPOCH = noop("spread"), noop("× slower"), noop("first step s"), noop("epoch s")
+MEMORY, DEVICE, VERDICT, PARITY = noop("memory MB"), noop("device MB"), noop("verdict"), noop("parity")
+STATUS, REASON = noop("status"), noop("reason")
+"""Headers, which are the keys of `Section.rows` too: they stay as they are until they are shown, by `_`."""
+NOT_COMPARABLE = noop("not comparable")
+ONE_RUN = noop("one run")
+QUALITY = (
+    noop("accuracy per seed"),
+    noop("mean squared error per seed"),
+    noop("accuracy or mean squared error per seed"),
+    noop("mean squared error or accuracy per seed"),
+)
+"""All headers of test quality that there can be; they are made from the names of the metrics."""
+SPLIT_BY = (noop("task version"), noop("task fingerprint"), noop("dataset fingerprint"), noop("machine"))
+MORE_REASONS = noop("and {count} other reasons")
 
-BASELINES = {"bag_of_words_accuracy": "bag of words (logistic regression on the same tokens)"}
+BASELINES = {"bag_of_words_accuracy": noop("bag of words (logistic regression on the same tokens)")}
 
 
 class Section(Struct, frozen=True, kw_only=True):
@@ -35,7 +47,7 @@ class Section(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     quality_header: str
     rows: tuple[dict[str, str], ...]
-    """Header to cell; all rows of a section have the same headers."""
+    """Header to cell; all rows of a section have the same headers, in English: `_` is for who shows them."""
     below: tuple[str, ...]
     """On steady states, on what could have been shown, on accuracies, and what simple methods reach, one line each."""
     troubles: tuple[str, ...]
@@ -61,6 +73,17 @@ class Content(Struct, frozen=True, kw_only=True):
     """Versions, settings and traps of every backend."""
     legend: tuple[str, ...]
 
+    def lists(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return the lists at the end of a report that are not empty, each with its title."""
+        damaged = tuple(_("{what}: {reason}").format(what=path, reason=reason) for path, reason in self.damaged)
+        found = (
+            (_("Damaged records, left out"), damaged),
+            (_("Machine"), self.machines),
+            (_("Backends"), self.backends),
+            (_("Legend"), self.legend),
+        )
+        return [(title, lines) for title, lines in found if lines]
+
 
 def content(loaded: Loaded, frame: pd.DataFrame, parts: pd.DataFrame, groups: Iterable[Group]) -> Content:
     """Return what is to be said of a study, given the frames of its runs and of their stages."""
@@ -69,11 +92,11 @@ def content(loaded: Loaded, frame: pd.DataFrame, parts: pd.DataFrame, groups: It
     pairs = sum(item.p is not None for group in found for item in group.comparisons)
     sections = tuple(_section(group, records, frame, parts, pairs) for group in found)
     return Content(
-        title=f"Study {loaded.name}",
+        title=_("Study {name}").format(name=loaded.name),
         lead=_lead(loaded),
         sections=sections,
-        damaged=tuple((damaged.path, damaged.reason) for damaged in loaded.damaged),
-        machines=tuple(dict.fromkeys(machine_names(frame))),
+        damaged=tuple((damaged.path, text.quoted(damaged.reason)) for damaged in loaded.damaged),
+        machines=tuple(dict.fromkeys(machine_names(frame, _(MACHINE)))),
         backends=_backends(frame),
         legend=legend(loaded.records) if sections else (),
     )
@@ -83,22 +106,29 @@ def _lead(loaded: Loaded) -> tuple[str, ...]:
     lead = []
     if loaded.plan is not None:
         lead.append(
-            f"{len(loaded.records)} of {len(loaded.plan.specs)} planned runs have a record; "
-            f"planned {loaded.plan.created_at}."
+            _("{count} of {planned} planned runs have a record; planned {date}.").format(
+                count=len(loaded.records), planned=len(loaded.plan.specs), date=loaded.plan.created_at
+            )
         )
     elif loaded.records:
-        lead.append(f"{len(loaded.records)} runs have a record; how many were planned is not known.")
+        lead.append(
+            _("{count} runs have a record; how many were planned is not known.").format(count=len(loaded.records))
+        )
     if missing := loaded.missing():
         lead.append(
-            f"Without a record: {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}; "
-            f"`evenbench run --resume {loaded.name}` runs what is missing."
+            _("Without a record: {runs}; `evenbench run --resume {study}` runs what is missing.").format(
+                runs=f"{text.names(missing[:5])}{' ...' if len(missing) > 5 else ''}", study=loaded.name
+            )
         )
     if not loaded.records:
-        lead.append("There is nothing to compare yet.")
-    builds = dict.fromkeys(f"{r.evenbench} ({r.git_revision or 'no revision known'})" for r in loaded.records)
+        lead.append(_("There is nothing to compare yet."))
+    unknown = _("no revision known")
+    builds = dict.fromkeys(f"{r.evenbench} ({r.git_revision or unknown})" for r in loaded.records)
     if builds:
-        several = " The runs were measured by different code." if len(builds) > 1 else ""
-        lead.append(f"Measured by Evenbench {', '.join(builds)}.{several}")
+        sentence = _("Measured by Evenbench {builds}.")
+        if len(builds) > 1:
+            sentence = _("Measured by Evenbench {builds}. The runs were measured by different code.")
+        lead.append(sentence.format(builds=text.names(builds)))
     return tuple(lead)
 
 
@@ -133,17 +163,19 @@ def _section(group: Group, records: dict[str, Record], frame: pd.DataFrame, part
 def _notes(group: Group, labels: Sequence[str]) -> tuple[str, ...]:
     notes = []
     if group.split_by:
-        facts = ", ".join(f"{name.replace('_', ' ')} {getattr(group, name)}" for name in group.split_by)
-        notes.append(f"The study mixes different ones, so this table holds only: {facts}.")
+        facts = text.names(f"{_(name.replace('_', ' '))} {getattr(group, name)}" for name in group.split_by)
+        notes.append(_("The study mixes different ones, so this table holds only: {facts}.").format(facts=facts))
     devices = dict.fromkeys(row.device_name for row in group.rows if row.comparable and row.device_name)
     if len(devices) > 1:
-        notes.append(f"The backends name different devices ({', '.join(devices)}): make sure that they are one.")
+        sentence = _("The backends name different devices ({devices}): make sure that they are one.")
+        notes.append(sentence.format(devices=text.names(devices)))
     single = [
         label for row, label in zip(group.rows, labels, strict=True)
         if row.comparable and len(row.seconds_per_example) == 1
     ]  # fmt: skip
     if single:
-        notes.append(f"One process shows nothing of how the next would come out: one run of {', '.join(single)}.")
+        sentence = _("One process shows nothing of how the next would come out: one run of {rows}.")
+        notes.append(sentence.format(rows=text.names(single)))
     return tuple(notes)
 
 
@@ -152,12 +184,17 @@ def _training_notes(rows: Sequence[Row], labels: Sequence[str], records: Sequenc
     notes = []
     outputs = _pixels(records[0])
     if outputs > 1:
-        notes.append(f"accuracy: the share of the {outputs:,} pixels that lie on the right side of one half.")
+        sentence = _("accuracy: the share of the {count:,} pixels that lie on the right side of one half.")
+        notes.append(sentence.format(count=outputs))
     early = {record.spec.run_id for record in records if record.measured.stopped_early}
     counts = [(label, len(early & set(row.run_ids)), row.runs) for label, row in zip(labels, rows, strict=True)]
     if early:
-        places = ", ".join(f"{label} in {stopped} of {runs} runs" for label, stopped, runs in counts if stopped)
-        notes.append(f"Training stopped early: {places}.")
+        places = text.names(
+            _("{label} in {stopped} of {runs} runs").format(label=label, stopped=stopped, runs=runs)
+            for label, stopped, runs in counts
+            if stopped
+        )
+        notes.append(_("Training stopped early: {places}.").format(places=places))
     return notes
 
 
@@ -170,8 +207,9 @@ def _pixels(record: Record) -> int:
 
 
 def _baseline(name: str, values: Iterable[float]) -> str:
-    shown = " or ".join(text.quality(value, name) for value in values)
-    return f"{BASELINES.get(name, name.replace('_', ' '))}: {shown}"
+    shown = text.either(text.quality(value, name) for value in values)
+    said = _(BASELINES[name]) if name in BASELINES else name.replace("_", " ")
+    return _("{what}: {reason}").format(what=said, reason=shown)
 
 
 def row_labels(rows: Iterable[Row]) -> list[str]:
@@ -187,14 +225,15 @@ def row_labels(rows: Iterable[Row]) -> list[str]:
 def _cells(row: Row, label: str, quality_header: str, has_device: bool) -> dict[str, str]:
     speed = row.throughput_examples_per_s
     several = speed is not None and speed.runs > 1
+    one_run = _(ONE_RUN)
     cells = {
         RANK: text.NOTHING if row.rank is None else f"≈ {row.rank}" if row.shares_place else str(row.rank),
         BACKEND: label,
         RATE: text.rate(speed.median if speed else None),
-        RANGE: f"{text.rate(speed.low)}–{text.rate(speed.high)}" if speed and several else ONE_RUN if speed else "",
-        SPREAD: text.percent(speed.relative()) if speed and several else ONE_RUN if speed else "",
+        RANGE: f"{text.rate(speed.low)}–{text.rate(speed.high)}" if speed and several else one_run if speed else "",
+        SPREAD: text.percent(speed.relative()) if speed and several else one_run if speed else "",
         SLOWER: said_verdicts.times_slower(row),
-        VERDICT: said_verdicts.verdict(row),
+        VERDICT: _(said_verdicts.verdict(row)),
         FIRST: text.seconds(row.time_to_first_step_s),
         EPOCH: text.seconds(row.epoch_s),
         quality_header: " ".join(text.quality(item.value, row.metric) for item in row.quality) or text.NOTHING,
@@ -202,15 +241,18 @@ def _cells(row: Row, label: str, quality_header: str, has_device: bool) -> dict[
     }
     if has_device:
         cells[DEVICE] = text.megabytes(row.device_peak_bytes)
-    reasons = "; ".join((*_first(_why_not(row)), *_first(row.reasons)))
-    return cells | {PARITY: row.parity, STATUS: row.status, REASON: reasons}
+    reasons = text.clauses((*_first(_why_not(row)), *_first(row.reasons)))
+    return cells | {PARITY: text.counted(row.parity), STATUS: text.counted(row.status), REASON: reasons}
 
 
 def _troubles(row: Row, label: str) -> list[str]:
     """Return what is to be said of a row that is not comparable, or of which a run did not end well."""
-    lines = [f"{label}: {NOT_COMPARABLE}: {reason}" for reason in _first(_why_not(row))]
+    sentence = _("{row}: {what}: {reason}")
+    lines = [sentence.format(row=label, what=_(NOT_COMPARABLE), reason=reason) for reason in _first(_why_not(row))]
     if row.ok_runs < row.runs:
-        lines += [f"{label}: {row.status}: {reason}" for reason in _first(row.reasons or ("no reason was given",))]
+        status = text.counted(row.status)
+        reasons = _first(row.reasons or (noop("no reason was given"),))
+        lines += [sentence.format(row=label, what=status, reason=reason) for reason in reasons]
     return lines
 
 
@@ -221,22 +263,33 @@ def _why_not(row: Row) -> tuple[str, ...]:
 
 
 def _first(reasons: tuple[str, ...]) -> tuple[str, ...]:
-    return text.first(reasons, 3, "reasons")
+    return text.first(tuple(map(text.quoted, reasons)), 3, MORE_REASONS)
 
 
 def _backends(frame: pd.DataFrame) -> tuple[str, ...]:
     """Return lines of versions, settings and traps, each with whom it belongs to."""
     lines = []
     for backend, runs in frame.groupby("backend", sort=False):
-        lines += [f"{backend} versions: {_facts(value)}" for value in dict.fromkeys(runs["versions"]) if value]
+        lines += [
+            _("{backend} versions: {facts}").format(backend=backend, facts=_facts(value))
+            for value in dict.fromkeys(runs["versions"])
+            if value
+        ]
         known = runs[runs["settings"] != ""]
         places = known["device"] + " " + known["mode"] + known["profile"].map(lambda p: "" if p == "stock" else f" {p}")
         for value, of_value in places.groupby(known["settings"], sort=False):
-            lines.append(f"{backend} settings ({', '.join(dict.fromkeys(of_value))}): {_facts(str(value))}")
+            lines.append(
+                _("{backend} settings ({places}): {facts}").format(
+                    backend=backend, places=text.names(dict.fromkeys(of_value)), facts=_facts(str(value))
+                )
+            )
         lines += _tuned(str(backend), runs[runs["profile"] != "stock"])
-        for column, word in (("harmful_traps", "TRAP, the numbers are spoiled"), ("traps", "note")):
+        for column, said in (
+            ("harmful_traps", _("{backend} TRAP, the numbers are spoiled: {sentence}")),
+            ("traps", _("{backend} note: {sentence}")),
+        ):
             traps = [sentence for value in runs[column] if value for sentence in json.loads(value).values()]
-            lines += [f"{backend} {word}: {sentence}" for sentence in dict.fromkeys(traps)]
+            lines += [said.format(backend=backend, sentence=text.quoted(trap)) for trap in dict.fromkeys(traps)]
     return tuple(lines)
 
 
@@ -245,10 +298,14 @@ def _tuned(backend: str, runs: pd.DataFrame) -> list[str]:
     lines = []
     for cell, of_cell in runs.groupby(["task", "device", "mode"], sort=False):
         for value in dict.fromkeys(of_cell["tuned_settings"]):
-            shown = label(json.loads(value)) if value else "none, for nothing was faster than stock when tuned"
-            lines.append(f"{backend} tuned settings ({' '.join(map(str, cell))}): {shown}")
+            shown = label(json.loads(value)) if value else _("none, for nothing was faster than stock when tuned")
+            lines.append(
+                _("{backend} tuned settings ({places}): {facts}").format(
+                    backend=backend, places=" ".join(map(str, cell)), facts=shown
+                )
+            )
     return lines
 
 
 def _facts(value: str) -> str:
-    return ", ".join(f"{name} {fact}" for name, fact in json.loads(value).items())
+    return text.names(f"{name} {fact}" for name, fact in json.loads(value).items())

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from harness.language import _, noop
 from reports import text
 from reports.figures import MOST_DIFFERENT
 from reports.frame import COMPLETED
@@ -18,10 +19,10 @@ from reports.rows import Group, Row
 from reports.stages import FIGURE, Table
 from reports.statistics import FEWEST
 
-INFERENCE, ROOFLINE, ENERGY, TWINS = "Inference", "Roofline", "Energy", "Equal seeds"
-ORDER = "Order of the runs (place in the study)"
-IDENTICAL = "bit-identical"
-NO_TWINS = "Determinism: no equal seeds in this study; `--seed 0 --repeats 2` shows it."
+IDENTICAL = noop("bit-identical")
+NO_TWINS = noop("Determinism: no equal seeds in this study; `--seed 0 --repeats 2` shows it.")
+INFERENCE, ROOFLINE, ENERGY, TWINS = noop("Inference"), noop("Roofline"), noop("Energy"), noop("Equal seeds")
+ORDER = noop("Order of the runs (place in the study)")
 MOST_ROUNDS = 12
 
 
@@ -61,11 +62,12 @@ def sides(group: Group, labels: Sequence[str], runs: pd.DataFrame) -> list[Side]
 
 def tables(found: Sequence[Side], runs: pd.DataFrame, group: Group) -> tuple[Table, ...]:
     """Return all tables of a group that have something to say; `runs` are those of the whole study."""
+    medians = _("{what} (medians over the runs)")
     made = (
-        _table(f"{INFERENCE} (medians over the runs)", found, _inference(found, group)),
-        _table(f"{ROOFLINE} (medians over the runs)", found, _roofline(found)),
-        _table(f"{ENERGY} (medians over the runs)", found, {"J per 1,000 examples": _joules}),
-        _table(f"{TWINS} (beside the first run with the same seed)", found, _twins(found)),
+        _table(medians.format(what=_(INFERENCE)), found, _inference(found, group)),
+        _table(medians.format(what=_(ROOFLINE)), found, _roofline(found)),
+        _table(medians.format(what=_(ENERGY)), found, {_("J per 1,000 examples"): _joules}),
+        _table(_("{what} (beside the first run with the same seed)").format(what=_(TWINS)), found, _twins(found)),
         _order(found, runs),
     )
     return tuple(table for table in made if table is not None)
@@ -73,21 +75,24 @@ def tables(found: Sequence[Side], runs: pd.DataFrame, group: Group) -> tuple[Tab
 
 def remarks(found: Sequence[Side]) -> tuple[str, ...]:
     """Return what is said in sentences: missing figures with their reasons, and determinism where nothing showed it."""
-    lines = _reasons(found, "ceiling_reason", "own product and copy")
-    lines += _reasons(found, "energy_reason", "energy")
+    lines = _reasons(found, "ceiling_reason", noop("own product and copy"))
+    lines += _reasons(found, "energy_reason", noop("energy"))
     if not any(side.words("twin") for side in found) and any(side.row.runs > 1 for side in found):
-        lines.append(NO_TWINS)
+        lines.append(_(NO_TWINS))
     disturbed = {side.label: side.runs["inference_disturbed_blocks"].fillna(0).sum() for side in found}
     for side in found:
         difference = side.runs["inference_difference"].max()
         if difference > MOST_DIFFERENT:  # not so where it is missing
             lines.append(
-                f"{side.label}: its outputs in other batch sizes differ from the evaluation's by {difference:.1e} of "
-                f"their largest magnitude (at most {MOST_DIFFERENT:g} is expected): its inference is not comparable."
+                _(
+                    "{row}: its outputs in other batch sizes differ from the evaluation's by {difference:.1e} of "
+                    "their largest magnitude (at most {most:g} is expected): its inference is not comparable."
+                ).format(row=side.label, difference=difference, most=MOST_DIFFERENT)
             )
     for label, blocks in disturbed.items():
         if blocks:
-            lines.append(f"{label}: blocks of forward passes that others disturbed, not read: {int(blocks)}.")
+            sentence = _("{row}: blocks of forward passes that others disturbed, not read: {count}.")
+            lines.append(sentence.format(row=label, count=int(blocks)))
     return tuple(lines)
 
 
@@ -99,8 +104,8 @@ def _reasons(found: Sequence[Side], column: str, what: str) -> list[str]:
             places.setdefault(reason, []).append(side.label)
     lines = []
     for reason, labels in places.items():
-        whose = "" if len(labels) == len(found) else f" ({', '.join(labels)})"
-        lines.append(f"{what}{whose}: {reason}.")
+        sentence = _("{what}: {reason}.") if len(labels) == len(found) else _("{what} ({rows}): {reason}.")
+        lines.append(sentence.format(what=_(what), rows=text.names(labels), reason=text.quoted(reason)))
     return lines
 
 
@@ -122,16 +127,29 @@ def break_even(found: Sequence[Side]) -> tuple[str, ...]:
         (extra, step), (plain_extra, plain_step) = costs, plain_costs
         extra -= plain_extra
         steps = pays_after(extra, plain_step - step)
-        pace = f"a step takes {_ms(step)} ms instead of {_ms(plain_step)} ms"
         if overlap(side, plain):
-            lines.append(f"{side.label} against {plain.label}: the ranges of their steps overlap, no gain is shown.")
+            sentence = _("{row} against {eager}: the ranges of their steps overlap, no gain is shown.")
         elif steps is None:
-            lines.append(f"{side.label} never pays against {plain.label}: {pace}.")
+            sentence = _("{row} never pays against {eager}: a step takes {step} ms instead of {eager_step} ms.")
         elif steps == 0:
-            lines.append(f"{side.label} pays from the first step against {plain.label}: {pace}.")
+            sentence = _(
+                "{row} pays from the first step against {eager}: a step takes {step} ms instead of {eager_step} ms."
+            )
         else:
-            cost = f"build and first step take {text.seconds(extra)} s longer"
-            lines.append(f"{side.label} pays after {steps:,} steps against {plain.label}: {cost}, {pace}.")
+            sentence = _(
+                "{row} pays after {steps:,} steps against {eager}: build and first step take {extra} s longer, "
+                "a step takes {step} ms instead of {eager_step} ms."
+            )
+        lines.append(
+            sentence.format(
+                row=side.label,
+                eager=plain.label,
+                steps=steps,
+                extra=text.seconds(extra),
+                step=_ms(step),
+                eager_step=_ms(plain_step),
+            )
+        )
     return tuple(lines)
 
 
@@ -163,21 +181,22 @@ def _table(title: str, found: Sequence[Side], figures: dict[str, Cell]) -> Table
     """Return a table of the figures that at least one side has, or None if there is none."""
     rows = [(name, *(cell(side) for side in found)) for name, cell in figures.items()]
     rows = [row for row in rows if set(row[1:]) != {text.NOTHING}]
-    headers = (FIGURE, *(side.label for side in found))
+    headers = (_(FIGURE), *(side.label for side in found))
     return Table(title=title, headers=headers, rows=tuple(rows)) if rows else None
 
 
 def _inference(found: Sequence[Side], group: Group) -> dict[str, Cell]:
     sizes = dict.fromkeys(size for side in found for size in side.runs["inference_batch_size"].dropna())
-    at = f" at batch {' or '.join(str(int(size)) for size in sizes)}" if sizes else ""
+    batch = text.either(str(int(size)) for size in sizes)
+    rate = _("examples/s at batch {sizes}").format(sizes=batch) if sizes else _("examples/s")
     return {
-        "latency of one example, ms: median": lambda side: _ms(side.median("latency_median_s")),
-        "× slower than the quickest": _against_best(found, group, "latency"),
-        "95th percentile": lambda side: _ms(side.median("latency_p95_s")),
-        "99th percentile": lambda side: _ms(side.median("latency_p99_s")),
-        "first call": lambda side: _ms(side.median("latency_first_call_s")),
-        f"examples/s{at}": lambda side: text.rate(side.median("inference_examples_per_s")),
-        "× slower than the fastest": _against_best(found, group, "inference"),
+        _("latency of one example, ms: median"): lambda side: _ms(side.median("latency_median_s")),
+        _("× slower than the quickest"): _against_best(found, group, "latency"),
+        _("95th percentile"): lambda side: _ms(side.median("latency_p95_s")),
+        _("99th percentile"): lambda side: _ms(side.median("latency_p99_s")),
+        _("first call"): lambda side: _ms(side.median("latency_first_call_s")),
+        rate: lambda side: text.rate(side.median("inference_examples_per_s")),
+        _("× slower than the fastest"): _against_best(found, group, "inference"),
     }
 
 
@@ -197,7 +216,7 @@ def _against_best(found: Sequence[Side], group: Group, measure: str) -> Cell:
         if place == best:
             return text.ratio(1.0)
         shown = pairs[place, best].inference.get(measure) if best is not None and (place, best) in pairs else None
-        return f"{text.ratio(shown.ratio, shown.low, shown.high)} {shown.verdict}" if shown else text.NOTHING
+        return f"{text.ratio(shown.ratio, shown.low, shown.high)} {_(shown.verdict)}" if shown else text.NOTHING
 
     return cell
 
@@ -205,15 +224,15 @@ def _against_best(found: Sequence[Side], group: Group, measure: str) -> Cell:
 def _roofline(found: Sequence[Side]) -> dict[str, Cell]:
     if all(side.median("best_matmul_flops_per_s") is None for side in found):
         return {}
-    best = " or ".join(dict.fromkeys(word for side in found for word in side.words("best_matmul_library")))
+    best = text.either(dict.fromkeys(word for side in found for word in side.words("best_matmul_library")))
     return {
-        "GFLOP per step": _giga("flops_per_step"),
-        "GFLOP/s reached": _giga("flops_per_s"),
-        "GFLOP/s of its own product": _giga("matmul_flops_per_s"),
-        "share of that": _percent("share_of_own_matmul"),
-        f"share of the best product ({best})": _percent("share_of_best_matmul"),
-        "roofline bound, GFLOP/s": _giga("roofline_flops_per_s"),
-        "share of the bound": _percent("share_of_roofline"),
+        _("GFLOP per step"): _giga("flops_per_step"),
+        _("GFLOP/s reached"): _giga("flops_per_s"),
+        _("GFLOP/s of its own product"): _giga("matmul_flops_per_s"),
+        _("share of that"): _percent("share_of_own_matmul"),
+        _("share of the best product ({library})").format(library=best): _percent("share_of_best_matmul"),
+        _("roofline bound, GFLOP/s"): _giga("roofline_flops_per_s"),
+        _("share of the bound"): _percent("share_of_roofline"),
     }
 
 
@@ -221,9 +240,9 @@ def _twins(found: Sequence[Side]) -> dict[str, Cell]:
     if not any(side.words("twin") for side in found):
         return {}
     return {
-        "losses and parameters": _verdict,
-        "largest difference of losses": lambda side: _largest(side, "twin_loss_difference"),
-        "largest difference of parameters": lambda side: _largest(side, "twin_parameter_difference"),
+        _("losses and parameters"): _verdict,
+        _("largest difference of losses"): lambda side: _largest(side, "twin_loss_difference"),
+        _("largest difference of parameters"): lambda side: _largest(side, "twin_parameter_difference"),
     }
 
 
@@ -234,8 +253,10 @@ def _verdict(side: Side) -> str:
         return text.NOTHING
     differing = int((pairs["twin"] != IDENTICAL).sum())
     if not differing:
-        return IDENTICAL
-    return "differ" if len(pairs) == 1 else f"{differing} of {len(pairs)} differ"
+        return _(IDENTICAL)
+    if len(pairs) == 1:
+        return _("differ")
+    return _("{count} of {pairs} differ").format(count=differing, pairs=len(pairs))
 
 
 def _largest(side: Side, figure: str) -> str:
@@ -263,10 +284,12 @@ def _order(found: Sequence[Side], runs: pd.DataFrame) -> Table | None:
             of_round = side.runs[(side.runs["repeat"] == repeat) & (side.runs["seed"] == seed)]
             numbers = [str(place[run_id]) for run_id in of_round["run_id"] if run_id in place]
             cells.append(" ".join(numbers) or text.NOTHING)
-        rows.append((f"round {repeat + 1}, seed {seed}", *cells))
+        rows.append((_("round {number}, seed {seed}").format(number=repeat + 1, seed=seed), *cells))
     more = len(rounds) - MOST_ROUNDS
-    title = f"{ORDER}{f'; {more} more rounds stand in the CSV' if more > 0 else ''}"
-    return Table(title=title, headers=(FIGURE, *(side.label for side in found)), rows=tuple(rows))
+    title = _(ORDER)
+    if more > 0:
+        title = _("Order of the runs (place in the study); {count} more rounds stand in the CSV").format(count=more)
+    return Table(title=title, headers=(_(FIGURE), *(side.label for side in found)), rows=tuple(rows))
 
 
 def _keys(side: Side) -> tuple[list[int], list[int]]:

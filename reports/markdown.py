@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from harness.language import _
 from reports.content import Content, Section
 from reports.text import printable
 
@@ -12,11 +13,8 @@ def markdown(content: Content) -> str:
     blocks = [f"# {escape(content.title)}", *(escape(line) for line in content.lead)]
     for section in content.sections:
         blocks += _section(section)
-    if content.damaged:
-        blocks += ["## Damaged records, left out", _list(f"{path}: {reason}" for path, reason in content.damaged)]
-    for title, lines in (("Machine", content.machines), ("Backends", content.backends), ("Legend", content.legend)):
-        if lines:
-            blocks += [f"## {title}", _list(lines)]
+    for title, lines in content.lists():
+        blocks += [f"## {title}", _list(lines)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -32,7 +30,7 @@ def _section(section: Section) -> list[str]:
     blocks = [f"## {escape(section.title)}", *(escape(note) for note in section.notes)]
     if section.rows:
         headers = list(section.rows[0])
-        blocks.append(_table(headers, [[row[name] for name in headers] for row in section.rows]))
+        blocks.append(_table(list(map(_, headers)), [[row[name] for name in headers] for row in section.rows]))
     blocks += [escape(line) for line in section.below]
     if section.pairs:
         blocks += [f"### {escape(section.pairs.title)}", _table(section.pairs.headers, section.pairs.rows)]

@@ -82,10 +82,11 @@ def _check(formats: Sequence[str], out: Path | None, study_folder: Path) -> None
         return
     if len(in_files) != 1:
         raise UsageError(
-            f"-o names one file, for one of the formats md, csv and json; received {', '.join(formats) or 'no format'}"
+            "-o names one file, for one of the formats md, csv and json; received {formats}",
+            formats=", ".join(formats) or "no format",
         )
     if out.suffix == ".json" and out.resolve().parent == study_folder.resolve():
-        raise UsageError(f"{out} would lie among the study's records: choose another folder")
+        raise UsageError("{out} would lie among the study's records: choose another folder", out=out)
 
 
 def _write(path: Path, text: str) -> Path:
@@ -100,7 +101,9 @@ def _write(path: Path, text: str) -> Path:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; name another file with -o") from error
+        raise StoreError(
+            "cannot write {path}: {strerror}; name another file with -o", path=path, strerror=error.strerror
+        ) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 
+from harness.language import _, noop
 from reports import text
 from reports.rows import Group, Row
 from reports.stages import Table
 from reports.statistics import ALPHA, MARGIN, POWER
 from reports.verdicts import Comparison
 
-FASTEST, NOT_COMPARABLE = "fastest", "not comparable"
-PAIRS = "Every pair"
+FASTEST, NOT_COMPARABLE = noop("fastest"), noop("not comparable")
+PAIRS = noop("Every pair")
 HEADERS = (
-    "row", "against", "× slower", "verdict", "p (Holm)", "could have shown", "accuracy difference", "accuracy verdict",
+    noop("row"), noop("against"), noop("× slower"), noop("verdict"), noop("p (Holm)"), noop("could have shown"),
+    noop("accuracy difference"), noop("accuracy verdict"),
 )  # fmt: skip
 
 
@@ -22,7 +24,7 @@ def times_slower(row: Row) -> str:
 
 
 def verdict(row: Row) -> str:
-    """Return what is shown of a row's speed."""
+    """Return what is shown of a row's speed, in English; whoever shows it looks it up."""
     if row.to_fastest:
         return row.to_fastest.verdict
     if row.rank is None:
@@ -48,23 +50,29 @@ def pairs(group: Group, labels: Sequence[str]) -> Table | None:
     found = [item for item in group.comparisons if item.verdict != NOT_COMPARABLE]
     if not found:
         return None
-    return Table(title=PAIRS, headers=HEADERS, rows=tuple(_cells(item, labels) for item in found))
+    rows = tuple(_cells(item, labels) for item in found)
+    return Table(title=_(PAIRS), headers=tuple(map(_, HEADERS)), rows=rows)
 
 
 def _cells(item: Comparison, labels: Sequence[str]) -> tuple[str, ...]:
     accuracy = text.NOTHING
     if item.accuracy_difference is not None:
-        interval = f"{_signed(item.accuracy_low)} to {_signed(item.accuracy_high)}"
-        accuracy = f"{_signed(item.accuracy_difference)} ({interval}), {item.accuracy_test}"
+        accuracy = _("{difference} ({low} to {high}), {test}").format(
+            difference=_signed(item.accuracy_difference),
+            low=_signed(item.accuracy_low),
+            high=_signed(item.accuracy_high),
+            test=_(item.accuracy_test),
+        )
+    said = _(item.verdict)
     return (
         labels[item.a],
         labels[item.b],
         text.ratio(item.ratio, item.low, item.high),
-        f"{item.verdict}{f': {item.why}' if item.why else ''}",
+        _("{what}: {reason}").format(what=said, reason=text.quoted(item.why)) if item.why else said,
         text.number(item.p_holm, 2),
         text.ratio(item.smallest_ratio),
         accuracy,
-        item.accuracy_verdict,
+        _(item.accuracy_verdict),
     )
 
 
@@ -78,35 +86,52 @@ def _steady(group: Group, labels: Sequence[str]) -> Iterator[str]:
     odd = [(row, label) for row, label in rows if row.steady_state != f"{len(row.seconds_per_example)} settled"]
     words = {row.steady_state.lstrip("0123456789 ") for row, _ in odd}
     if len(words) == 1 and len(odd) == len(rows):
-        yield f"Steady state: {words.pop()}, in all runs."
+        yield _("Steady state: {outcome}, in all runs.").format(outcome=text.counted(words.pop()))
     elif odd:
-        yield f"Steady state: {'; '.join(f'{label}: {row.steady_state}' for row, label in odd)}."
+        said = (_("{what}: {reason}").format(what=label, reason=text.counted(row.steady_state)) for row, label in odd)
+        yield _("Steady state: {outcomes}.").format(outcomes=text.clauses(said))
     counts = [
-        f"{label} {row.discarded_blocks} in front and {row.disturbed_blocks} disturbed of {row.recorded_blocks}"
+        _("{label} {front} in front and {disturbed} disturbed of {recorded}").format(
+            label=label, front=row.discarded_blocks, disturbed=row.disturbed_blocks, recorded=row.recorded_blocks
+        )
         for row, label in rows
         if row.discarded_blocks or row.disturbed_blocks
     ]
     if counts:
-        yield f"Steady blocks left out: {'; '.join(counts)}."
+        yield _("Steady blocks left out: {counts}.").format(counts=text.clauses(counts))
 
 
 def _smallest(group: Group, labels: Sequence[str], comparisons: int) -> Iterator[str]:
     """Yield a line on the smallest difference that this section could have shown."""
     shown = sorted(
-        (item.smallest_ratio, f"{labels[item.a]} and {labels[item.b]}")
+        (item.smallest_ratio, _("{a} and {b}").format(a=labels[item.a], b=labels[item.b]))
         for item in group.comparisons
         if item.smallest_ratio is not None
     )
     if shown:
         (low, closest), (high, widest) = shown[0], shown[-1]
-        most = f", for others up to {text.ratio(high)} ({widest})" if len(shown) > 1 else ""
-        yield (
-            "Smallest difference that could have been shown "
-            f"({text.percent(POWER, 0)} power, level {ALPHA:g}/{comparisons}): "
-            f"{text.ratio(low)} ({closest}){most}."
+        sentence = (
+            _(
+                "Smallest difference that could have been shown ({power} power, level {alpha}/{pairs}): "
+                "{low} ({closest}), for others up to {high} ({widest})."
+            )
+            if len(shown) > 1
+            else _(
+                "Smallest difference that could have been shown ({power} power, level {alpha}/{pairs}): "
+                "{low} ({closest})."
+            )
+        )
+        yield sentence.format(
+            power=text.percent(POWER, 0),
+            alpha=f"{ALPHA:g}",
+            pairs=comparisons,
+            low=text.ratio(low),
+            closest=closest,
+            high=text.ratio(high),
+            widest=widest,
         )
     elif sum(row.comparable for row in group.rows) > 1:
-        yield "No difference could have been shown: no two rows have two processes each."
+        yield _("No difference could have been shown: no two rows have two processes each.")
 
 
 def _accuracies(group: Group, labels: Sequence[str]) -> Iterator[str]:
@@ -118,7 +143,7 @@ def _accuracies(group: Group, labels: Sequence[str]) -> Iterator[str]:
         if row.accuracy_low is not None
     ]
     if means:
-        yield f"Accuracy, mean over the seeds with its 95 % interval: {'; '.join(means)}."
+        yield _("Accuracy, mean over the seeds with its 95 % interval: {means}.").format(means=text.clauses(means))
     against: dict[str, list[str]] = {}
     for row, label in zip(group.rows, labels, strict=True):
         found = row.to_fastest
@@ -127,5 +152,9 @@ def _accuracies(group: Group, labels: Sequence[str]) -> Iterator[str]:
             against.setdefault(found.accuracy_verdict, []).append(shown)
     if against:
         fastest = next(label for row, label in zip(group.rows, labels, strict=True) if row.rank and not row.to_fastest)
-        said = "; ".join(f"{name}: {', '.join(found)}" for name, found in against.items())
-        yield f"Accuracy against {fastest}, within {MARGIN:g}: {said}."
+        said = text.clauses(
+            _("{what}: {reason}").format(what=_(name), reason=text.names(found)) for name, found in against.items()
+        )
+        yield _("Accuracy against {fastest}, within {margin}: {verdicts}.").format(
+            fastest=fastest, margin=f"{MARGIN:g}", verdicts=said
+        )

@@ -6,10 +6,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.record import Measured, Record
+from harness.language import _, noop
+from harness.record import Evaluation, Measured, Record
 from harness.spec import fingerprint
 from reports import text
 from reports.figures import figures
+from reports.record_words import stage_name
 from reports.settled import read
 from reports.speed import examples_per_s
 from reports.text import printable
@@ -21,80 +23,94 @@ def show(record: Record, console: Console) -> None:
     """Print a record, one section per subject."""
     console.print(Text(printable(record.spec.run_id), style="bold", overflow="fold"))
     for title, facts in _sections(record):
-        console.print(Text(f"\n{title}", style="bold"))
+        console.print(Text(f"\n{_(title)}", style="bold"))
         if not facts:
-            console.print("  nothing")
+            console.print("  " + _("nothing"))
             continue
         grid = Table.grid(padding=(0, 2))
         grid.add_column(max_width=28, overflow="fold")
         grid.add_column(overflow="fold")
         for name, value in facts.items():
-            grid.add_row(Text(f"  {printable(name, 60)}"), Text(printable(value, LONGEST_VALUE), overflow="fold"))
+            grid.add_row(
+                Text(f"  {printable(_name(name), 60)}"), Text(printable(value, LONGEST_VALUE), overflow="fold")
+            )
         console.print(grid, highlight=False)
     tail = record.outcome.stderr_tail
     if tail.strip():
-        console.print(Text("\nlast of stderr", style="bold"))
+        console.print(Text("\n" + _("last of stderr"), style="bold"))
         for line in tail.splitlines():
             console.print(Text(f"  {printable(line, LONGEST_VALUE)}", overflow="fold"), highlight=False)
 
 
 def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
     measured = record.measured
-    yield "outcome", _outcome(record)
-    yield "spec", _spec(record)
+    yield noop("outcome"), _outcome(record)
+    yield noop("spec"), _spec(record)
     yield (
-        "phases (seconds)",
+        noop("phases (seconds)"),
         {
             name.removesuffix("_s"): text.seconds(getattr(measured.phases, name))
             for name in measured.phases.__struct_fields__
         },
     )
-    yield "blocks", _blocks(record)
+    yield noop("blocks"), _blocks(record)
     if measured.stages:
-        yield "stages", _stages(record)
+        yield noop("stages"), _stages(record)
     yield (
-        "evaluations",
+        noop("evaluations"),
         {
-            f"after {item.steps:,} steps, {text.seconds(item.train_seconds)} s": _qualities(item.quality)
-            + (f"; on the validation split: {_qualities(item.validation)}" if item.validation else "")
+            _("after {steps:,} steps, {seconds} s").format(
+                steps=item.steps, seconds=text.seconds(item.train_seconds)
+            ): _evaluation(item)
             for item in measured.evaluations
         },
     )
     memory = {
         name.removesuffix("_bytes"): f"{text.megabytes(getattr(measured.memory, name))} MB"
         if getattr(measured.memory, name) is not None
-        else f"{text.NOTHING} {measured.memory.reasons.get(name, '')}"
+        else f"{text.NOTHING} {_(measured.memory.reasons.get(name, ''))}"
         for name in measured.memory.__struct_fields__
         if name != "reasons"
     }
-    others = {name: why for name, why in measured.memory.reasons.items() if name.removesuffix("_bytes") not in memory}
-    yield "memory", memory | others
+    reasons = measured.memory.reasons
+    others = {name: _(why) for name, why in reasons.items() if name.removesuffix("_bytes") not in memory}
+    yield noop("memory"), memory | others
     if instruments := _instruments(record):
-        yield "instruments", instruments
-    yield "versions", {"python": measured.python} | measured.versions
-    yield "settings", measured.settings
-    yield "tuned settings", record.tuned_settings
+        yield noop("instruments"), instruments
+    yield noop("versions"), {"python": measured.python} | measured.versions
+    yield noop("settings"), measured.settings
+    yield noop("tuned settings"), record.tuned_settings
     yield (
-        "traps",
-        {trap.name: f"{'harmful' if trap.harmful else 'harmless'}: {trap.sentence}" for trap in measured.traps},
+        noop("traps"),
+        {
+            trap.name: (_("harmful: {sentence}") if trap.harmful else _("harmless: {sentence}")).format(
+                sentence=_(trap.sentence)
+            )
+            for trap in measured.traps
+        },
     )
-    yield "machine", _machine(record)
+    yield noop("machine"), _machine(record)
 
 
 def _outcome(record: Record) -> dict[str, str]:
     outcome, parity, measured = record.outcome, record.parity, record.measured
-    verdict = {True: "pass", False: "fail", None: "not checked"}[parity.passed]
-    error = f", largest error {text.number(parity.largest_error)} of its tolerance" if parity.largest_error else ""
+    verdict = _({True: "pass", False: "fail", None: "not checked"}[parity.passed])
+    if parity.largest_error:
+        verdict = _("{verdict}, largest error {error} of its tolerance").format(
+            verdict=verdict, error=text.number(parity.largest_error)
+        )
+    if parity.reason:
+        verdict = _("{what}: {reason}").format(what=verdict, reason=text.quoted(parity.reason))
     facts = {
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "error": outcome.error_type or "",
-        "signal": outcome.signal or "",
-        "parity": f"{verdict}{error}{f': {parity.reason}' if parity.reason else ''}",
-        "quality": _qualities(measured.quality),
-        "stopped early": _stopped_early(measured),
+        noop("status"): _(outcome.status),
+        noop("reason"): text.quoted(outcome.reason),
+        noop("error"): outcome.error_type or "",
+        noop("signal"): outcome.signal or "",
+        noop("parity"): verdict,
+        noop("quality"): _qualities(measured.quality),
+        noop("stopped early"): _stopped_early(measured),
         **{_words(name): text.quality(value, name) for name, value in record.baselines.items()},
-        "last loss": text.number(measured.losses[-1], 4) if measured.losses else "",
+        noop("last loss"): text.number(measured.losses[-1], 4) if measured.losses else "",
     }
     return {name: value for name, value in facts.items() if value}
 
@@ -106,7 +122,10 @@ def _spec(record: Record) -> dict[str, str]:
         "task_fingerprint": fingerprint(record.task),
         "dataset_fingerprint": record.dataset_fingerprint,
         "batch_size": str(record.measured.batch_size),
-        "examples": ", ".join(f"{count:,} {split}" for split, count in record.measured.examples.items()),
+        noop("examples"): text.names(
+            _("{count:,} {split}").format(count=count, split=_(split))
+            for split, count in record.measured.examples.items()
+        ),
     }
 
 
@@ -117,12 +136,18 @@ def _blocks(record: Record) -> dict[str, str]:
         blocks = [block for block in record.measured.blocks if block.kind == kind]
         steps, seconds = sum(block.steps for block in blocks), sum(block.seconds for block in blocks)
         cpu = sum(block.cpu_seconds for block in blocks)
-        found[kind] = f"{len(blocks):,} of {steps:,} steps in {text.seconds(seconds)} s, CPU time {text.seconds(cpu)} s"
+        found[kind] = _("{blocks:,} of {steps:,} steps in {seconds} s, CPU time {cpu} s").format(
+            blocks=len(blocks), steps=steps, seconds=text.seconds(seconds), cpu=text.seconds(cpu)
+        )
     if "steady" in found:
         reading = read(record.measured.blocks, len(record.affinity))
-        found["steady state"] = (
-            f"{reading.outcome}: {len(reading.blocks):,} blocks are read, {reading.discarded:,} discarded, "
-            f"{reading.disturbed:,} disturbed"
+        found[noop("steady state")] = _(
+            "{outcome}: {blocks:,} blocks are read, {discarded:,} discarded, {disturbed:,} disturbed"
+        ).format(
+            outcome=_(reading.outcome),
+            blocks=len(reading.blocks),
+            discarded=reading.discarded,
+            disturbed=reading.disturbed,
         )
     return found
 
@@ -141,15 +166,18 @@ def _instruments(record: Record) -> dict[str, str]:
 
 def _figure(value: float | int | str | None) -> str:
     if isinstance(value, str):
-        return value
+        return text.quoted(value)
     return f"{value:,}" if isinstance(value, int) else text.number(value, 4) if value is not None else ""
 
 
 def _stopped_early(measured: Measured) -> str:
     if not measured.stopped_early:
         return ""
-    steps = f"after {measured.loss_steps[-1]:,} steps" if measured.loss_steps else "yes"
-    return f"{steps}; the quality is that of the evaluation that was best on the validation split"
+    if not measured.loss_steps:
+        return _("yes; the quality is that of the evaluation that was best on the validation split")
+    return _(
+        "after {steps:,} steps; the quality is that of the evaluation that was best on the validation split"
+    ).format(steps=measured.loss_steps[-1])
 
 
 def _stages(record: Record) -> dict[str, str]:
@@ -162,12 +190,19 @@ def _stages(record: Record) -> dict[str, str]:
                 examples_per_s(read(stage.blocks, len(record.affinity)).blocks, record.measured.batch_size)
             )
             first = text.seconds(stage.first_step_s)
-            facts.append(f"{stage.updates:,} updates in {text.seconds(stage.train_s)} s, first {first} s")
-            facts.append(f"{speed} examples/s")
-        facts += [f"{_words(name)} {text.number(means[-1])}" for name, means in stage.statistics.items() if means]
-        facts += [f"{_words(name)} {text.quality(value, name)}" for name, value in stage.quality.items()]
-        facts += [f"{_words(name)}: {sentence}" for name, sentence in stage.remarks.items()]
-        found[f"{number} {stage.name}"] = "; ".join(facts)
+            facts.append(
+                _("{updates:,} updates in {seconds} s, first {first} s").format(
+                    updates=stage.updates, seconds=text.seconds(stage.train_s), first=first
+                )
+            )
+            facts.append(_("{rate} examples/s").format(rate=speed))
+        facts += [f"{_(_words(name))} {text.number(means[-1])}" for name, means in stage.statistics.items() if means]
+        facts += [f"{_(_words(name))} {text.quality(value, name)}" for name, value in stage.quality.items()]
+        facts += [
+            _("{what}: {reason}").format(what=_(_words(name)), reason=text.quoted(sentence))
+            for name, sentence in stage.remarks.items()
+        ]
+        found[f"{number} {stage_name(stage.name)}"] = text.clauses(facts)
     return found
 
 
@@ -175,19 +210,36 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def _name(name: str) -> str:
+    """Return a name as it is shown: the catalogue's words for it, or itself where it has none."""
+    words = _words(name)
+    said = _(words)
+    return name if said == words else said
+
+
 def _machine(record: Record) -> dict[str, str]:
     machine = record.machine
     return {
         "cpu": machine.cpu,
-        "processors": f"{len(record.affinity)} of {machine.cores} used: {', '.join(map(str, record.affinity))}",
-        "memory": f"{machine.memory_bytes / 1e9:.1f} GB",
-        "system": f"{machine.system} {machine.kernel}",
-        "device": record.measured.device_name or "",
-        "interpreter": f"{record.interpreter} ({record.interpreter_source})",
-        "evenbench": f"{record.evenbench} ({record.git_revision or 'no revision known'})",
+        noop("processors"): _("{used} of {cores} used: {numbers}").format(
+            used=len(record.affinity), cores=machine.cores, numbers=", ".join(map(str, record.affinity))
+        ),
+        noop("memory"): f"{machine.memory_bytes / 1e9:.1f} GB",
+        noop("system"): f"{machine.system} {machine.kernel}",
+        noop("device"): record.measured.device_name or "",
+        noop("interpreter"): f"{record.interpreter} ({_(record.interpreter_source)})",
+        "evenbench": f"{record.evenbench} ({record.git_revision or _('no revision known')})",
         "started_at": record.started_at,
     }
 
 
+def _evaluation(item: Evaluation) -> str:
+    if not item.validation:
+        return _qualities(item.quality)
+    return _("{test}; on the validation split: {validation}").format(
+        test=_qualities(item.quality), validation=_qualities(item.validation)
+    )
+
+
 def _qualities(quality: Mapping[str, float | None]) -> str:
-    return ", ".join(f"{name} {text.quality(value, name)}" for name, value in quality.items())
+    return text.names(f"{_name(name)} {text.quality(value, name)}" for name, value in quality.items())

@@ -10,13 +10,15 @@ from typing import NamedTuple
 import pandas as pd
 from msgspec import Struct
 
+from harness.language import _, noop
 from reports import text
 from reports.frame import COMPLETED
+from reports.record_words import stage_name
 from reports.rows import Group, Row
 
-SPEEDS, OUTCOME = "Stages", "What came out"
-FIGURE, COMPARABLE, UNRELIABLE = "figure", "comparable", "(unreliable)"
+FIGURE, COMPARABLE, UNRELIABLE = noop("figure"), noop("comparable"), noop("(unreliable)")
 MOST_REMARKS = 6
+MORE_REMARKS = noop("and {count} other remarks")
 
 Cell = Callable[["Side"], str]
 
@@ -77,8 +79,8 @@ def tables(found: Sequence[Side]) -> tuple[Table, ...]:
         return ()
     everything = pd.concat([side.stages for side in found])
     return (
-        _table(f"{SPEEDS} (medians over the runs)", found, _speeds(everything)),
-        _table(f"{OUTCOME} (every run, in the order of the seeds)", found, _outcome(everything)),
+        _table(_("Stages (medians over the runs)"), found, _speeds(everything)),
+        _table(_("What came out (every run, in the order of the seeds)"), found, _outcome(everything)),
     )
 
 
@@ -92,26 +94,37 @@ def remarks(found: Iterable[Side]) -> tuple[str, ...]:
     lines = []
     for (figure, sentence), where in places.items():
         stages, labels = (dict.fromkeys(names) for names in zip(*where, strict=True))
-        lines.append(f"{_words(figure)} ({'; '.join(stages)}) of {', '.join(labels)}: {sentence}")
-    return text.first(lines, MOST_REMARKS, "remarks")
+        lines.append(
+            _("{figure} ({stages}) of {rows}: {remark}").format(
+                figure=_(_words(figure)),
+                stages=text.clauses(map(stage_name, stages)),
+                rows=text.names(labels),
+                remark=text.quoted(sentence),
+            )
+        )
+    return text.first(lines, MOST_REMARKS, MORE_REMARKS)
 
 
 def _table(title: str, found: Sequence[Side], figures: dict[str, Cell]) -> Table:
     rows = tuple((name, *(cell(side) for side in found)) for name, cell in figures.items())
-    return Table(title=title, headers=(FIGURE, *(side.label for side in found)), rows=rows)
+    return Table(title=title, headers=(_(FIGURE), *(side.label for side in found)), rows=rows)
 
 
 def _speeds(stages: pd.DataFrame) -> dict[str, Cell]:
     """Return the figures on how the stages of the machine ran."""
-    figures: dict[str, Cell] = {COMPARABLE: lambda side: "yes" if side.row.comparable else "not comparable"}
+    figures: dict[str, Cell] = {_(COMPARABLE): lambda side: _("yes") if side.row.comparable else _("not comparable")}
     machine = _names(stages[stages["kind"] == "machine"])
     for name in machine:
-        figures[f"{name}: examples/s"] = _median(name, "examples_per_s", text.rate)
+        figures[_figure(name, _("examples/s"))] = _median(name, "examples_per_s", text.rate)
     for name in _names(stages[stages["mean_field_iterations"].notna()]):
-        figures[f"{name}: mean-field iterations"] = _median(name, "mean_field_iterations", text.number)
+        figures[_figure(name, _("mean-field iterations"))] = _median(name, "mean_field_iterations", text.number)
     for name in machine[-1:]:
-        figures[f"{name}: reconstruction error"] = _median(name, "reconstruction_error", text.number)
+        figures[_figure(name, _("reconstruction error"))] = _median(name, "reconstruction_error", text.number)
     return figures
+
+
+def _figure(stage: str, figure: str) -> str:
+    return _("{what}: {reason}").format(what=stage_name(stage), reason=figure)
 
 
 def _outcome(stages: pd.DataFrame) -> dict[str, Cell]:
@@ -120,11 +133,11 @@ def _outcome(stages: pd.DataFrame) -> dict[str, Cell]:
     nets = _names(stages[stages["kind"] == "net"])
     for name in nets:
         every = ", all labels" if any(other.startswith(f"{name}, ") for other in nets) else ""
-        figures[f"{name}{every}: accuracy"] = _each(name, "accuracy")
+        figures[_figure(f"{name}{every}", _("accuracy"))] = _each(name, "accuracy")
     for name in _names(stages[stages["pseudo_log_likelihood"].notna()]):
-        figures[f"{name}: pseudo-log-likelihood"] = _each(name, "pseudo_log_likelihood")
+        figures[_figure(name, _("pseudo-log-likelihood"))] = _each(name, "pseudo_log_likelihood")
     for name in _names(stages[stages[["bound", "bound_is_reliable"]].notna().any(axis=1)]):
-        figures[f"{name}: bound"] = _bounds(name)
+        figures[_figure(name, _("bound"))] = _bounds(name)
     return figures
 
 
@@ -143,7 +156,7 @@ def _each(stage: str, figure: str) -> Cell:
 def _bounds(stage: str) -> Cell:
     def cell(side: Side) -> str:
         pairs = zip(side.each(stage, "bound"), side.each(stage, "bound_is_reliable"), strict=True)
-        marks = [(text.quality(bound, "bound"), f" {UNRELIABLE}" * (reliable == 0)) for bound, reliable in pairs]
+        marks = [(text.quality(bound, "bound"), f" {_(UNRELIABLE)}" * (reliable == 0)) for bound, reliable in pairs]
         return _joined(f"{bound}{mark}" for bound, mark in marks)
 
     return cell

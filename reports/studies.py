@@ -37,7 +37,9 @@ def find(study: str | Path, results: Path) -> Path:
     for folder in (results / study, Path(study)):
         if str(study) and _holds_a_study(folder):
             return folder
-    raise UsageError(f"there is no study {str(study)!r}: {known_studies(results)}")
+    raise UsageError(
+        "there is no study {study!r}: {known_studies}", study=str(study), known_studies=known_studies(results)
+    )
 
 
 def newest(results: Path) -> Path:
@@ -48,7 +50,7 @@ def newest(results: Path) -> Path:
     """
     folders = everything(results)
     if not folders:
-        raise UsageError(f"{known_studies(results)}: `evenbench run` makes one")
+        raise UsageError("{known_studies}: `evenbench run` makes one", known_studies=known_studies(results))
     return max(folders, key=lambda folder: (created_at(folder), folder.name))
 
 
@@ -107,11 +109,22 @@ def find_run(loaded: Loaded, wanted: str) -> Record:
     if not ids:
         for damaged in loaded.damaged:
             if wanted in Path(damaged.path).stem:
-                raise StoreError(f"the record {damaged.path} is damaged: {damaged.reason}")
+                raise StoreError("the record {path} is damaged: {reason}", path=damaged.path, reason=damaged.reason)
         if not by_id:
-            raise UsageError(f"study {loaded.name} has no records yet")
-        raise UsageError(f"study {loaded.name} has no run {wanted!r}: its runs are {_list(list(by_id))}")
-    raise UsageError(f"{wanted!r} is in the names of {len(ids)} runs of study {loaded.name}: {_list(ids)}")
+            raise UsageError("study {name} has no records yet", name=loaded.name)
+        raise UsageError(
+            "study {name} has no run {wanted!r}: its runs are {list}",
+            name=loaded.name,
+            wanted=wanted,
+            list=_list(list(by_id)),
+        )
+    raise UsageError(
+        "{wanted!r} is in the names of {ids} runs of study {name}: {list}",
+        wanted=wanted,
+        ids=len(ids),
+        name=loaded.name,
+        list=_list(ids),
+    )
 
 
 def _list(names: list[str], most: int = 20) -> str:

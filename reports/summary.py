@@ -12,6 +12,7 @@ from typing import Any, get_args
 import msgspec
 import pandas as pd
 
+from harness.language import noop
 from harness.record import Status
 from reports import statistics
 from reports.figures import MOST_DIFFERENT
@@ -23,13 +24,14 @@ from reports.settled import Outcome
 ROW = ("backend", "mode", "profile", "device_name", "framework_version", "versions")
 """What makes a row. A run that died too early to tell the last three is counted in with the only known one."""
 METRICS = ("accuracy", "mean_squared_error")
+MACHINE = noop("{cpu}, {used} of {cores} processors used, {memory:.0f} GB, {kernel}")
 
 
-def machine_names(frame: pd.DataFrame) -> "pd.Series[str]":
+def machine_names(frame: pd.DataFrame, said: str = MACHINE) -> "pd.Series[str]":
     """Return for every run the machine it ran on, in words; equal words are taken for an equal machine."""
     facts = frame[["cpu", "cores", "cores_used", "memory_bytes", "kernel"]]
     names = [
-        f"{cpu}, {used} of {cores} processors used, {memory / 1e9:.0f} GB, {kernel}"
+        said.format(cpu=cpu, used=used, cores=cores, memory=memory / 1e9, kernel=kernel)
         for cpu, cores, used, memory, kernel in facts.to_numpy(dtype=object).tolist()
     ]
     return pd.Series(names, index=frame.index, dtype="str")

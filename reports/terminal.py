@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.language import _
 from reports import content as c
 from reports.content import Content, Section
 from reports.stages import Table as Figures
@@ -44,11 +45,8 @@ def _parts(content: Content) -> Iterator[RenderableType]:
     yield from (plain(line) for line in content.lead)
     for section in content.sections:
         yield from _section(section)
-    if content.damaged:
-        yield from _list("Damaged records, left out", [f"{path}: {reason}" for path, reason in content.damaged])
-    for title, lines in (("Machine", content.machines), ("Backends", content.backends), ("Legend", content.legend)):
-        if lines:
-            yield from _list(title, lines)
+    for title, lines in content.lists():
+        yield from _list(title, lines)
 
 
 def _section(section: Section) -> Iterator[RenderableType]:
@@ -94,7 +92,7 @@ def _table(headers: Sequence[str], rows: Iterable[dict[str, str]]) -> Table:
     for header in headers:
         whole = header in NUMBERS and max(len(row[header]) for row in found) <= WIDEST_NUMBER
         table.add_column(
-            plain(header),
+            plain(_(header)),
             justify="right" if header in NUMBERS else "left",
             no_wrap=whole,
             overflow="ellipsis" if whole else "fold",

@@ -4,13 +4,19 @@ What stands in a record is data: before a person sees it, whatever could steer a
 """
 
 import math
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+from harness.language import _, is_translated
+from reports.record_words import said
 
 NOTHING = "—"
 NATS = ("bound", "log_z", "pseudo_log_likelihood")
 LONGEST = 400
 """Characters of one text that a report shows; the exports hold all of it."""
+OPEN, CLOSE = "\ue000", "\ue001"
+"""Around text that is quoted in its own language; for private use in Unicode, and never printed."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -60,17 +66,54 @@ def ratio(value: float | None, low: float | None = None, high: float | None = No
     return NOTHING if value is None else f"{number(value)}×{interval}"
 
 
-def first(lines: Sequence[str], most: int, what: str) -> tuple[str, ...]:
-    """Return the first lines, and how many other ones there are."""
-    more = (f"and {len(lines) - most} other {what}",) if len(lines) > most else ()
-    return (*lines[:most], *more)
+def first(lines: Sequence[str], most: int, more: str) -> tuple[str, ...]:
+    """Return the first lines, and how many other ones there are: the field `count` of `more`."""
+    return (*lines[:most], *((_(more).format(count=len(lines) - most),) if len(lines) > most else ()))
+
+
+def names(items: Iterable[str]) -> str:
+    """Return things side by side, as a sentence lists them."""
+    return _(", ").join(items)
+
+
+def clauses(items: Iterable[str]) -> str:
+    """Return parts of a sentence side by side."""
+    return _("; ").join(items)
+
+
+def either(items: Iterable[str]) -> str:
+    """Return things of which any may hold."""
+    return _(" or ").join(items)
+
+
+def counted(value: str) -> str:
+    """Return what `summary` counted, "2 ok, 1 timeout" or a single word, in the language in use."""
+    found = (part.partition(" ") for part in value.split(", "))
+    return names(
+        _("{count} {outcome}").format(count=count, outcome=_(outcome)) if count.isdecimal() else _(value)
+        for count, _space, outcome in found
+    )
+
+
+def quoted(sentence: str) -> str:
+    """Return text of a record in the language in use, or marked as quoted where the catalogue lacks it."""
+    found = said(sentence)
+    return f"{OPEN}{sentence}{CLOSE}" if found == sentence and not is_translated(sentence) else found
+
+
+def parts(line: str) -> Iterator[tuple[str, bool]]:
+    """Yield the pieces of a line, and whether each is `quoted`: English inside a sentence of another language."""
+    for place, piece in enumerate(re.split(f"{OPEN}([^{OPEN}{CLOSE}]*){CLOSE}", line)):
+        if piece:
+            yield piece.replace(OPEN, "").replace(CLOSE, ""), place % 2 == 1
 
 
 def printable(text: str, longest: int | None = LONGEST) -> str:
     """Return one line without control, format or unassigned characters, which are spelled out, cut to `longest`."""
+    text = text.replace(OPEN, "").replace(CLOSE, "")
     line = " ".join(text.split()) if longest is None else " ".join(text[: 4 * longest].split())
     if longest is not None and (len(line) > longest or len(text) > 4 * longest):
-        line = f"{line[:longest]}… ({len(text):,} characters)"
+        line = _("{start}… ({count:,} characters)").format(start=line[:longest], count=len(text))
     return "".join(_spelled(c) if unicodedata.category(c)[0] == "C" else c for c in line)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness.language import noop
 from reports import statistics
 from reports.statistics import FEWEST, Difference, Equivalence, Verdict, ratio_of
 
@@ -126,7 +127,7 @@ def _pair(a: int, b: int, first: Side, second: Side) -> _Pair:
         a=a, b=b, processes_a=len(first.seconds), processes_b=len(second.seconds), verdict="not comparable"
     )
     if not (first.comparable and second.comparable):
-        return _Pair(found=replace(found, why="a row is not comparable"))
+        return _Pair(found=replace(found, why=noop("a row is not comparable")))
     logs = [statistics.logarithms(side.seconds) for side in (first, second)]
     means = [sum(side) / len(side) for side in logs]
     found = replace(found, ratio=ratio_of(means[0] - means[1]), verdict="no difference shown")
@@ -134,7 +135,7 @@ def _pair(a: int, b: int, first: Side, second: Side) -> _Pair:
     if min(map(len, logs)) >= FEWEST:
         pair.speed = statistics.welch(logs[0], logs[1])
     else:
-        pair.found = replace(pair.found, why="one process shows nothing of how the next would come out")
+        pair.found = replace(pair.found, why=noop("one process shows nothing of how the next would come out"))
     if first.accuracies and second.accuracies:
         _pair_accuracies(pair, first.accuracies, second.accuracies)
     both = {
@@ -158,7 +159,7 @@ def _pair_accuracies(pair: _Pair, first: dict[int, float], second: dict[int, flo
     by_seed = first.keys() == second.keys()
     test = statistics.paired if by_seed else statistics.welch
     pair.accuracy = test([first[seed] for seed in sorted(first)], [second[seed] for seed in sorted(second)])
-    pair.found = replace(pair.found, accuracy_test="paired by seed" if by_seed else "Welch")
+    pair.found = replace(pair.found, accuracy_test=noop("paired by seed") if by_seed else "Welch")
 
 
 def _judge_speed(pairs: Sequence[tuple[_Pair, Difference]]) -> None:

@@ -15,6 +15,7 @@ FOUND: pytest.StashKey[dict[str, str | EvenbenchError]] = pytest.StashKey()
 def pytest_configure(config: pytest.Config) -> None:
     """Find the frameworks' interpreters before any test moves EVENBENCH_HOME; tests disturb each other by design."""
     os.environ["EVENBENCH_NOISE_BUDGET"] = "0"
+    os.environ["EVENBENCH_LANG"] = "en"  # whatever the locale of who runs the tests
     found: dict[str, str | EvenbenchError] = {}
     for name in registry.backend_names():
         try:
