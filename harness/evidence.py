@@ -124,9 +124,9 @@ class Answers(_Data, frozen=True, kw_only=True):
         return sum(map(sum, self.counts)) + sum(self.unanswered)
 
     @property
-    def accuracy(self) -> float:
-        """The share of right answers."""
-        return sum(row[label] for label, row in enumerate(self.counts)) / max(self.examples, 1)
+    def hits(self) -> int:
+        """How many answers were right."""
+        return sum(row[label] for label, row in enumerate(self.counts))
 
     def name(self, number: int) -> str:
         """Return what a class is called."""
