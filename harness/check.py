@@ -21,8 +21,8 @@ from harness.execute import ROOT, available_cores, judge, launch, workplace
 from harness.home import cache_folder
 from harness.interpreters import Interpreter
 from harness.jobs import TraceJob
-from harness.parity import Level, LevelName, Parity
-from harness.record import ParityVerdict
+from harness.parity import Level, Parity
+from harness.record import LevelName, ParityLevel, ParityVerdict
 from harness.registry import Entry
 from harness.shell import shell_settings
 from harness.spec import DeviceKind, Mode, Preset, Task
@@ -180,7 +180,11 @@ class Checker:
 def record_verdict(verdict: Parity) -> ParityVerdict:
     """Return what a record carries of a verdict."""
     passed = verdict.passed if verdict.levels else None
-    return ParityVerdict(passed=passed, reason=verdict.summary(), largest_error=verdict.largest())
+    levels = {
+        name: ParityLevel(error=level.error, tolerance=level.tolerance, passed=level.passed)
+        for name, level in verdict.levels.items()
+    }
+    return ParityVerdict(passed=passed, reason=verdict.summary(), largest_error=verdict.largest(), levels=levels)
 
 
 def installed_packages(interpreter: Interpreter) -> str:

@@ -15,14 +15,14 @@ import msgspec
 from msgspec import Struct
 
 import harness
-from harness import pictures, twins
+from harness import evidence_kept, pictures, twins
 from harness.data import Prepared
 from harness.errors import EnvironmentFailure
 from harness.execute_io import read_result
 from harness.interpreters import Interpreter
 from harness.jobs import CeilingJob, DescribeJob, Description, Job, Result, RunJob
 from harness.measure import timestamp
-from harness.record import Ceiling, Machine, Measured, Outcome, ParityVerdict, Record
+from harness.record import COMPLETED, Ceiling, Machine, Measured, Outcome, ParityVerdict, Record
 from harness.registry import Entry, entry
 from harness.spec import DeviceKind, Preset, RunSpec, Task
 
@@ -40,8 +40,6 @@ NOT_INHERITED = (
 """Variables of the user's shell that would quietly change a framework's arithmetic or placement, the two that
 scikit-learn sets when this process imports it, which it does in one study and not in the next, and the language that
 this process speaks: records are in English."""
-COMPLETED = ("ok", "missed_target")
-"""The endings of a run that trained to its end."""
 TAIL_BYTES = 4096
 DESCRIBE_TIMEOUT_S = 180.0
 CEILING_TIMEOUT_S = 120.0
@@ -167,9 +165,14 @@ def _kernel_memory_kills() -> int:
 def judge(ended: Ended, timeout_s: float) -> Outcome:
     """Turn the way a worker ended into an Outcome."""
     said = ended.result.outcome if ended.result else None
-    if said is not None and ended.returncode == 0:
+    if said is not None and not ended.interrupted:  # all was measured; what came after is told by `ending`
         tail = "" if said.status == "ok" else ended.stderr_tail
         return msgspec.structs.replace(said, stderr_tail=tail)
+    return ending(ended, timeout_s)
+
+
+def ending(ended: Ended, timeout_s: float) -> Outcome:
+    """Return what a process's own end says of a worker that did not end by itself."""
     tail = ended.stderr_tail
     if ended.interrupted:
         return Outcome(status="interrupted", reason="stopped by the user; `--resume` runs it again", stderr_tail=tail)
@@ -212,8 +215,8 @@ def execute(
 ) -> Record:
     """Do one run and return its record, whatever happens to the worker.
 
-    `folder` is where pictures and, for a Boltzmann machine, a checkpoint to go on from are kept, under the run's name;
-    and the outcome of the first of several runs that should come out alike, the ids of whose others are `twin_ids`.
+    `folder` is where evidence, pictures and, for a Boltzmann machine, a checkpoint to go on from are kept, under the
+    run's name; and the outcome of the first of several runs that should come out alike, the others being `twin_ids`.
     A `trial` takes nothing but the speed. `described` is the backend's entry where no table holds it.
     """
     started_at = timestamp()
@@ -241,6 +244,9 @@ def execute(
             Path(job.checkpoint).unlink(missing_ok=True)  # only an interrupted run is run again
         pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
         outcome = judge(ended, spec.timeout_s)
+        if outcome.status in COMPLETED:
+            late = "" if ended.returncode == 0 else ending(ended, spec.timeout_s).reason
+            evidence_kept.keep(place / "out", folder, spec.run_id, data=data, started_at=started_at, ending=late)
         twin = None
         if twin_ids and outcome.status in COMPLETED:
             twin = twins.settle(place / "out" / twins.OUTCOME, spec.run_id, twins=twin_ids, folder=folder)

@@ -13,7 +13,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -24,14 +24,14 @@ from harness import parity_stages
 from harness.layers import Activation, BatchNorm, Dense, Embedding, Maxout, PReLU
 from harness.model import is_penalised, is_trained, layer_parameters, named_layers, parameter_shapes, takes_tokens
 from harness.optimizers import Optimizer
+from harness.record import LevelName
 from harness.spec import DeviceKind, Mode, Preset, Task
 
 STEPS = 20
 GRADIENT_FLOOR = 1e-2
 UPDATE_FLOOR = 1e-3
 Arrays = Mapping[str, NDArray[Any]]
-LevelName = Literal["parameters", "forward", "loss", "gradients", "update", "losses", "stages"]
-LEVELS: tuple[LevelName, ...] = ("parameters", "forward", "loss", "gradients", "update", "losses", "stages")
+LEVELS: tuple[LevelName, ...] = get_args(LevelName)
 
 
 class Level(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,11 +11,15 @@ from msgspec import Struct
 from harness.contract import Trap
 from harness.spec import RunSpec, Task
 
-SCHEMA = 3
+SCHEMA = 4
 """The number of the record's form, all of 2026-11. 1: the first. 2: stages, validation and early stopping. 3: noise,
-inference, energy, ceilings, tuned settings and runs of equal seeds."""
+inference, energy, ceilings, tuned settings and runs of equal seeds. 4: parity levels, evidence, installation and
+mistakes."""
 
 Status = Literal["ok", "missed_target", "unsupported", "diverged", "out_of_memory", "timeout", "crashed", "interrupted"]
+COMPLETED: tuple[Status, ...] = ("ok", "missed_target")
+"""The endings of a run that trained to its end."""
+LevelName = Literal["parameters", "forward", "loss", "gradients", "update", "losses", "stages"]
 BlockKind = Literal["first", "calibration", "steady", "short"]
 
 
@@ -218,6 +222,15 @@ class Outcome(_Data, frozen=True, kw_only=True):
     """The last 4 KiB that the worker wrote to stderr."""
 
 
+class ParityLevel(_Data, frozen=True, kw_only=True):
+    """What one level of the comparison with the reference showed (`harness/parity.py`)."""
+
+    error: float | None
+    """Null where it is not finite, or shapes differ."""
+    tolerance: float
+    passed: bool
+
+
 class ParityVerdict(_Data, frozen=True, kw_only=True):
     """Whether this backend, device and mode was shown to compute the task; `passed` is null if it was not checked."""
 
@@ -225,6 +238,8 @@ class ParityVerdict(_Data, frozen=True, kw_only=True):
     reason: str = ""
     largest_error: float | None = None
     """The largest error of any level, as a multiple of that level's tolerance."""
+    levels: dict[LevelName, ParityLevel] = {}
+    """In the order in which they are compared; empty before schema 4, or where nothing could be compared."""
 
 
 class Machine(_Data, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ import msgspec
 
 from harness.execute_io import bind, write_result
 from harness.jobs import CeilingJob, DescribeJob, Job, Result, RunJob, TraceJob
-from harness.record import Measured, Outcome
+from harness.record import COMPLETED, Measured, Outcome
 
 if TYPE_CHECKING:
     from harness.worker_run import Run
@@ -30,6 +30,8 @@ def main(path: str) -> int:
             run = run_of(job)
             outcome = attempt(run.go)
             write_result(job.out, Result(outcome=outcome, measured=run.measured()))
+            if outcome.status in COMPLETED and not job.trial:
+                leave_evidence(run)
         case TraceJob():
             from harness.worker_trace import trace
 
@@ -75,6 +77,16 @@ def run_of(job: RunJob) -> "Run":
     from harness.worker_boltzmann import BoltzmannRun
 
     return BoltzmannRun(job)
+
+
+def leave_evidence(run: "Run") -> None:
+    """Leave what shows what was learned; what goes wrong becomes its reason, for a run is worth more than that."""
+    from harness.worker_evidence import give_up
+
+    try:
+        run.leave_evidence()
+    except Exception as error:
+        give_up(run.job, error)
 
 
 def attempt(go: Callable[[], Outcome]) -> Outcome:

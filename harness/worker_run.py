@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import honesty, twins
+from harness import honesty, twins, worker_evidence
 from harness.contract import Backend, BoltzmannProgram, Program, Split
 from harness.energy import Meter
 from harness.execute_io import write_result
@@ -49,6 +49,7 @@ class Run:
         self.memory: Memory | None = None
         self.stages: list[StageMeasured] = []
         self.energy = Meter(job.spec.device)
+        self.backend: Backend
 
     def go(self) -> Outcome:
         """Do the whole run and return how it ended.
@@ -71,6 +72,7 @@ class Run:
 
     def work(self, backend: Backend) -> None:
         """Build, load, train and evaluate."""
+        self.backend = backend
         self.program = program = self.build(backend)
         self.facts["settings"] = backend.settings() | self.shell
         self.save()
@@ -144,7 +146,12 @@ class Run:
     def evaluate(self, program: Program, trainer: Trainer) -> None:
         """Take the quality on the test split, and on a validation split if there is one, outside of the clock."""
         watch = Stopwatch()
-        found = self.quality_of(program, "test", np.arange(len(self.arrays["test_y"]), dtype=np.int32))
+        came = outputs(program, "test", np.arange(len(self.arrays["test_y"]), dtype=np.int32))
+        found = quality(self.job.task.loss, came, self.arrays["test_y"])
+        self.phases["evaluate_s"] += watch.seconds()
+        worker_evidence.put_aside(self.job, program, came, number=len(self.evaluations))
+        del came
+        watch = Stopwatch()
         validation = {} if self.held_out is None else self.quality_of(program, "train", self.held_out)
         self.phases["evaluate_s"] += watch.seconds()
         self.evaluations.append(
@@ -152,6 +159,11 @@ class Run:
         )
         self.save()
         self.energy.skip()
+
+    def leave_evidence(self) -> None:
+        """Write what shows what was learned; after the result, for nothing of it is measured."""
+        best = self.evaluations.index(self.best())
+        worker_evidence.leave(self.job, self.backend, self.arrays, number=best)
 
     def quality_of(self, program: Program, split: Split, examples: NDArray[np.int32]) -> dict[str, float | None]:
         """Return the quality on some examples of a split."""

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from harness.honesty import doubts
-from harness.record import Measured, Record, StageMeasured
+from harness.record import COMPLETED, Measured, Record, StageMeasured
 from harness.registry import reference_name
 from harness.spec import fingerprint
 from harness.versions import base
@@ -27,8 +27,6 @@ from reports.speed import examples_per_s, steady
 
 __all__ = ["COLUMNS", "evaluations", "frame", "load_frame", "losses", "samples", "stages"]
 
-COMPLETED = ("ok", "missed_target")
-"""The endings of a run that trained to its end: only their numbers enter a comparison."""
 LARGEST = 2**63 - 1
 
 Row = dict[str, Any]
