@@ -1,4 +1,4 @@
-"""What the page shows: a picture with its numbers in a table, its meaning in words, and a text for those who cannot see.
+"""What the page shows: a picture with its numbers in a table, its meaning in words, and words for who cannot see it.
 
 Made by the modules that end in `_exhibits`, shown by `reports/page.py`. Strings are as they came from the records; the
 page escapes them.

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from harness.language import _, noop
+from harness.record import COMPLETED
 from reports import text
 from reports.figures import MOST_DIFFERENT
-from reports.frame import COMPLETED
 from reports.rows import Group, Row
 from reports.stages import FIGURE, Table
 from reports.statistics import FEWEST

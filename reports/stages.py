@@ -11,8 +11,8 @@ import pandas as pd
 from msgspec import Struct
 
 from harness.language import _, noop
+from harness.record import COMPLETED
 from reports import text
-from reports.frame import COMPLETED
 from reports.record_words import stage_name
 from reports.rows import Group, Row
 

@@ -13,10 +13,9 @@ import msgspec
 import pandas as pd
 
 from harness.language import noop
-from harness.record import Status
+from harness.record import COMPLETED, Status
 from reports import statistics
 from reports.figures import MOST_DIFFERENT
-from reports.frame import COMPLETED
 from reports.ranks import ordered, ranked
 from reports.rows import CELL, SPLITS, Group, Quality, Row, Spread
 from reports.settled import Outcome
