@@ -80,8 +80,8 @@ def _file(backend: str, device: DeviceKind, interpreter: Interpreter, described:
     packages = installed_packages(interpreter)
     if described.path is not None or not packages:
         return None
-    facts = (backend, device, described.default_mode, interpreter.python, packages, code_digest(backend))
-    facts += tuple(f"{name}={value}" for name, value in sorted(shell_settings().items()))
+    facts: tuple[str, ...] = (backend, device, described.default_mode, interpreter.python, packages)
+    facts += (code_digest(backend), *(f"{name}={value}" for name, value in sorted(shell_settings().items())))
     return cache_folder() / "mistakes" / f"{hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:32]}.json"
 
 
