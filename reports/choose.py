@@ -142,7 +142,7 @@ def choose_from(found: Field, needs: Needs, *, study: str, draws: int = DRAWS) -
         for criterion in CRITERIA
         if found.candidates and (values := values_of(criterion, found.candidates, needs, draws)) is not None
     }
-    dropped = tuple(c.name for c in CRITERIA if weighted[c.name] > 0 and c not in entered)
+    dropped = tuple(c.name for c in CRITERIA if found.candidates and weighted[c.name] > 0 and c not in entered)
     total = sum(weighted[criterion.name] for criterion in entered)
     if not total:
         return _nothing(found, needs, study, dropped)

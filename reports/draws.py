@@ -66,10 +66,10 @@ def values_of(criterion: Criterion, candidates: Sequence[Candidate], needs: Need
         value[:, [one.failed for one in here]] = 0.0
         missing = np.array([not one.values and not one.failed for one in here])
         low, high = value[:, ~missing].min(axis=1), value[:, ~missing].max(axis=1)
-        for place in np.flatnonzero(missing):
+        for place in [place for place, gap in enumerate(missing) if gap]:
             share = _stream(candidates[place].label, criterion.name, task, "unknown").random(draws)
             value[:, place] = low + share * (high - low)
-            unknown.append((int(place), task))
+            unknown.append((place, task))
         parts.append(value)
     guessed = [
         place
@@ -123,4 +123,5 @@ def _value(numbers: Array, criterion: Criterion, needs: Needs) -> Array:
         worse = (numbers - np.nanmin(numbers, axis=1, keepdims=True)) / math.log(needs.worthless_at)
     else:
         worse = (np.nanmax(numbers, axis=1, keepdims=True) - numbers) / needs.quality_span
-    return np.clip(1.0 - worse, 0.0, 1.0)
+    found: Array = np.clip(1.0 - worse, 0.0, 1.0)
+    return found

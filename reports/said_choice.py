@@ -35,7 +35,7 @@ def verdict(choice: Choice) -> str:
     """Return the decision in a sentence."""
     best = choice.best()
     if choice.verdict == "none":
-        if choice.candidates or choice.dropped:
+        if choice.dropped:
             return _("Nothing can be chosen: nobody was measured by any criterion that has a weight.")
         return _("Nothing in this study can be chosen: no row of it is comparable and within the limits.")
     if choice.verdict == "only one":
@@ -231,13 +231,13 @@ def others(choice: Choice) -> list[str]:
 
 def method(choice: Choice) -> list[str]:
     """Return how the numbers came about."""
-    factor, span = text.number(choice.needs.worthless_at), text.percent(choice.needs.quality_span, 0)
+    factor, span = f"{choice.needs.worthless_at:g}", f"{choice.needs.quality_span:g}"
     count = len(choice.tasks)
     return [
         ngettext("Measured on {count} task.", "Measured on {count} tasks, means over them.", count).format(count=count),
         _(
             "A value is 1 for the best and falls with the logarithm of the ratio to it, to 0 at {factor} times worse; "
-            "an accuracy is worth nothing {span} below the best."
+            "an accuracy falls to 0 at {span} below the best."
         ).format(factor=factor, span=span),
         _(
             "{draws} draws of what the means may be, with the seed {seed}; formulas and sources: docs/choosing.md."

@@ -105,6 +105,7 @@ def _table(headers: Sequence[str], rows: Iterable[dict[str, str]]) -> Table:
 
 
 def listed(title: str, lines: Iterable[str]) -> Iterator[RenderableType]:
+    """Yield lines as a list under a title."""
     yield Text("")
     yield Text(title, style="bold")
     yield from _bullets(lines)

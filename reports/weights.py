@@ -34,7 +34,7 @@ class Flip(Struct, frozen=True, kw_only=True):
         return abs(self.share_then - self.share)
 
 
-def scores(values: Array, weights: Sequence[float]) -> Array:
+def scores(values: Array, weights: Sequence[float] | Array) -> Array:
     """Return the score of every candidate from values (candidates, criteria)."""
     found: Array = values @ np.asarray(weights, float) / float(np.sum(weights))
     return found

@@ -6,7 +6,7 @@
 import math
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -21,7 +21,7 @@ UNITS = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2*
 
 
 class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much each criterion counts, against the others; what is left out counts nothing. See `reports/criteria.py`."""
+    """How much each criterion of `reports/criteria.py` counts, against the others; what is left out counts nothing."""
 
     device_available: float = 0.0
     throughput: float = 0.0
@@ -40,7 +40,7 @@ class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What excludes a candidate, whatever else it does."""
 
-    parity: Literal[True] = True
+    parity: bool = True
     """Not to be switched off: what computes something else is no candidate."""
     device: DeviceKind | None = None
     """Only runs on it are read, and who has none is excluded."""
@@ -110,7 +110,7 @@ def parse(text: str, path: str) -> Needs:
     try:
         needs = msgspec.convert(document, Needs)
     except msgspec.ValidationError as error:
-        raise _wrong(path, text, _field_of(str(error)), str(error)) from error
+        raise _wrong(path, text, _field_of(str(error)), str(error).partition(" - at ")[0]) from error
     for field, problem in _problems(needs):
         raise _wrong(path, text, field, problem)
     return needs
@@ -133,16 +133,14 @@ def size(value: float | str) -> float:
 
 
 def _check_names(document: dict[str, Any], text: str, path: str) -> None:
-    """Refuse an unknown criterion or limit with the list of those that there are."""
-    for table, kind in (("weights", Weights), ("limits", Limits)):
-        found = document.get(table)
+    """Refuse an unknown field, criterion or limit with the list of those that there are."""
+    for table, kind in (("", Needs), ("weights.", Weights), ("limits.", Limits)):
+        found = document.get(table.removesuffix(".")) if table else document
         for name in found if isinstance(found, dict) else ():
             if name not in kind.__struct_fields__:
                 known = ", ".join(kind.__struct_fields__)
-                problem = _("there is no {name!r} among the {table}; known are {known}").format(
-                    name=name, table=table, known=known
-                )
-                raise _wrong(path, text, f"{table}.{name}", problem)
+                problem = _("there is no such field; known are {known}").format(known=known)
+                raise _wrong(path, text, f"{table}{name}", problem)
 
 
 def _problems(needs: Needs) -> list[tuple[str, str]]:
@@ -164,6 +162,8 @@ def _problems(needs: Needs) -> list[tuple[str, str]]:
 
 def _limit_problems(limits: Limits) -> list[tuple[str, str]]:
     found = []
+    if not limits.parity:
+        found.append(("limits.parity", _("it cannot be switched off: what computes something else is no candidate")))
     for name in ("memory", "install_at_most"):
         value = getattr(limits, name)
         try:
@@ -196,7 +196,7 @@ def _wrong(path: str, text: str, field: str, problem: str) -> UsageError:
         return UsageError(
             _("{path}, line {line}, {field}: {problem}").format(path=path, line=line, field=field, problem=problem)
         )
-    return UsageError(_("{path}: {field}: {problem}").format(path=path, field=field or "-", problem=problem))
+    return UsageError(f"{path}: {problem}")
 
 
 def _line_of(text: str, field: str) -> int | None:
