@@ -13,6 +13,7 @@ TABLE = {
         modes=("eager", "graph"),
         default_mode="eager",
         knobs="backends.torch.knobs:KNOBS",
+        mistakes="backends.torch.mistakes:STEP",
     ),
     "tensorflow": Entry(
         adapter="backends.tensorflow.adapter:backend",
@@ -20,6 +21,7 @@ TABLE = {
         modes=("eager", "graph", "xla"),
         default_mode="graph",
         knobs="backends.tensorflow.knobs:KNOBS",
+        mistakes="backends.tensorflow.mistakes:STEP",
     ),
     "mindspore": Entry(
         adapter="backends.mindspore.adapter:backend",
@@ -27,6 +29,7 @@ TABLE = {
         modes=("eager", "graph"),
         default_mode="eager",
         knobs="backends.mindspore.knobs:KNOBS",
+        mistakes="backends.mindspore.mistakes:STEP",
     ),
     "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
 }

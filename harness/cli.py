@@ -25,6 +25,8 @@ COMMANDS = {
     "show": ("harness.cli_report", "show", "Show all that is known of one run."),
     "list": ("harness.cli_report", "list_", "List the tasks, the backends and the studies."),
     "parity": ("harness.cli_parity", "parity", "Prove that backends compute the same as the reference."),
+    "choose": ("harness.cli_choose", "choose", "Choose a framework by weighted needs, from what a study measured."),
+    "mistakes": ("harness.cli_mistakes", "mistakes", "Show what the frameworks say of students' typical mistakes."),
     "doctor": ("harness.cli_doctor", "doctor", "Say what works on this machine, what does not, and how to mend it."),
     "selftest": ("harness.cli_selftest", "selftest", "Measure backends whose figures are known; catch those that lie."),
     "env": ("harness.cli_env", "env", "Make and remove the environments that hold the frameworks."),

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     help="stock: as a newcomer gets it; tuned: with what `evenbench tune` found; both.",
 )
 @click.option("--no-parity", is_flag=True, help="Skip the proof of equality; no row will be ranked.")
+@click.option("--no-mistakes", is_flag=True, help="Skip the students' mistakes; smoke does without them anyway.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @results_option
 @json_option
@@ -148,6 +149,7 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
         interpreters=found,
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
+        with_mistakes=not asked["no_mistakes"] and asked["preset"] != "smoke",
         files=files,
     )
 
@@ -194,6 +196,7 @@ def _resumed(store: "Store", asked: dict[str, Any], warn: Any) -> "tuple[Study, 
         interpreters=found,
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
+        with_mistakes=not asked["no_mistakes"] and any(spec.preset != "smoke" for spec in left),
         files={file.name: found_again(file) for file in study.files if file.name in {spec.dataset for spec in left}},
     )
 

@@ -223,6 +223,12 @@ def why_not_python(version: tuple[int, ...]) -> str | None:
     return f"Python {number} is too new, MindSpore has no wheel for it: install Evenbench with Python 3.11 or 3.12"
 
 
+def stamp_of(python: Path) -> Stamp | None:
+    """Return what was built around an interpreter, None where it stands in no managed environment."""
+    folder = python.parent.parent
+    return _read_stamp(folder) if folder.parent == environments_folder() else None
+
+
 def _read_stamp(folder: Path) -> Stamp | None:
     try:
         return msgspec.json.decode((folder / STAMP).read_bytes(), type=Stamp)

@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.contract import Device, Trap
-from harness.record import Ceiling, Measured, Outcome
+from harness.record import Ceiling, Measured, Mistake, Outcome
 from harness.spec import DeviceKind, Mode, Preset, RunSpec, Task
 
 
@@ -74,7 +74,18 @@ class CeilingJob(_Job, frozen=True, kw_only=True):
     device: DeviceKind
 
 
-Job = DescribeJob | RunJob | TraceJob | CeilingJob
+class MistakeJob(_Job, frozen=True, kw_only=True):
+    """Make one training step with one student's mistake planted, and observe what is said."""
+
+    step: str
+    """Import string of the backend's `Step` (see `harness/mistakes.py`)."""
+    name: str
+    """Of the mistake."""
+    mode: Mode
+    device: DeviceKind
+
+
+Job = DescribeJob | RunJob | TraceJob | CeilingJob | MistakeJob
 
 
 class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,3 +114,4 @@ class Result(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     measured: Measured | None = None
     description: Description | None = None
     ceiling: Ceiling | None = None
+    mistake: Mistake | None = None

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.contract import Trap
-from harness.spec import RunSpec, Task
+from harness.spec import Mode, RunSpec, Task
 
 SCHEMA = 4
 """The number of the record's form, all of 2026-11. 1: the first. 2: stages, validation and early stopping. 3: noise,
@@ -155,6 +155,48 @@ class Ceiling(_Data, frozen=True, kw_only=True):
     """Why a rate is missing, or may be too low."""
 
 
+class Installation(_Data, frozen=True, kw_only=True):
+    """What it took to get the backend onto this machine, and how much code joins it to Evenbench."""
+
+    install_s: float | None = None
+    """Wall seconds of the build of the environment, downloads included."""
+    bytes: int | None = None
+    """Sum of the sizes of the environment's files, right after the build."""
+    packages: int | None = None
+    """Installed distributions."""
+    installer: str = ""
+    reason: str = ""
+    """Why the figures above are null: the harness did not build this interpreter's environment."""
+    adapter_lines: int | None = None
+    """Lines of code in the backend's folder, without blank lines, comments, docstrings and its students' mistakes."""
+
+
+class Mistake(_Data, frozen=True, kw_only=True):
+    """What a framework said of one typical mistake of a student's (`harness/mistakes.py`), in its default mode."""
+
+    name: str
+    mode: Mode
+    error_type: str | None = None
+    """Class of the exception; null where none came."""
+    message: str = ""
+    """What was said, the exception's text or else what was written while the step ran, cut to 1,000 characters."""
+    characters: int = 0
+    """Length of the whole of it."""
+    seconds: float | None = None
+    """From the start of the step to the exception, or to the step's end."""
+    names_expected: bool = False
+    names_given: bool = False
+    """By the rules in `harness/mistakes.py`, which look at the whole message."""
+    loss: float | None = None
+    """The step's loss where no exception came; null too where it was not finite."""
+    right_loss: float | None = None
+    """The loss of the same step without the mistake, from the same start."""
+    reason: str = ""
+    """Why nothing could be observed, or how the process died of it."""
+    died: bool = False
+    """The mistake ended the process, or it did not come to an end in time."""
+
+
 class Twin(_Data, frozen=True, kw_only=True):
     """How far a run came out like the first run of the study with the same seed, backend, device, mode and profile."""
 
@@ -280,3 +322,6 @@ class Record(_Data, frozen=True, kw_only=True):
     """The limits of the run's device as measured in this study: by its own framework and by the others in it, and on
     the CPU by NumPy."""
     twin: Twin | None = None
+    installation: Installation = Installation()
+    mistakes: tuple[Mistake, ...] = ()
+    """What the backend said of students' mistakes on the run's device, once per study; none where that was left out."""

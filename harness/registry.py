@@ -26,6 +26,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     """The mode that the framework's own tutorial uses."""
     knobs: str | None = None
     """`module:name` of the tuple of `Knob` that `evenbench tune` searches; light enough for the parent to import."""
+    mistakes: str | None = None
+    """`module:name` of the `Step` that students' mistakes are planted in (see `harness/mistakes.py`)."""
     path: str | None = None
     """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""
 

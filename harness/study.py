@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness import bag_of_words, twins
 from harness.check import Checker, record_verdict
@@ -13,10 +14,12 @@ from harness.data import Prepared, prepare
 from harness.datasets import Dataset
 from harness.errors import DataError
 from harness.execute import Setting, ceiling, execute
+from harness.installation import installation
 from harness.interpreters import Interpreter
 from harness.language import _
 from harness.model import takes_tokens
-from harness.record import Ceiling, ParityVerdict, Record
+from harness.provoke import provoke
+from harness.record import Ceiling, Mistake, ParityVerdict, Record
 from harness.registry import reference_name
 from harness.registry import task as find_task
 from harness.spec import DeviceKind, RunSpec, Task
@@ -47,6 +50,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     with_parity: bool = True
     with_ceilings: bool = True
     """Measure first what each library reaches on this machine."""
+    with_mistakes: bool = False
+    """Ask first what every backend says of students' mistakes."""
     files: Mapping[str, Dataset] = {}
     """The data sets that no table names, by their names."""
 
@@ -68,6 +73,7 @@ class Conductor:
         self.checker = Checker()
         self._prepared: dict[tuple[str, str, str, int], Prepared] = {}
         self._ceilings: dict[DeviceKind, tuple[Ceiling, ...]] = {}
+        self._mistakes: dict[tuple[str, DeviceKind], tuple[Mistake, ...]] = {}
         self._verdicts: dict[tuple[str, ...], ParityVerdict] = {}
 
     def prepare_data(self) -> None:
@@ -91,6 +97,8 @@ class Conductor:
             self._parity(spec)
         if self.plan.with_ceilings:
             self._measure_ceilings(specs)
+        if self.plan.with_mistakes:
+            self._make_mistakes(specs)
         records = []
         for spec in specs:
             self.listener.started(spec)
@@ -107,6 +115,11 @@ class Conductor:
                 baselines=self._baselines(task, self._data(spec)),
                 ceilings=self._ceilings.get(spec.device, ()),
                 twin_ids=twins.of(spec, self.plan.specs),
+            )
+            record = replace(
+                record,
+                installation=installation(spec.backend, self.plan.interpreters[spec.backend, spec.device]),
+                mistakes=self._mistakes.get((spec.backend, spec.device), ()),
             )
             self.store.add(record)
             self._forget_twins(spec)
@@ -129,6 +142,17 @@ class Conductor:
                 self.listener.preparing(what.format(backend=name, device=device))
                 found.append(ceiling(name, device, interpreter, self.setting.cores))
             self._ceilings[device] = tuple(found)
+
+    def _make_mistakes(self, specs: tuple[RunSpec, ...]) -> None:
+        """Ask every backend on every device what it says of students' mistakes, unless that is remembered."""
+        for backend, device in dict.fromkeys((spec.backend, spec.device) for spec in specs):
+            self._mistakes[backend, device] = provoke(
+                backend,
+                device,
+                self.plan.interpreters[backend, device],
+                self.setting.cores,
+                say=lambda what: self.listener.preparing(f"students' mistakes: {what}"),
+            )
 
     def _forget_twins(self, spec: RunSpec) -> None:
         """Remove the outcome that was kept for a run's twins once all of them have a record."""

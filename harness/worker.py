@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.execute_io import bind, write_result
-from harness.jobs import CeilingJob, DescribeJob, Job, Result, RunJob, TraceJob
+from harness.jobs import CeilingJob, DescribeJob, Job, MistakeJob, Result, RunJob, TraceJob
 from harness.record import COMPLETED, Measured, Outcome
 
 if TYPE_CHECKING:
@@ -61,6 +61,18 @@ def main(path: str) -> int:
 
             outcome = attempt(measure)
             write_result(job.out, Result(outcome=outcome, ceiling=found))
+        case MistakeJob():
+            from harness.worker_mistake import make
+
+            mistake = None
+
+            def blunder() -> Outcome:
+                nonlocal mistake
+                mistake = make(job)
+                return Outcome(status="ok")
+
+            outcome = attempt(blunder)
+            write_result(job.out, Result(outcome=outcome, mistake=mistake))
     return 0
 
 

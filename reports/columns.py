@@ -112,6 +112,14 @@ FRAME: dict[str, Column] = {
     "twin": Column("text", "bit-identical or differs: losses and parameters beside those of twin_of."),
     "twin_loss_difference": Column("real", "Largest difference of the two runs' losses, step by step."),
     "twin_parameter_difference": Column("real", "Largest difference of a parameter over its largest magnitude."),
+    "install_s": Column("real", "Seconds of the build of the backend's environment, downloads included."),
+    "install_bytes": Column("whole", "Sum of the sizes of its files, right after the build."),
+    "install_packages": Column("whole", "Distributions installed in it."),
+    "install_reason": Column("text", "Why these three are missing: the harness did not build it."),
+    "adapter_lines": Column("whole", "Lines of code of the backend's adapter."),
+    "clear_messages": Column(
+        "real", "Share of students' mistakes that did harm whose message names what was expected and what came."
+    ),
     "framework_version": Column("text", "Version of the backend's framework."),
     "versions": Column("text", "Versions of the framework and what lies below it, as a JSON object."),
     "settings": Column("text", "What was set or found that changes speed or precision, as a JSON object."),

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from harness.honesty import doubts
+from harness.mistakes import clarity
 from harness.record import COMPLETED, Measured, Record, StageMeasured
 from harness.registry import reference_name
 from harness.spec import fingerprint
@@ -152,6 +153,7 @@ def _row(record: Record) -> Row:
         | _phases(record.measured)
         | _quality(record)
         | _environment(record)
+        | _installation(record)
         | {"comparable": not why_not, "why_not_comparable": why_not}
     )
 
@@ -310,6 +312,18 @@ def _environment(record: Record) -> Row:
         "evenbench": record.evenbench,
         "started_at": record.started_at,
         "interpreter_source": record.interpreter_source,
+    }
+
+
+def _installation(record: Record) -> Row:
+    found = record.installation
+    return {
+        "install_s": found.install_s,
+        "install_bytes": found.bytes,
+        "install_packages": found.packages,
+        "install_reason": found.reason,
+        "adapter_lines": found.adapter_lines,
+        "clear_messages": clarity(record.mistakes),
     }
 
 

@@ -46,7 +46,7 @@ def _parts(content: Content) -> Iterator[RenderableType]:
     for section in content.sections:
         yield from _section(section)
     for title, lines in content.lists():
-        yield from _list(title, lines)
+        yield from listed(title, lines)
 
 
 def _section(section: Section) -> Iterator[RenderableType]:
@@ -65,13 +65,13 @@ def _section(section: Section) -> Iterator[RenderableType]:
         yield Text("")
         yield from _bullets(section.troubles)
     for table in section.tables:
-        yield from _figures(table)
+        yield from figures(table)
     if section.remarks:
         yield Text("")
         yield from _bullets(section.remarks)
 
 
-def _figures(table: Figures) -> Iterator[RenderableType]:
+def figures(table: Figures) -> Iterator[RenderableType]:
     """Yield a table of figures, in pieces of so few backends that 80 columns hold them."""
     for first in range(1, len(table.headers), MOST_ACROSS):
         across = range(first, min(first + MOST_ACROSS, len(table.headers)))
@@ -102,7 +102,8 @@ def _table(headers: Sequence[str], rows: Iterable[dict[str, str]]) -> Table:
     return table
 
 
-def _list(title: str, lines: Iterable[str]) -> Iterator[RenderableType]:
+def listed(title: str, lines: Iterable[str]) -> Iterator[RenderableType]:
+    """Yield lines as a list under a title."""
     yield Text("")
     yield Text(title, style="bold")
     yield from _bullets(lines)

@@ -1,0 +1,48 @@
+"""The command `evenbench choose`: a decision by weighted needs, printed."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli_options import json_option, results_option
+
+
+@click.command()
+@click.argument("study")
+@click.option(
+    "--for",
+    "wanted",
+    required=True,
+    metavar="NEEDS",
+    help="course, team, or the path of a TOML file with weights and limits.",
+)
+@click.option("--explain", is_flag=True, help="Show what was measured, every value, weight and contribution.")
+@results_option
+@json_option
+def choose(study: str, wanted: str, **asked: Any) -> None:
+    """Choose a framework by weighted needs from what STUDY measured.
+
+    The uncertainty of the measurements is carried through: the answer is the probability of being the best, and what
+    cannot be told apart is called a tie. Says which measurement decided, and how far one weight would have to move to
+    change the order.
+    """
+    import msgspec
+
+    from reports import needs, studies
+    from reports.choose import choose as decide
+
+    wishes = needs.read(wanted)
+    folder = studies.find(study, Path(asked["results"]).expanduser())
+    loaded = studies.load(folder)
+    for damaged in loaded.damaged:
+        click.echo(f"{damaged.path} was left out: {damaged.reason}", err=True)
+    choice = decide(loaded, wishes)
+    if asked["as_json"]:
+        click.echo(msgspec.json.format(msgspec.json.encode(choice), indent=2).decode())
+        return
+    from rich.console import Console
+
+    from reports import choice_terminal
+
+    choice_terminal.show(choice, Console(), explain=asked["explain"])

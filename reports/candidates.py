@@ -1,0 +1,170 @@
+"""Who can be chosen and what was measured of them: rows of a study, gathered over its tasks, with every exclusion.
+
+A candidate is a backend in one mode and profile. Only rows that passed parity enter. A task on which all runs of a
+candidate failed counts as the worst there is; one that could not be read (too noisy, interrupted, never run) is
+unknown, which is something else.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+from msgspec import Struct
+
+from harness.language import _
+from harness.record import Record
+from reports.criteria import CRITERIA, Criterion
+from reports.exclusions import why_not
+from reports.frame import COMPLETED
+from reports.needs import Needs
+from reports.readings import WHOLE, Candidate, Key, Reading, label
+from reports.rows import CELL, Group, Row
+
+FAILED = ("unsupported", "diverged", "out_of_memory", "timeout", "crashed")
+"""Endings that say that the candidate cannot do the task here."""
+
+
+class Field(Struct, frozen=True, kw_only=True):
+    """All that a choice is made from."""
+
+    tasks: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    excluded: tuple[tuple[str, str], ...]
+    """Label and reason."""
+
+
+def field(records: Sequence[Record], runs: pd.DataFrame, groups: Sequence[Group], needs: Needs) -> Field:
+    """Return who can be chosen from a study, and who is excluded and why.
+
+    Args:
+        records: of the study.
+        runs: their frame.
+        groups: the summary of it.
+        needs: whose limits exclude.
+    """
+    known = with_times(records, runs).set_index("run_id", drop=False)
+    wanted = [group for group in groups if needs.limits.device in (None, group.device)]
+    titles = _titles(wanted)
+    keys = dict.fromkeys((row.backend, row.mode, row.profile) for group in groups for row in group.rows)
+    devices = _devices(groups)
+    found, excluded = [], []
+    for key in keys:
+        rows = {
+            title: row
+            for title, group in zip(titles, wanted, strict=True)
+            for row in group.rows
+            if (row.backend, row.mode, row.profile) == key
+        }
+        candidate = _candidate(key, rows, titles, known) if rows else None
+        reason = why_not(key, rows, candidate, needs)
+        if reason is not None or candidate is None:
+            excluded.append((label(key), reason or ""))
+            continue
+        candidate.readings.update(_of_devices(key, devices, needs))
+        found.append(candidate)
+    return Field(tasks=titles, candidates=tuple(found), excluded=tuple(excluded))
+
+
+def with_times(records: Iterable[Record], runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with the seconds that criteria are made of and that no column has."""
+    times = {record.spec.run_id: time_to_target(record) for record in records}
+    return runs.assign(
+        seconds_per_example=(runs["median_step_s"] / runs["batch_size"]).astype("float64"),
+        compile_s=runs["build_s"] + runs["first_step_s"],
+        target_s=runs["run_id"].map(times).astype("float64"),
+    )
+
+
+def time_to_target(record: Record) -> float | None:
+    """Return the seconds of training until the preset's target was first seen, None if it has none or was missed."""
+    preset = record.task.presets.get(record.spec.preset)
+    if preset is None or preset.target is None:
+        return None
+    for evaluation in record.measured.evaluations:
+        value = evaluation.quality.get(preset.target.metric)
+        if value is not None and value >= preset.target.at_least:
+            return evaluation.train_seconds
+    return None
+
+
+def _titles(groups: Sequence[Group]) -> tuple[str, ...]:
+    """Return a name for every group: the task's, with as much behind it as tells it from the others."""
+    names = [group.task for group in groups]
+    for facts in (CELL, (*CELL, "machine"), (*CELL, "machine", "task_fingerprint", "dataset_fingerprint")):
+        if len(set(names)) == len(names):
+            break
+        names = [" ".join(str(getattr(group, name)) for name in facts) for group in groups]
+    return tuple(names)
+
+
+def _candidate(key: Key, rows: Mapping[str, Row], titles: Sequence[str], runs: pd.DataFrame) -> Candidate:
+    readings: dict[str, dict[str, Reading]] = {}
+    own = runs.loc[[run_id for row in rows.values() for run_id in row.run_ids]]
+    for criterion in CRITERIA:
+        if not criterion.column:
+            continue
+        if criterion.per_task:
+            readings[criterion.name] = {
+                title: _of_task(criterion, rows.get(title), runs, criterion.column) for title in titles
+            }
+        else:
+            readings[criterion.name] = {WHOLE: _of_backend(criterion, own)}
+    backend, mode, profile = key
+    return Candidate(backend=backend, mode=mode, profile=profile, readings=readings)
+
+
+def _of_task(criterion: Criterion, row: Row | None, runs: pd.DataFrame, column: str) -> Reading:
+    """Return what a row says by a criterion."""
+    if row is None:
+        return Reading(why=_("it was not run"))
+    own = runs.loc[list(row.run_ids)]
+    completed = own[own["status"].isin(COMPLETED)]
+    if len(completed) == 0 and own["status"].isin(FAILED).all():
+        return Reading(failed=True, why=_("all runs failed: {status}").format(status=row.status))
+    if not row.comparable:
+        return Reading(why="; ".join(row.why_not_comparable) or _("the runs were interrupted"))
+    if criterion.scale == "points":
+        seeds = tuple(sorted(row.accuracy_per_seed))
+        values = tuple(row.accuracy_per_seed[seed] for seed in seeds)
+        return Reading(values=values, seeds=seeds, why="" if values else _("the task has no accuracy"))
+    values = tuple(float(value) for value in completed[column].dropna() if value > 0)
+    if criterion.name != "time_to_accuracy":
+        return Reading(values=values, why="" if values else _("it was not measured"))
+    if not completed["target"].astype(bool).all():
+        return Reading(why=_("the task names no target"))
+    return Reading(
+        values=values,
+        reached=len(values) / len(completed),
+        failed=not values,
+        why="" if values else _("no run reached the target"),
+    )
+
+
+def _of_backend(criterion: Criterion, own: pd.DataFrame) -> Reading:
+    """Return what all runs of a candidate say alike: the median, where records of several installations differ."""
+    values = own[criterion.column].dropna()
+    if len(values):
+        return Reading(values=(float(values.median()),))
+    reasons = [reason for reason in own["install_reason"] if reason] if criterion.column.startswith("install") else []
+    return Reading(why=reasons[0] if reasons else _("it was not measured"))
+
+
+def _devices(groups: Sequence[Group]) -> dict[str, set[str]]:
+    """Return for every device on which a run ended ok and comparable the backends that did so."""
+    found: dict[str, set[str]] = {}
+    for group in groups:
+        for row in group.rows:
+            if row.comparable and row.ok_runs:
+                found.setdefault(group.device, set()).add(row.backend)
+    return found
+
+
+def _of_devices(key: Key, devices: Mapping[str, set[str]], needs: Needs) -> dict[str, dict[str, Reading]]:
+    """Return the readings of the two criteria that count devices on which runs ended ok: nothing declared enters."""
+    backend = key[0]
+    covered = sum(backend in backends for backends in devices.values())
+    coverage = Reading(values=(covered / len(devices),)) if devices else Reading(why=_("no run ended ok"))
+    available = Reading(why=_("the needs name no wanted_devices"))
+    if needs.wanted_devices:
+        share = sum(backend in devices.get(device, ()) for device in needs.wanted_devices)
+        available = Reading(values=(share / len(needs.wanted_devices),))
+    return {"device_coverage": {WHOLE: coverage}, "device_available": {WHOLE: available}}

@@ -1,0 +1,44 @@
+"""What the needs that come with Evenbench would choose from a study, for the page."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from harness.language import _
+from reports import needs, said_choice
+from reports.candidates import field
+from reports.choose import Choice, choose_from
+from reports.exhibit import Cell, Exhibit, grid, number, words
+from reports.rows import Group
+from reports.studies import Loaded
+
+
+def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+    """Return one table over all needs that come with Evenbench; nothing where nothing can be chosen."""
+    choices = []
+    for name in needs.shipped():
+        wanted = needs.read(name)
+        found = field(loaded.records, runs, groups, wanted)
+        choices.append(choose_from(found, wanted, study=loaded.name))
+    rows = [row for choice in choices for row in _rows(choice)]
+    if not rows:
+        return ()
+    headers = (_("needs"), _("candidate"), _("is the best with"), _("score"), _("from"), _("to"))
+    sentences = [
+        line for choice in choices for line in (said_choice.verdict(choice), said_choice.deciding(choice)) if line
+    ]
+    return (Exhibit(name="choice", title=_("What to choose"), note=" ".join(sentences), grid=grid(headers, rows)),)
+
+
+def _rows(choice: Choice) -> list[tuple[Cell, ...]]:
+    return [
+        (
+            words(choice.needs.name),
+            words(item.label, quoted=True),
+            number(item.probability_best, said_choice.chance(item.probability_best)),
+            number(item.score, f"{item.score:.3f}"),
+            number(item.score_low, f"{item.score_low:.3f}"),
+            number(item.score_high, f"{item.score_high:.3f}"),
+        )
+        for item in choice.best()
+    ]

@@ -1,0 +1,65 @@
+"""What the frameworks say of students' mistakes, for the page: framework by mistake."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from harness.language import _, noop
+from harness.mistakes import NAMES, ending
+from harness.record import Mistake, Record
+from reports import said_mistakes, text
+from reports.exhibit import Cell, Exhibit, grid, number, words
+from reports.rows import Group
+from reports.studies import Loaded
+
+NOTE = noop(
+    "One training step of a small LeNet with one mistake in it, in each framework's default mode. Named: the message "
+    "holds what was expected and what came. Silent: nothing was said, and the loss is another one. As meant: the "
+    "framework converted the input, and the loss is the right one."
+)
+
+
+def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+    """Return the table of all mistakes that a study made, nothing where it made none."""
+    asked = made(loaded.records)
+    rows = [_row(backend, device, one) for (backend, device), found in asked.items() for one in found]
+    if not rows:
+        return ()
+    headers = (
+        _("framework"),
+        _("mistake"),
+        _("what came"),
+        _("names what was expected"),
+        _("names what came"),
+        _("exception"),
+        _("characters"),
+        _("seconds"),
+        _("what was said"),
+    )
+    shares = [said_mistakes.clear_messages(f"{backend} {device}", found) for (backend, device), found in asked.items()]
+    note = " ".join((_(NOTE), *(f"{share}." for share in shares)))
+    return (Exhibit(name="mistakes", title=_("Students' mistakes"), note=note, grid=grid(headers, rows)),)
+
+
+def made(records: Sequence[Record]) -> dict[tuple[str, str], tuple[Mistake, ...]]:
+    """Return the mistakes of a study by backend and device, those of the last record that holds them."""
+    return {(record.spec.backend, record.spec.device): record.mistakes for record in records if record.mistakes}
+
+
+def _row(backend: str, device: str, one: Mistake) -> tuple[Cell, ...]:
+    observed = one.name in NAMES and ending(one) not in ("not observed", "died")
+    return (
+        words(f"{backend} {device}", quoted=True),
+        words(said_mistakes.title(one)),
+        words(said_mistakes.ending_word(one)),
+        words(_yes(one.names_expected) if observed else text.NOTHING),
+        words(_yes(one.names_given) if observed else text.NOTHING),
+        words(one.error_type or text.NOTHING, quoted=True),
+        number(one.characters, f"{one.characters:,}"),
+        number(one.seconds),
+        words(said_mistakes.said(one), quoted=bool(one.message or one.reason)),
+    )
+
+
+def _yes(found: bool) -> str:
+    return _("yes") if found else _("no")

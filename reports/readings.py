@@ -1,0 +1,58 @@
+"""What is known of who can be chosen: numbers of processes, failures, and gaps, each told from the others."""
+
+from msgspec import Struct
+
+WHOLE = ""
+"""The task of a reading that is not one of tasks."""
+Key = tuple[str, str, str]
+"""Backend, mode and profile."""
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """What is known of one candidate by one criterion, on one task or on the whole."""
+
+    values: tuple[float, ...] = ()
+    """Of every process, or of every seed where that is what varies; in the unit of the records."""
+    seeds: tuple[int, ...] = ()
+    """Of the values, where there is one per seed."""
+    reached: float = 1.0
+    """Share of the runs that got as far as to have a value."""
+    failed: bool = False
+    """All runs failed: the worst value there is."""
+    why: str = ""
+    """Why there is no value."""
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """One backend in one mode and profile."""
+
+    backend: str
+    mode: str
+    profile: str
+    readings: dict[str, dict[str, Reading]]
+    """By criterion, by task; the task is empty where the criterion is not one of tasks."""
+
+    @property
+    def key(self) -> Key:
+        """What the candidate is known by."""
+        return self.backend, self.mode, self.profile
+
+    @property
+    def label(self) -> str:
+        """The candidate's name."""
+        return label(self.key)
+
+
+class Field(Struct, frozen=True, kw_only=True):
+    """All that a choice is made from."""
+
+    tasks: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    excluded: tuple[tuple[str, str], ...]
+    """Label and reason."""
+
+
+def label(key: Key) -> str:
+    """Return the name of a candidate."""
+    backend, mode, profile = key
+    return f"{backend} {mode}" + ("" if profile == "stock" else f" ({profile})")

@@ -1,0 +1,530 @@
+"""The choice: planted winners are found, planted ties are called ties, and a weight flips it exactly where it said."""
+
+import io
+import json
+import random
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from records_factory import FAIL, UNCHECKED, block, died, measured, record, write_study
+from rich.cells import cell_len
+from rich.console import Console
+
+from harness.cli_choose import choose as choose_command
+from harness.errors import UsageError
+from harness.record import Evaluation, Installation, Memory, Mistake, Phases, Record
+from reports import choice_exhibits, choice_terminal, needs, said_choice, weights
+from reports.choose import SURE, Choice, choose
+from reports.criteria import CRITERIA
+from reports.draws import ONE_PROCESS_RATIO
+from reports.frame import frame
+from reports.needs import Limits, Needs, Weights
+from reports.studies import Loaded
+from reports.summary import summarize
+
+JITTER = (0.97, 1.0, 1.03)
+"""Three processes of a row differ by so much."""
+
+
+def runs(
+    backend: str,
+    *,
+    speed: float = 1.0,
+    memory: int = 300_000_000,
+    accuracy: float = 0.9,
+    start_up: float = 1.0,
+    **more: Any,
+) -> list[Record]:
+    """Return three runs of a row, `speed` times as fast as the plain one."""
+    size, lines, clear = (more.pop(name, None) for name in ("install_bytes", "lines", "clear"))
+    found = [
+        record(
+            backend,
+            repeat=repeat,
+            found=measured(
+                0.01 * jitter / speed,
+                accuracy,
+                versions={backend: "1.2.3"},
+                phases=Phases(import_s=start_up * jitter, build_s=0.2 * jitter, load_s=0.1, first_step_s=0.5 * jitter),
+                memory=Memory(host_peak_bytes=int(memory * jitter)),
+                evaluations=(
+                    Evaluation(steps=110, train_seconds=1.5 * jitter / speed, quality={"accuracy": accuracy}),
+                ),
+            ),
+            **more,
+        )
+        for repeat, jitter in enumerate(JITTER)
+    ]
+    installed = Installation(install_s=60.0 if size else None, bytes=size, packages=9, adapter_lines=lines)
+    mistakes = () if clear is None else tuple(said(named=number < clear) for number in range(4))
+    return [replace(item, installation=installed, mistakes=mistakes) for item in found]
+
+
+def said(*, named: bool) -> Mistake:
+    return Mistake(
+        name="input size", mode="eager", error_type="E", names_expected=named, names_given=named, seconds=0.1
+    )
+
+
+def wanted(limits: Limits | None = None, *, worthless_at: float = 10.0, **weight: float) -> Needs:
+    return Needs(name="test", weights=Weights(**weight), limits=limits or Limits(), worthless_at=worthless_at)
+
+
+def loaded(records: Sequence[Record]) -> Loaded:
+    return Loaded(folder=Path("study"), plan=None, records=list(records), damaged=[])
+
+
+def chosen(records: Sequence[Record], asked: Needs) -> Choice:
+    return choose(loaded(records), asked)
+
+
+def on_terminal(choice: Choice) -> str:
+    stream = io.StringIO()
+    choice_terminal.show(choice, Console(file=stream, width=80, color_system=None), explain=True)
+    return stream.getvalue()
+
+
+ALL = dict.fromkeys(Weights.__struct_fields__, 1.0)
+
+
+def test_a_planted_winner_is_found_by_every_criterion() -> None:
+    plain = runs("torch", install_bytes=10**9, lines=500, clear=1)
+    for name, better in {
+        "throughput": runs("mindspore", speed=1.5),
+        "time_to_accuracy": runs("mindspore", speed=1.5),
+        "start_up": runs("mindspore", start_up=0.5),
+        "host_memory": runs("mindspore", memory=200_000_000),
+        "quality": runs("mindspore", accuracy=0.93),
+        "install_size": runs("mindspore", install_bytes=5 * 10**8),
+        "adapter_code": runs("mindspore", lines=300),
+        "clear_messages": runs("mindspore", clear=3),
+    }.items():
+        found = chosen([*plain, *better], wanted(**{name: 1.0}))
+        assert (found.verdict, found.leader) == ("winner", "mindspore eager"), name
+        assert found.best()[0].probability_best is not None
+        assert found.best()[0].probability_best >= SURE
+        assert found.deciding is not None
+        assert found.deciding.criterion == name
+        assert found.deciding.changes_the_order
+
+
+def test_equal_measurements_are_a_tie_of_exactly_one_half() -> None:
+    found = chosen([*runs("torch", install_bytes=7), *runs("mindspore", install_bytes=7)], wanted(install_size=1))
+    assert (found.verdict, set(found.tied)) == ("tie", {"torch eager", "mindspore eager"})
+    assert [item.probability_best for item in found.best()] == [0.5, 0.5]
+    assert (found.deciding, found.moves) == (None, ())
+    assert "A tie between" in said_choice.verdict(found)
+
+
+def test_speeds_that_overlap_are_a_tie_and_a_third_that_is_far_behind_is_none_of_it() -> None:
+    study = [*runs("torch"), *runs("mindspore", speed=1.02), *runs("tensorflow", speed=0.5)]
+    found = chosen(study, wanted(throughput=1))
+    assert (found.verdict, set(found.tied)) == ("tie", {"torch eager", "mindspore eager"})
+    assert found.leader == "mindspore eager"
+    ties = {frozenset((pair.a, pair.b)) for pair in found.pairs if pair.tie}
+    assert ties == {frozenset(("torch eager", "mindspore eager"))}
+    assert len(found.pairs) == 3
+    text = on_terminal(found)
+    assert "A tie between" in text
+    assert "is the best choice" not in text
+
+
+def test_the_choice_flips_exactly_where_it_said() -> None:
+    study = [*runs("torch", speed=2), *runs("mindspore", memory=150_000_000), *runs("tensorflow", accuracy=0.93)]
+    start = {"throughput": 3.0, "host_memory": 2.0, "quality": 1.0}
+    found = chosen(study, wanted(**start))
+    assert len(found.moves) >= 3
+    for move in found.moves:
+        towards = 1 if move.then > move.weight else -1
+        just = 1e-6 * towards
+        assert chosen(study, wanted(**start | {move.criterion: move.then - just})).leader == found.leader
+        assert chosen(study, wanted(**start | {move.criterion: move.then + just})).leader == move.winner
+    assert [abs(m.share_then - m.share) for m in found.moves] == sorted(
+        abs(m.share_then - m.share) for m in found.moves
+    )
+
+
+TABLES = st.integers(2, 5).flatmap(
+    lambda criteria: st.tuples(
+        st.lists(st.lists(st.integers(0, 20), min_size=criteria, max_size=criteria), min_size=2, max_size=5),
+        st.lists(st.integers(1, 9), min_size=criteria, max_size=criteria),
+    )
+)
+
+
+@settings(deadline=None)
+@given(TABLES)
+def test_no_change_of_a_weight_nearer_than_the_one_that_is_said_changes_the_leader(
+    table: tuple[list[list[int]], list[int]],
+) -> None:
+    values, weight = np.array(table[0]) / 20, [float(value) for value in table[1]]
+    scores = weights.scores(values, weight)
+    leader = int(scores.argmax())
+    if np.sum(scores >= scores.max() - 1e-9) > 1:
+        return  # nobody leads
+    flips = weights.flips(values, weight)
+    for flip in flips:
+        beyond = list(weight)
+        beyond[flip.criterion] = flip.then + 1e-7 * (1 if flip.then > flip.weight else -1)
+        after = weights.scores(values, beyond)
+        assert after[flip.winner] > after[leader]
+        assert after[flip.winner] >= after.max() - 1e-6
+    for k in range(len(weight)):
+        ends = [flip.then for flip in flips if flip.criterion == k]
+        low = max((end for end in ends if end < weight[k]), default=0.0)
+        high = min((end for end in ends if end > weight[k]), default=1000.0)
+        for share in (0.001, 0.25, 0.5, 0.75, 0.999):
+            between = list(weight)
+            between[k] = low + share * (high - low)
+            now = weights.scores(values, between)
+            assert now[leader] >= now.max() - 1e-9
+
+
+def test_the_same_study_gives_the_same_choice_in_whatever_order_its_records_come() -> None:
+    study = [*runs("torch"), *runs("mindspore", speed=1.1), *runs("tensorflow", accuracy=0.92)]
+    mixed = list(study)
+    random.Random(1).shuffle(mixed)
+    first, again, other = (chosen(items, wanted(**ALL)) for items in (study, study, mixed))
+    assert first == again
+    assert [(item.label, item.probability_best) for item in first.best()] == [
+        (item.label, item.probability_best) for item in other.best()
+    ]
+
+
+def test_a_third_candidate_does_not_change_what_two_differ_by() -> None:
+    pair = [*runs("torch"), *runs("mindspore", speed=1.1)]
+    asked = wanted(throughput=1, host_memory=1, worthless_at=100)
+    alone, beside = chosen(pair, asked), chosen([*pair, *runs("tensorflow", speed=3)], asked)
+    score = {item.label: item.score for item in alone.best()}
+    now = {item.label: item.score for item in beside.best()}
+    assert beside.leader == "tensorflow eager"
+    before = score["mindspore eager"] - score["torch eager"]
+    assert now["mindspore eager"] - now["torch eager"] == pytest.approx(before, abs=1e-4)
+
+
+def test_a_value_is_the_logarithm_of_the_ratio_to_the_best() -> None:
+    study = [
+        *runs("torch", install_bytes=100),
+        *runs("mindspore", install_bytes=200),
+        *runs("tensorflow", install_bytes=5000),
+    ]
+    found = chosen(study, wanted(install_size=1))
+    values = {item.backend: item.values["install_size"] for item in found.best()}
+    assert values == pytest.approx({"torch": 1.0, "mindspore": 1 - np.log10(2), "tensorflow": 0.0})
+    assert [item.raw["install_size"] for item in found.best()] == pytest.approx([1e-4, 2e-4, 5e-3])
+
+
+def test_a_probability_is_that_of_the_t_distribution() -> None:
+    """Two rows of three processes with one criterion: the share of draws is the tail of two independent t's."""
+    found = chosen([*runs("torch"), *runs("mindspore", speed=1.02)], wanted(start_up=0, throughput=1))
+    logs = np.log(JITTER)
+    error = logs.std(ddof=1) / np.sqrt(3)
+    sides = np.random.default_rng(5).standard_t(2, (2, 400_000)) * error
+    expected = np.mean(sides[0] - sides[1] < np.log(1.02))
+    assert found.best()[0].probability_best == pytest.approx(expected, abs=0.015)
+
+
+def test_one_process_counts_as_very_uncertain_and_is_said() -> None:
+    study = [runs("torch")[0], runs("mindspore", speed=1.3)[0]]
+    found = chosen(study, wanted(throughput=1))
+    assert found.verdict == "tie"
+    assert found.best()[0].one_process == (
+        "throughput",
+        "time_to_accuracy",
+        "start_up",
+        "compile",
+        "host_memory",
+        "quality",
+    )
+    assert any("one process alone" in line for line in said_choice.remarks(found))
+    sure = chosen([runs("torch")[0], runs("mindspore", speed=ONE_PROCESS_RATIO**3)[0]], wanted(throughput=1))
+    assert sure.verdict == "winner"
+
+
+def test_what_is_not_measured_is_unknown_and_not_zero() -> None:
+    study = [*runs("torch", install_bytes=100), *runs("mindspore", install_bytes=1000), *runs("tensorflow")]
+    found = {item.backend: item for item in chosen(study, wanted(install_size=1)).best()}
+    assert found["tensorflow"].score == pytest.approx(0.5, abs=0.02)
+    assert (found["tensorflow"].score_low, found["tensorflow"].score_high) == pytest.approx((0.025, 0.975), abs=0.02)
+    assert found["tensorflow"].raw["install_size"] is None
+    lines = said_choice.remarks(chosen(study, wanted(install_size=1)))
+    assert lines == ["tensorflow eager, install size: not known (it was not measured), any value counts as likely."]
+
+
+def test_a_criterion_that_nobody_was_measured_by_is_left_out_and_said() -> None:
+    found = chosen([*runs("torch"), *runs("mindspore")], wanted(throughput=1, clear_messages=9))
+    assert found.dropped == ("clear_messages",)
+    assert any("clear error messages" in line for line in said_choice.remarks(found))
+    nothing = chosen([*runs("torch"), *runs("mindspore")], wanted(clear_messages=9))
+    assert nothing.verdict == "none"
+    assert "nobody was measured" in said_choice.verdict(nothing)
+
+
+def test_a_task_on_which_all_runs_failed_is_the_worst_and_one_that_was_too_noisy_is_unknown() -> None:
+    other = {"dataset": "mnist"}
+    study = [*runs("torch"), *runs("mindspore"), *runs("tensorflow"), *runs("torch", **other)]
+    study += [died("mindspore", status="out_of_memory", reason="memory ran out", repeat=i, **other) for i in range(2)]
+    study += [replace(item, parity=UNCHECKED) for item in runs("tensorflow", **other)]
+    found = {item.backend: item for item in chosen(study, wanted(host_memory=1)).best()}
+    assert found["mindspore"].values["host_memory"] == pytest.approx(0.5, abs=0.05)
+    [(_, task, why)] = [r for r in found["mindspore"].remarks if r[0] == "host_memory"]
+    assert "mnist" in task
+    assert "all runs failed: 2 out_of_memory" in why
+    assert found["tensorflow"].values["host_memory"] > found["mindspore"].values["host_memory"]
+    assert any(
+        "not known (parity was not checked" in line
+        for line in said_choice.remarks(chosen(study, wanted(host_memory=1)))
+    )
+
+
+def test_a_target_that_was_missed_is_worth_nothing() -> None:
+    late = [
+        replace(
+            item,
+            measured=replace(
+                item.measured, evaluations=(replace(item.measured.evaluations[0], quality={"accuracy": 0.5}),)
+            ),
+        )
+        for item in runs("mindspore")
+    ]
+    found = {item.backend: item for item in chosen([*runs("torch"), *late], wanted(time_to_accuracy=1)).best()}
+    assert found["mindspore"].values["time_to_accuracy"] == 0
+    assert found["torch"].values["time_to_accuracy"] == 1
+    some = [*runs("torch"), *late[:1], *runs("mindspore")[1:]]
+    part = {item.backend: item for item in chosen(some, wanted(time_to_accuracy=1)).best()}
+    assert part["mindspore"].values["time_to_accuracy"] == pytest.approx(2 / 3, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("records", "limits", "reason"),
+    [
+        (lambda: runs("mindspore", parity=FAIL), {}, "it does not compute lenet-mnist: parity failed: differs from the"),
+        (lambda: runs("mindspore", parity=UNCHECKED), {}, "none of its runs is comparable: parity was not checked"),
+        (lambda: runs("numpy"), {}, "it is the reference"),
+        (lambda: [died("mindspore", status="timeout", reason="too long")], {}, "none of its runs is comparable: "),
+        (lambda: runs("mindspore", device="npu"), {"device": "cpu"}, "no run of it was made on cpu"),
+        (lambda: runs("mindspore", memory=9 * 10**9), {"memory": "8 GB"}, "it took 9,270 MB on lenet-mnist, where 8,000 MB"),
+        (lambda: runs("mindspore", accuracy=0.5), {"quality_at_least": 0.8}, "its accuracy on lenet-mnist is 0.5000 over 3"),
+        (lambda: runs("mindspore", accuracy=0.5), {"quality_at_least": {"lenet-mnist": 0.8}}, "where 0.8 is asked for"),
+        (lambda: runs("mindspore", install_bytes=3 * 10**9), {"install_at_most": 2e9}, "takes 3,000 MB, where 2,000 MB"),
+        (lambda: runs("mindspore"), {"install_at_most": "2 GB"}, "its install size was not measured"),
+        (lambda: runs("mindspore", install_bytes=1), {"install_minutes_at_most": 0.5}, "took 1.0 minutes, where 0.5"),
+    ],
+)  # fmt: skip
+def test_who_is_excluded_is_named_with_the_reason(records: Any, limits: dict[str, Any], reason: str) -> None:
+    others = [*runs("torch", install_bytes=10), *runs("tensorflow", speed=2, install_bytes=10)]
+    if "install_minutes_at_most" in limits:
+        others = [replace(item, installation=replace(item.installation, install_s=5.0)) for item in others]
+    excluded = records()
+    found = chosen([*others, *excluded], wanted(Limits(**limits), throughput=1))
+    label = f"{excluded[0].spec.backend} eager"
+    assert [name for name, _ in found.excluded] == [label]
+    assert reason in found.excluded[0][1]
+    assert [item.backend for item in found.best()] == ["tensorflow", "torch"]
+    assert f"{label} is excluded: " in " ".join(on_terminal(found).split())
+
+
+def test_a_limit_is_met_by_who_just_meets_it() -> None:
+    exact = Limits(memory=309_000_000, quality_at_least=0.9, install_at_most=10, install_minutes_at_most=1)
+    assert chosen([*runs("torch", install_bytes=10)], wanted(exact, throughput=1)).excluded == ()
+
+
+@pytest.mark.parametrize("study", [[], runs("torch", parity=FAIL), runs("numpy"), [died("torch")]], ids=str)
+def test_a_study_in_which_nothing_is_comparable_says_so(study: list[Record]) -> None:
+    found = chosen(study, wanted(**ALL))
+    assert (found.verdict, found.leader, found.candidates, found.dropped) == ("none", None, (), ())
+    assert said_choice.verdict(found).startswith("Nothing in this study can be chosen: no row of it is comparable")
+    assert len(found.excluded) == bool(study)
+    assert choice_exhibits.exhibits(loaded(study), frame(study), summarize(frame(study))) == ()
+
+
+def test_the_only_candidate_is_not_called_the_best() -> None:
+    found = chosen(runs("torch"), wanted(throughput=1))
+    assert (found.verdict, found.leader) == ("only one", "torch eager")
+    assert "the only candidate" in said_choice.verdict(found)
+
+
+def test_modes_of_one_backend_do_not_compete_and_the_better_one_stands_for_it() -> None:
+    study = [*runs("torch"), *runs("torch", mode="graph", speed=1.01), *runs("mindspore", speed=0.5)]
+    found = chosen(study, wanted(throughput=1))
+    assert [item.label for item in found.best()] == ["torch graph", "mindspore eager"]
+    assert found.verdict == "winner", "its own other mode does not make it a tie"
+    assert [item.label for item in found.candidates] == ["torch graph", "torch eager", "mindspore eager"]
+    assert "torch eager: score" in " ".join(said_choice.others(found))
+
+
+def test_only_devices_on_which_runs_ended_well_count() -> None:
+    study = [*runs("torch"), *runs("torch", device="gpu"), *runs("mindspore")]
+    study += [died("mindspore", device="gpu", status="unsupported", reason="no CUDA")]
+    asked = replace(wanted(device_coverage=1, device_available=1), wanted_devices=("gpu", "npu"))
+    found = {item.backend: item for item in chosen(study, asked).best()}
+    assert {name: item.raw["device_coverage"] for name, item in found.items()} == {"torch": 1.0, "mindspore": 0.5}
+    assert {name: item.raw["device_available"] for name, item in found.items()} == {"torch": 0.5, "mindspore": 0.0}
+    on_gpu = chosen(study, replace(asked, limits=Limits(device="gpu")))
+    assert on_gpu.leader == "torch eager"
+    assert on_gpu.verdict == "only one"
+
+
+def test_what_a_seed_does_to_all_alike_is_no_uncertainty() -> None:
+    """Accuracies of 0.80, 0.90 and 0.95 by seed, and always 0.02 more: the seeds' spread is not the difference's."""
+
+    def seeded(backend: str, more: float) -> list[Record]:
+        return [
+            record(backend, repeat=i, found=measured(0.01, value + more, versions={backend: "1"}))
+            for i, value in enumerate((0.80, 0.90, 0.95))
+        ]
+
+    found = chosen([*seeded("torch", 0.0), *seeded("mindspore", 0.02)], wanted(quality=1))
+    assert (found.verdict, found.leader) == ("winner", "mindspore eager")
+    other_seeds = [replace(item, spec=replace(item.spec, seed=item.spec.seed + 10)) for item in seeded("torch", 0.0)]
+    assert chosen([*other_seeds, *seeded("mindspore", 0.02)], wanted(quality=1)).verdict == "tie"
+
+
+def test_the_measurement_that_decides_is_the_one_that_turns_the_order_when_put_equal() -> None:
+    study = [*runs("torch", speed=2, start_up=1.5), *runs("mindspore")]
+    found = chosen(study, wanted(throughput=1, start_up=1))
+    assert found.leader == "torch eager"
+    assert found.deciding is not None
+    assert (found.deciding.criterion, found.deciding.changes_the_order) == ("throughput", True)
+    equal = chosen([*runs("torch", start_up=1.5), *runs("mindspore")], wanted(throughput=1, start_up=1))
+    assert equal.leader == "mindspore eager"
+    both = chosen([*runs("torch", speed=2, start_up=0.5), *runs("mindspore")], wanted(throughput=1, start_up=1))
+    assert both.deciding is not None
+    assert not both.deciding.changes_the_order
+
+
+def test_contributions_add_up_to_the_score() -> None:
+    study = [*runs("torch", install_bytes=5, lines=9, clear=2), *runs("mindspore", speed=2, install_bytes=7)]
+    found = chosen(study, wanted(**ALL))
+    for item in found.candidates:
+        assert sum(used.share * item.values[used.name] for used in found.criteria) == pytest.approx(item.score)
+
+
+GOOD = 'name = "mine"\n\n[weights]\nquality = 1\nstart_up = 2.5\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GOOD + "speed = 3\n", "needs.toml, line 6, weights.speed: there is no such field; known are device_available, "),
+        (GOOD + "[limits]\nram = 3\n", "needs.toml, line 7, limits.ram: there is no such field; known are parity, device"),
+        ("colour = 1\n" + GOOD, "needs.toml, line 1, colour: there is no such field; known are name, weights, "),
+        (GOOD + "throughput = -1\n", "needs.toml, line 6, weights.throughput: a weight is a number from 0, not -1"),
+        (GOOD + "throughput = nan\n", "line 6, weights.throughput: a weight is a number from 0, not nan"),
+        (GOOD + "throughput = inf\n", "line 6, weights.throughput: a weight is a number from 0, not inf"),
+        (GOOD + 'throughput = "much"\n', "line 6, weights.throughput: Expected `float`, got `str`"),
+        ('name = "x"\n[weights]\nquality = 0\n', "line 2, weights: at least one weight must be above 0"),
+        ('name = "x"\n', "needs.toml: Object missing required field `weights`"),
+        (GOOD + "[limits]\nparity = false\n", "line 7, limits.parity: it cannot be switched off"),
+        (GOOD + '[limits]\nmemory = "8 apples"\n', 'line 7, limits.memory: it is a number of bytes or a text such as "8 GB"'),
+        (GOOD + "[limits]\nmemory = -1\n", "line 7, limits.memory: it is a number of bytes"),
+        (GOOD + "[limits]\nquality_at_least = 98\n", "line 7, limits.quality_at_least: it is an accuracy from 0 to 1, not 98"),
+        (GOOD + "[limits]\nquality_at_least = nan\n", "an accuracy from 0 to 1, not nan"),
+        (GOOD + '[limits]\ndevice = "tpu"\n', "line 7, limits.device: Invalid enum value 'tpu'"),
+        (GOOD + "[limits]\ninstall_minutes_at_most = 0\n", "line 7, limits.install_minutes_at_most: it is a number of minutes"),
+        ("worthless_at = 1\n" + GOOD, "line 1, worthless_at: it is a ratio above 1, not 1"),
+        ("quality_span = 0\n" + GOOD, "line 1, quality_span: it is a difference of accuracies"),
+        (GOOD + "[limits\n", "needs.toml is not TOML: "),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_file_of_needs_is_one_sentence_with_its_line(text: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "needs.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        needs.read(str(file))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_needs_that_are_nowhere_are_named_with_those_that_there_are() -> None:
+    with pytest.raises(UsageError, match="--for expects course, team or the path of a TOML file; there is no 'cuorse'"):
+        needs.read("cuorse")
+    with pytest.raises(UsageError, match="cannot be read"):
+        needs.read("/")
+
+
+@pytest.mark.parametrize("name", needs.shipped())
+def test_the_needs_that_come_along_say_of_every_weight_why(name: str) -> None:
+    found = needs.read(name)
+    assert found.name == name
+    text = (needs.FOLDER / f"{name}.toml").read_text()
+    table = text.partition("[weights]")[2].partition("[limits]")[0]
+    assert all("#" in line for line in table.strip().splitlines())
+    assert sum(weight > 0 for weight in found.weight_of().values()) > 5
+
+
+def test_every_criterion_has_a_weight_and_every_weight_a_criterion() -> None:
+    assert [criterion.name for criterion in CRITERIA] == list(Weights.__struct_fields__)
+
+
+def test_a_file_of_needs_may_give_sizes_in_words_and_limits_by_task() -> None:
+    text = GOOD + '[limits]\nmemory = "8 GiB"\nquality_at_least = {lenet-mnist = 0.97}\ndevice = "gpu"\n'
+    limits = needs.parse(text, "f").limits
+    assert needs.size(limits.memory or 0) == 8 * 2**30
+    assert limits.quality_at_least == {"lenet-mnist": 0.97}
+    assert needs.size("2 GB") == needs.size("2000MB") == 2e9
+
+
+def test_the_command_prints_good_80_columns_and_the_json_holds_every_number(tmp_path: Path) -> None:
+    study = [*runs("torch", install_bytes=10**9, lines=500, clear=3), *runs("mindspore", speed=1.4, clear=1)]
+    folder = write_study(tmp_path / "s", study)
+    done = CliRunner().invoke(choose_command, [str(folder), "--for", "course", "--explain"], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert max(cell_len(line) for line in done.output.splitlines()) <= 80
+    as_json = CliRunner().invoke(choose_command, [str(folder), "--for", "course", "--json"], catch_exceptions=False)
+    found = json.loads(as_json.output)
+    assert msgspec.convert(found, Choice) == choose(loaded_from(folder), needs.read("course"))
+    for item in found["candidates"]:
+        assert f"{item['score']:.3f}" in done.output
+    for name, value in found["candidates"][0]["raw"].items():
+        assert said_choice.raw(name, value) in done.output
+    assert said_choice.deciding(choose(loaded_from(folder), needs.read("course"))) is not None
+
+
+def loaded_from(folder: Path) -> Loaded:
+    from reports import studies
+
+    return studies.load(folder)
+
+
+def test_a_study_that_is_not_there_and_needs_that_are_wrong_are_usage_errors(tmp_path: Path) -> None:
+    for args in (["nowhere", "--for", "course"], [str(write_study(tmp_path / "s", [record()])), "--for", "nobody"]):
+        with pytest.raises(UsageError):
+            CliRunner().invoke(choose_command, [*args, "--results", str(tmp_path)], catch_exceptions=False)
+
+
+def test_strange_strings_in_records_do_not_reach_the_terminal() -> None:
+    hostile = "\x1b[31mred [bold]loud[/bold]\x07"
+    study = [*runs("torch", profile=hostile), *runs("mindspore", parity=replace(FAIL, reason=hostile))]
+    text = on_terminal(chosen(study, wanted(throughput=1)))
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", text)
+    assert "[bold]loud[/bold]" in text
+
+
+def test_extreme_numbers_break_nothing() -> None:
+    blocks = (block("first", 1, 0.5), block("steady", 10, 1e-300), block("steady", 10, 1e300))
+    odd = [
+        record("mindspore", repeat=i, found=measured(0.01, 0.9, versions={"mindspore": "1"}, blocks=blocks))
+        for i in range(2)
+    ]
+    found = chosen([*runs("torch"), *odd], wanted(**ALL))
+    assert all(0 <= item.score <= 1 for item in found.candidates)
+    assert json.loads(msgspec.json.encode(found))
+
+
+def test_the_page_gets_a_row_for_every_needs_and_candidate() -> None:
+    study = [*runs("torch"), *runs("mindspore", speed=2)]
+    found = frame(study)
+    [exhibit] = choice_exhibits.exhibits(loaded(study), found, summarize(found))
+    assert exhibit.grid is not None
+    assert len(exhibit.grid.rows) == 2 * len(needs.shipped())
+    assert all(len(row) == len(exhibit.grid.headers) for row in exhibit.grid.rows)
