@@ -19,6 +19,8 @@ from reports.studies import Loaded
 MOST_POINTS_IN_ALL = 30_000
 """Of the curves of one study; of very many curves each gets fewer."""
 FEWEST_POINTS = 8
+MARKERS = 8
+"""Of one line, so that it is not told from others by its colour alone."""
 WIDE = 20.0
 """A quantity whose largest value is so many times its smallest gets a logarithmic axis."""
 
@@ -38,6 +40,8 @@ class Subject(NamedTuple):
     """By which numbers are written."""
     evaluated: bool
     """Few points with their ranges, instead of a line with a band."""
+    staged: bool = False
+    """Of the last stage of a Boltzmann machine alone."""
     target: float | None = None
 
 
@@ -53,7 +57,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         if drawn := _drawn(place, records, curves.losses, points):
             staged = any(record.measured.stages for record in of_group)
             what = _("reconstruction error of the last stage") if staged else _("training loss")
-            subject = Subject(what, "", evaluated=False)
+            subject = Subject(what, "", evaluated=False, staged=staged)
             made.append(_exhibit(f"loss-{place.anchor}", _("Loss: {title}"), place, drawn, subject))
         metric = next((line.row.metric for line in place.lines if line.row.metric), "")
         if drawn := _drawn(place, records, curves.evaluations(metric), points):
@@ -101,10 +105,13 @@ def _figure(drawn: Sequence[Drawn], subject: Subject) -> go.Figure:
         (2, _("optimizer steps"), [one.curve.steps for one in drawn]),
     ):
         figure.update_xaxes(**_axis(title, values), row=1, col=column)
-    everything = [array for one in drawn for array in (one.curve.low, one.curve.high)]
-    if not subject.metric:
-        figure.update_yaxes(type=_scale(everything))
-        figure.update_yaxes(title={"text": _axis(subject.what, everything)["title"]["text"]}, row=1, col=1)
+    values = [array for one in drawn for array in (one.curve.low, one.curve.high)]
+    if subject.metric:
+        figure.update_yaxes(range=_span(values, subject.target))
+    else:
+        shown = _axis(subject.what, values)
+        figure.update_yaxes(type=shown["type"], dtick=shown.get("dtick"))
+        figure.update_yaxes(title=shown["title"], row=1, col=1)
     if subject.target is not None:
         figure.add_hline(y=subject.target, line={"dash": "dot", "color": plot_style.INK, "width": 1.5})
     return figure
@@ -112,7 +119,7 @@ def _figure(drawn: Sequence[Drawn], subject: Subject) -> go.Figure:
 
 def _trace(line: Line, curve: Curve, x: Sequence[float | None], subject: Subject, *, first: bool) -> go.Scatter:
     middle = rounded(curve.middle)
-    found: dict[str, Any] = {"mode": "lines+markers" if subject.evaluated or len(middle) == 1 else "lines"}
+    found: dict[str, Any] = {}
     if subject.evaluated and curve.runs > 1:
         above, below = rounded(curve.high - curve.middle), rounded(curve.middle - curve.low)
         found["error_y"] = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1}
@@ -123,7 +130,8 @@ def _trace(line: Line, curve: Curve, x: Sequence[float | None], subject: Subject
         legendgroup=line.label,
         showlegend=first,
         line={"color": line.look.colour, "dash": line.look.dash, "width": 2},
-        marker={"symbol": line.look.symbol, "color": line.look.colour, "size": 9},
+        mode="lines+markers",
+        marker={"symbol": line.look.symbol, "color": line.look.colour, "size": 9, "maxdisplayed": MARKERS},
         hovertemplate="%{x:.4~g}: %{y:.4~g}",
         **found,
     )
@@ -143,16 +151,25 @@ def _band(line: Line, curve: Curve, steps: Sequence[float | None]) -> go.Scatter
     )
 
 
-def _scale(arrays: Iterable[Numbers]) -> str:
-    """Return the type of an axis, by how far its values lie apart."""
-    known = np.concatenate([array[np.isfinite(array)] for array in arrays] or [np.zeros(1)])
-    return "log" if len(known) and known.min() > 0 and known.max() >= WIDE * known.min() else "linear"
+def _known(arrays: Iterable[Numbers]) -> Numbers:
+    values = np.concatenate(list(arrays))
+    return np.asarray(values[np.isfinite(values)])
 
 
 def _axis(title: str, arrays: Sequence[Numbers]) -> dict[str, Any]:
-    if _scale(arrays) == "linear":
+    """Return an axis whose scale goes by how far its values lie apart, and is named if it is logarithmic."""
+    values = _known(arrays)
+    if not len(values) or values.min() <= 0 or values.max() < WIDE * values.min():
         return {"title": {"text": title}, "type": "linear", "rangemode": "tozero"}
-    return {"title": {"text": _("{quantity} (logarithmic)").format(quantity=title)}, "type": "log", "dtick": 1}
+    scale = plot_style.logarithmic(float(values.min()), float(values.max()))
+    return scale | {"title": {"text": _("{quantity}<br>(logarithmic)").format(quantity=title)}}
+
+
+def _span(arrays: Sequence[Numbers], target: float | None) -> list[float]:
+    """Return the ends of a linear axis that holds the values and the target."""
+    values = np.append(_known(arrays), [] if target is None else [target])
+    room = max(0.05 * float(values.max() - values.min()), 0.005 * float(abs(values).max()), 1e-9)
+    return [float(values.min()) - room, float(values.max()) + room]
 
 
 def _note(drawn: Sequence[Drawn], subject: Subject) -> list[str]:
@@ -171,7 +188,10 @@ def _note(drawn: Sequence[Drawn], subject: Subject) -> list[str]:
             most,
         )
         sentences = [sentence.format(count=most), _("A loss is a mean over the steps since the recorded one before.")]
-    sentences.append(_("Seconds are those of training alone, with the first step and what is compiled on it."))
+    if subject.staged:
+        sentences.append(_("Steps and seconds are those of the last stage alone."))
+    else:
+        sentences.append(_("Seconds are those of training alone, with the first step and what is compiled on it."))
     if subject.target is not None:
         value = text.quality(subject.target, subject.metric)
         sentences.append(_("The dotted line is the preset's target, {value}.").format(value=value))

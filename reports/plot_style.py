@@ -41,7 +41,7 @@ class Look(NamedTuple):
 
 
 def colours(backends: Iterable[str]) -> dict[str, str]:
-    """Return a colour for every backend, the same in every study: by the names of those that are known, then others.
+    """Return a colour for every backend, the same in every study: by the names of the frameworks, then others.
 
     Releases of one framework share a colour; their names or dashes tell them apart.
     """
@@ -67,7 +67,7 @@ def looks(rows: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], Lo
 
 def _places(backends: Iterable[str]) -> dict[str, int]:
     names = list(dict.fromkeys(backends))
-    known = sorted(registry.backend_names())
+    known = [*sorted(registry.framework_names()), registry.reference_name()]
     others = sorted({base(name) for name in names} - set(known))
     place = {name: number for number, name in enumerate((*known, *others))}
     return {name: place[base(name)] for name in names}
@@ -132,16 +132,16 @@ def pair(*, y_title: str, legend: bool = True) -> go.Figure:
 
 def dressed(figure: go.Figure, *, plot_px: int, legend: bool) -> go.Figure:
     """Give a figure the common look, with so many pixels for its panels, and return it."""
-    top, bottom = MARGIN_PX, 64 + 44 * legend
+    top, bottom = MARGIN_PX, 64 + 52 * legend
     figure.update_layout(
-        template={},
+        template=None,
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
         font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
         height=plot_px + top + bottom,
         margin={"l": 8, "r": 16, "t": top, "b": bottom},
         showlegend=legend,
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -58 / plot_px, "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -72 / plot_px, "yanchor": "top"},
         hoverlabel={"namelength": -1},
         bargap=0.3,
     )
@@ -177,3 +177,8 @@ def named_rows(figure: go.Figure, labels: Sequence[str], *, panel: int = 1, size
 def stops(counts: Iterable[int]) -> list[int]:
     """Return where each of several runs of rows begins."""
     return [0, *accumulate(counts)][:-1]
+
+
+def logarithmic(low: float, high: float) -> dict[str, Any]:
+    """Return the type and the ticks of a logarithmic axis over these values."""
+    return {"type": "log", "dtick": 1 if high >= 100 * low else "D2"}
