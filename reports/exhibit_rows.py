@@ -108,6 +108,11 @@ def left_out(groups: Sequence[Group]) -> str:
     return " ".join(sentences)
 
 
+def nobody(place: Place) -> str:
+    """Return the sentence on a group of which there is nothing to rank."""
+    return _("{title}: no row is comparable.").format(title=place.title)
+
+
 def joined(sentences: Iterable[str]) -> str:
     """Return whole sentences, one after the other, without the empty ones."""
     return " ".join(sentence for sentence in sentences if sentence)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from harness.language import _, noop
 from reports import plot_style, text
 from reports.exhibit import Cell, Exhibit, Grid, grid, number
-from reports.exhibit_rows import Line, Place, comparable, joined, left_out, name, places
+from reports.exhibit_rows import Line, Place, comparable, joined, left_out, name, nobody, places
 from reports.rows import Group
 from reports.studies import Loaded
 
@@ -105,7 +105,7 @@ def _alt(place: Place, found: Sequence[Memory]) -> str:
     pairs = [(one.host, line) for line, one in zip(place.lines, found, strict=True) if line.row.comparable]
     known = sorted((host, line.label) for host, line in pairs if host is not None)
     if not known:
-        return ""
+        return nobody(place)
     (least, low), (most, high) = known[0], known[-1]
     if len(known) == 1:
         return _("{title}: {label} takes {most} MB.").format(title=place.title, label=high, most=text.megabytes(most))

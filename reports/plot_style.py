@@ -181,4 +181,4 @@ def stops(counts: Iterable[int]) -> list[int]:
 
 def logarithmic(low: float, high: float) -> dict[str, Any]:
     """Return the type and the ticks of a logarithmic axis over these values."""
-    return {"type": "log", "dtick": 1 if high >= 100 * low else "D2"}
+    return {"type": "log", "dtick": 1 if high >= 100 * low else "D2", "tickformat": ".3~g"}

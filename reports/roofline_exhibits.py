@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from harness.language import _, noop
 from reports import plot_style, text
 from reports.exhibit import Cell, Exhibit, Grid, grid, number
-from reports.exhibit_rows import Line, Place, comparable, joined, left_out, name, places, said
+from reports.exhibit_rows import Line, Place, comparable, joined, left_out, name, nobody, places, said
 from reports.rows import Group
 from reports.studies import Loaded
 
@@ -102,7 +102,7 @@ def _alt(place: Place, found: Sequence[Reached]) -> str:
     pairs = [(one.shares[column], one.line) for one in found if one.line.row.comparable]
     known = sorted((share, line.label) for share, line in pairs if share is not None)
     if not known:
-        return ""
+        return nobody(place)
     (least, low), (most, high) = known[0], known[-1]
     shown = {"most": _shown(most), "least": _shown(least)}
     if len(known) == 1:

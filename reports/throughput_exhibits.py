@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from harness.language import _
 from reports import plot_style, statistics, text
 from reports.exhibit import Cell, Exhibit, Grid, grid, number, words
-from reports.exhibit_rows import Line, Place, comparable, joined, left_out, name, places, said
+from reports.exhibit_rows import Line, Place, comparable, joined, left_out, name, nobody, places, said
 from reports.rows import Group
 from reports.said_verdicts import verdict
 from reports.studies import Loaded
@@ -124,7 +124,7 @@ def _alt(place: Place) -> str:
     """Return who is fastest in a group, and by how much, as the verdicts have it."""
     ranked = [line for line in place.lines if line.row.comparable]
     if not ranked:
-        return _("{title}: no row is comparable.").format(title=place.title)
+        return nobody(place)
     first = speed(ranked[0])
     sentences = []
     if first:
@@ -188,5 +188,5 @@ def _cells(place: Place, line: Line, one: Speed | None) -> list[Cell]:
         *(number(value) for value in _ratio(line)),
         said(verdict(row)),
         comparable(row),
-        said("; ".join(text.first(row.why_not_comparable, 3, "reasons"))),
+        said("; ".join(row.why_not_comparable)),
     ]
