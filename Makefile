@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check format clean
+.PHONY: setup demo test check format docs clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)  ## the command `evenbench`, its development tools, and the frameworks' environments
@@ -25,6 +25,9 @@ check: $(STAMP)  ## format, lint and types; changes nothing
 format: $(STAMP)  ## mend what ruff can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMP)  ## the tables of columns and the schemas under docs/, anew from the code
+	$(BIN)/python -c "from reports.publish import publish; publish()"
 
 clean:  ## remove what was built here; environments are removed by `evenbench env remove`, results never
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -20,6 +20,8 @@ MOST_GROUPS = 24
 """Panels of one picture, or pictures of one kind."""
 MOST_ROWS = 40
 """Rows of one panel."""
+MARK = "†"
+"""Behind the name of a row that is not comparable."""
 
 
 class Line(NamedTuple):
@@ -44,8 +46,8 @@ class Line(NamedTuple):
 
     @property
     def axis_label(self) -> str:
-        """Its name beside an axis, with a warning where it is not comparable."""
-        return self.label if self.row.comparable else _("{label} (not comparable)").format(label=self.label)
+        """Its name beside an axis, marked where it is not comparable."""
+        return self.label if self.row.comparable else f"{self.label} {MARK}"
 
 
 class Place(NamedTuple):
@@ -111,6 +113,13 @@ def left_out(groups: Sequence[Group]) -> str:
 def nobody(place: Place) -> str:
     """Return the sentence on a group of which there is nothing to rank."""
     return _("{title}: no row is comparable.").format(title=place.title)
+
+
+def marked(found: Iterable[Place]) -> str:
+    """Return the sentence on rows that are not comparable, nothing where there are none."""
+    if all(line.row.comparable for place in found for line in place.lines):
+        return ""
+    return _("{mark}: not comparable, and never ranked.").format(mark=MARK)
 
 
 def joined(sentences: Iterable[str]) -> str:

@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import pandas as pd
+import plotly.graph_objects as go
 
+from reports import studies
 from reports.exhibit import Exhibit
+from reports.frame import frame
 from reports.rows import Group
 from reports.studies import Loaded
+from reports.summary import summarize
+
+Figures = dict[str, go.Figure]
+"""The type of what `harness.figures` returns."""
 
 MAKERS = (
     "reports.throughput_exhibits",
@@ -36,3 +44,18 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
     """
     there = [name for name in MAKERS if find_spec(name)]
     return tuple(one for name in there for one in import_module(name).exhibits(loaded, runs, groups))
+
+
+def load_figures(study: str | Path) -> Figures:
+    """Return the figures of a study's exhibits by their names.
+
+    Args:
+        study: a study's folder, or its name under `results/`.
+
+    Raises:
+        UsageError: there is no such study.
+    """
+    loaded = studies.load(studies.find(study, Path("results")))
+    runs = frame(loaded.records)
+    made = exhibits(loaded, runs, summarize(runs))
+    return {one.name: one.figure for one in made if one.figure is not None}

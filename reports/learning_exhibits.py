@@ -12,7 +12,7 @@ from harness.record import Record
 from reports import curves, plot_style, text
 from reports.curves import Curve, Numbers, Points, rounded
 from reports.exhibit import Cell, Exhibit, Grid, grid, number
-from reports.exhibit_rows import Line, Place, joined, left_out, name, places
+from reports.exhibit_rows import Line, Place, joined, left_out, marked, name, places
 from reports.rows import Group
 from reports.studies import Loaded
 
@@ -85,7 +85,7 @@ def _exhibit(anchor: str, title: str, place: Place, drawn: Sequence[Drawn], subj
     return Exhibit(
         name=anchor,
         title=title.format(title=place.title),
-        note=joined(_note(drawn, subject)),
+        note=joined((*_note(drawn, subject), marked([place]))),
         alt=joined(_alt(drawn, subject)),
         figure=_figure(drawn, subject),
         grid=_grid(drawn, subject),
@@ -168,7 +168,7 @@ def _axis(title: str, arrays: Sequence[Numbers]) -> dict[str, Any]:
 def _span(arrays: Sequence[Numbers], target: float | None) -> list[float]:
     """Return the ends of a linear axis that holds the values and the target."""
     values = np.append(_known(arrays), [] if target is None else [target])
-    room = max(0.05 * float(values.max() - values.min()), 0.005 * float(abs(values).max()), 1e-9)
+    room = max(0.05 * float(values.max() - values.min()), 0.01 * float(abs(values).max()), 1e-9)
     return [float(values.min()) - room, float(values.max()) + room]
 
 
@@ -195,8 +195,6 @@ def _note(drawn: Sequence[Drawn], subject: Subject) -> list[str]:
     if subject.target is not None:
         value = text.quality(subject.target, subject.metric)
         sentences.append(_("The dotted line is the preset's target, {value}.").format(value=value))
-    if odd := [one.line.label for one in drawn if not one.line.row.comparable]:
-        sentences.append(_("Not comparable: {labels}.").format(labels=", ".join(odd)))
     return sentences
 
 

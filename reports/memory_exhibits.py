@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from harness.language import _, noop
 from reports import plot_style, text
 from reports.exhibit import Cell, Exhibit, Grid, grid, number
-from reports.exhibit_rows import Line, Place, comparable, joined, left_out, name, nobody, places
+from reports.exhibit_rows import Line, Place, comparable, joined, left_out, marked, name, nobody, places
 from reports.rows import Group
 from reports.studies import Loaded
 
@@ -43,7 +43,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         Exhibit(
             name="memory",
             title=_("Memory"),
-            note=joined((*sentences, left_out(groups))),
+            note=joined((*sentences, marked(place for place, _of in drawn), left_out(groups))),
             alt=joined(_alt(place, of) for place, of in drawn),
             figure=_figure(drawn),
             grid=_grid(drawn),

@@ -13,7 +13,7 @@ from harness.noise import disturbances
 from harness.record import Record
 from reports import plot_style, text
 from reports.exhibit import Cell, Exhibit, Grid, grid, number, words
-from reports.exhibit_rows import Line, Place, comparable, joined, left_out, name, places, said
+from reports.exhibit_rows import Line, Place, comparable, joined, left_out, marked, name, places, said
 from reports.rows import Group
 from reports.settled import read
 from reports.speed import steady
@@ -44,11 +44,8 @@ class Process(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The row's name with the process's repeat and seed."""
-        spec = self.record.spec
-        return _("{label}, round {repeat}, seed {seed}").format(
-            label=self.line.label, repeat=spec.repeat + 1, seed=spec.seed
-        )
+        """The row's name with the process's round."""
+        return _("{label}, round {number}").format(label=self.line.axis_label, number=self.record.spec.repeat + 1)
 
 
 def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
@@ -116,7 +113,7 @@ def _blocks(
         Exhibit(
             name="noise",
             title=_("Noise inside the processes"),
-            note=joined((*sentences, left_out(groups))),
+            note=joined((*sentences, marked(place for place, _of in drawn), left_out(groups))),
             alt=joined(_alt(place, of) for place, of in drawn),
             figure=_figure(drawn),
             grid=_grid(drawn),

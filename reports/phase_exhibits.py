@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from harness.language import _, noop
 from reports import plot_style, text
 from reports.exhibit import Cell, Exhibit, Grid, grid, number
-from reports.exhibit_rows import Line, Place, comparable, joined, left_out, name, places
+from reports.exhibit_rows import Line, Place, comparable, joined, left_out, marked, name, places
 from reports.rows import Group
 from reports.studies import Loaded
 
@@ -42,7 +42,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         Exhibit(
             name="phases",
             title=_("Where the time goes"),
-            note=joined((note, left_out(groups))),
+            note=joined((note, marked(place for place, _of in drawn), left_out(groups))),
             alt=joined(sentence for place, of in drawn for sentence in _alt(place, of)),
             figure=_figure(drawn),
             grid=_grid(drawn),

@@ -19,6 +19,7 @@ from reports import text
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Black and yellow are left out: one of them vanishes on each ground."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star")
+FILLINGS = ("", "-open", "-dot", "-open-dot")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 PATTERNS = ("", "/", "x", ".", "\\", "+")
 HATCHED = "/"
@@ -54,15 +55,22 @@ def symbols(backends: Iterable[str]) -> dict[str, str]:
 
 
 def looks(rows: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], Look]:
-    """Return how to draw rows of a backend, a mode and a profile: the dash tells rows of one colour apart."""
+    """Return how to draw rows of a backend, a mode and a profile: dash and filling tell rows of one colour apart."""
     found = list(dict.fromkeys(rows))
     names = [backend for backend, _, _ in found]
     colour, symbol = colours(names), symbols(names)
     alike: dict[str, list[tuple[str, str, str]]] = {}
     for row in sorted(found, key=lambda row: (row[0], row[2] != "stock", row[1:])):
         alike.setdefault(colour[row[0]], []).append(row)
-    dash = {row: DASHES[place % len(DASHES)] for rows in alike.values() for place, row in enumerate(rows)}
-    return {row: Look(colour[row[0]], symbol[row[0]], dash[row]) for row in found}
+    place = {row: number for rows in alike.values() for number, row in enumerate(rows)}
+    return {
+        row: Look(
+            colour[row[0]],
+            f"{symbol[row[0]]}{FILLINGS[place[row] % len(FILLINGS)]}",
+            DASHES[place[row] % len(DASHES)],
+        )
+        for row in found
+    }
 
 
 def _places(backends: Iterable[str]) -> dict[str, int]:
@@ -132,7 +140,7 @@ def pair(*, y_title: str, legend: bool = True) -> go.Figure:
 
 def dressed(figure: go.Figure, *, plot_px: int, legend: bool) -> go.Figure:
     """Give a figure the common look, with so many pixels for its panels, and return it."""
-    top, bottom = MARGIN_PX, 64 + 52 * legend
+    top, bottom = MARGIN_PX, 64 + 60 * legend
     figure.update_layout(
         template=None,
         paper_bgcolor=CLEAR,
@@ -141,7 +149,7 @@ def dressed(figure: go.Figure, *, plot_px: int, legend: bool) -> go.Figure:
         height=plot_px + top + bottom,
         margin={"l": 8, "r": 16, "t": top, "b": bottom},
         showlegend=legend,
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -72 / plot_px, "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -82 / plot_px, "yanchor": "top"},
         hoverlabel={"namelength": -1},
         bargap=0.3,
     )

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from harness.language import _
 from reports import plot_style, statistics, text
 from reports.exhibit import Cell, Exhibit, Grid, grid, number, words
-from reports.exhibit_rows import Line, Place, comparable, joined, left_out, name, nobody, places, said
+from reports.exhibit_rows import MARK, Line, Place, comparable, joined, left_out, name, nobody, places, said
 from reports.rows import Group
 from reports.said_verdicts import verdict
 from reports.studies import Loaded
@@ -111,7 +111,7 @@ def _note(drawn: Sequence[tuple[Place, Sequence[Speed | None]]], cut: Sequence[s
     if any(len(line.row.seconds_per_example) == 1 for line in lines):
         sentences.append(_("A row of one process has no interval."))
     if any(not line.row.comparable and line.row.seconds_per_example for line in lines):
-        sentences.append(_("Hatched bars are not comparable and have no rank; the table says why."))
+        sentences.append(_("Hatched ({mark}): not comparable, and never ranked; the table says why.").format(mark=MARK))
     if any(not line.row.seconds_per_example for line in lines):
         sentences.append(_("A row without a bar has no completed run that was measured."))
     if cut:
