@@ -7,7 +7,7 @@ CATALOGUES := -D evenbench -d harness/locale
 ERRORS := UsageError DataError EnvironmentFailure StoreError unknown_name:1
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check format catalogue clean
+.PHONY: setup demo test check format catalogue docs clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)  ## the command `evenbench`, its development tools, and the frameworks' environments
@@ -34,6 +34,9 @@ catalogue: $(STAMP)  ## collect the messages of the code, merge them into the ca
 		-o build/evenbench.pot harness reports backends tasks
 	$(BIN)/pybabel -q update $(CATALOGUES) -i build/evenbench.pot --no-fuzzy-matching --no-wrap
 	$(BIN)/pybabel compile $(CATALOGUES) --statistics
+
+docs: $(STAMP)  ## the tables of columns and the schemas under docs/, anew from the code
+	$(BIN)/python -c "from reports.publish import publish; publish()"
 
 clean:  ## remove what was built here; environments are removed by `evenbench env remove`, results never
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

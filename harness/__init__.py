@@ -5,13 +5,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reports.exhibits import Figures
     from reports.frame import Frame
 
 __version__ = "0.1.0"
 
 
-def load(study: "str | Path") -> "Frame":
-    """Return the records of one study as the tidy pandas frame that the reports use.
+def load(study: "str | Path", *more: "str | Path") -> "Frame":
+    """Return the records of a study as the tidy pandas frame that the reports use.
+
+    Of several studies the frames stand below each other, with the column `study` in front.
+
+    Args:
+        study: a study's folder, or its name under `results/`.
+        more: other studies.
+
+    Raises:
+        UsageError: there is no such study.
+    """
+    from reports.frame import load_frame  # the one road from here to pandas, taken only on demand
+
+    return load_frame(study, *more)
+
+
+def figures(study: "str | Path") -> "Figures":
+    """Return the pictures of a study's report as Plotly figures, by name.
 
     Args:
         study: a study's folder, or its name under `results/`.
@@ -19,6 +37,6 @@ def load(study: "str | Path") -> "Frame":
     Raises:
         UsageError: there is no such study.
     """
-    from reports.frame import load_frame  # the one road from here to pandas, taken only on demand
+    from reports.exhibits import load_figures
 
-    return load_frame(study)
+    return load_figures(study)

@@ -21,26 +21,31 @@ KINDS = (noop("tasks"), noop("backends"), noop("studies"))
     "formats",
     multiple=True,
     metavar="FORMAT",
-    help="terminal, md, csv or json; may be repeated or joined by commas.  [default: terminal, or by the ending of -o]",
+    help="terminal, md, csv, json, parquet or latex; may be repeated or joined by commas.  [default: terminal, or by the ending of -o]",
 )
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
-    help="File for the md, csv or json report.  [default: STUDY/report.md, STUDY/report.csv; json goes to stdout]",
+    help="File for the report in one format.  [default: STUDY/report.md, .csv, .parquet, .tex; json goes to stdout]",
 )
 @results_option
 def report(study: str, formats: tuple[str, ...], output: str | None, results: str) -> None:
     """Show the comparison of STUDY, a name inside the results folder or a study's own folder."""
     from harness.errors import UsageError
     from reports import studies
-    from reports.report import FORMATS, render
+    from reports.report import ENDINGS, FORMATS, render
 
     wanted = [part.strip() for item in formats for part in item.split(",")]
     if not wanted and output is not None:
-        wanted = [Path(output).suffix.removeprefix(".")]
+        ending = Path(output).suffix.removeprefix(".")
+        wanted = [{value: name for name, value in ENDINGS.items()}.get(ending, ending)]
         if wanted[0] not in FORMATS[1:]:
-            raise UsageError("the ending of -o {file} names no format: add --format md, csv or json", file=output)
+            raise UsageError(
+                "the ending of -o {file} names no format: add --format {formats}",
+                file=output,
+                formats=", ".join(FORMATS[1:]),
+            )
     folder = studies.find(study, Path(results).expanduser())
     for path in render(folder, wanted or ["terminal"], None if output is None else Path(output)):
         click.echo(_("wrote {file}").format(file=path), err=True)

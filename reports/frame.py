@@ -29,6 +29,8 @@ from reports.speed import examples_per_s, steady
 __all__ = ["COLUMNS", "evaluations", "frame", "load_frame", "losses", "samples", "stages"]
 
 LARGEST = 2**63 - 1
+STUDY = "study"
+"""Column that only a frame of several studies needs."""
 
 Row = dict[str, Any]
 
@@ -37,23 +39,30 @@ Frame = pd.DataFrame
 """The type of what `harness.load` returns, for a module that must not import pandas."""
 
 
-def load_frame(study: str | Path) -> pd.DataFrame:
-    """Return the frame of one study.
+def load_frame(study: str | Path, *more: str | Path) -> pd.DataFrame:
+    """Return the frame of one study, or of several ones below each other with the column `study` in front.
 
     Damaged records are left out with a warning, and listed in `frame.attrs["damaged"]`.
 
     Args:
         study: a study's folder, or its name under `results/`.
+        more: other studies.
 
     Raises:
         UsageError: there is no such study.
     """
-    loaded = studies.load(studies.find(study, Path("results")))
-    for damaged in loaded.damaged:
-        warnings.warn(f"{damaged.path} was left out: {damaged.reason}", stacklevel=2)
-    found = frame(loaded.records)
-    found.attrs["damaged"] = [{"path": d.path, "reason": d.reason} for d in loaded.damaged]
-    return found
+    every = [studies.load(studies.find(one, Path("results"))) for one in (study, *more)]
+    damaged = [found for loaded in every for found in loaded.damaged]
+    for one in damaged:
+        warnings.warn(f"{one.path} was left out: {one.reason}", stacklevel=2)
+    frames = [frame(loaded.records) for loaded in every]
+    if more:
+        for loaded, found in zip(every, frames, strict=True):
+            if STUDY not in found.columns:
+                found.insert(0, STUDY, pd.Series(loaded.name, index=found.index, dtype=DTYPES["text"]))
+    together = pd.concat(frames, ignore_index=True) if more else frames[0]
+    together.attrs["damaged"] = [{"path": one.path, "reason": one.reason} for one in damaged]
+    return together
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:

@@ -11,12 +11,18 @@ from typing import TextIO
 from rich.console import Console
 
 from harness.errors import StoreError, UsageError, unknown_name
-from reports import export, markdown, studies, terminal
+from reports import export, latex, markdown, studies, terminal
+from reports.columns import FRAME, STAGES, VERDICTS
 from reports.content import content
 from reports.frame import frame, stages
+from reports.parquet import to_parquet
 from reports.summary import summarize
 
-FORMATS = ("terminal", "md", "csv", "json")
+FORMATS = ("terminal", "md", "csv", "json", "parquet", "latex")
+ENDINGS = {"latex": "tex"}
+"""Of the files of formats that are not called like their ending."""
+TABLES = ("csv", "parquet")
+"""With files of their own for the stages and the verdicts."""
 ON_STDOUT = ("terminal", "json")
 """These go to stdout unless a file is named; the others go beside the records unless a file is named."""
 
@@ -29,9 +35,9 @@ def render(
     Args:
         study_folder: the study.
         formats: of `FORMATS`. `terminal` goes to stdout, `json` too unless `out` is given.
-        out: the file for the one format that is not `terminal`; else `<study>/report.md` and `<study>/report.csv`,
-            the latter with `<study>/report.verdicts.csv` beside it where there are two rows to compare, and with
-            `<study>/report.stages.csv` where tasks have stages.
+        out: the file for the one format that is not `terminal`; else `<study>/report.md`, `report.csv` and
+            so on; csv and parquet have `report.verdicts.csv` or `.parquet` beside it where there are two rows to
+            compare, and `report.stages` where tasks have stages.
         stdout: in place of `sys.stdout`.
 
     Raises:
@@ -53,20 +59,26 @@ def render(
                 stream.reconfigure(errors="replace")  # better a question mark for a dash than no report
             terminal.show(said, Console(file=stream))
             continue
+        text: str | bytes
         if name == "md":
             text = markdown.markdown(said)
+        elif name == "latex":
+            text = latex.latex(said, groups)
+        elif name == "parquet":
+            text = to_parquet(runs, FRAME, study=loaded.name)
         elif name == "csv":
             text = export.to_csv(runs)
         else:
             text = export.to_json(runs, parts, study=loaded.name, groups=groups, damaged=loaded.damaged)
         if out is None and name in ON_STDOUT:
-            stream.write(text)
+            stream.write(str(text))
         else:
-            written.append(_write(out or study_folder / f"report.{name}", text))
-        if name == "csv" and out is None and len(parts):
-            written.append(_write(study_folder / "report.stages.csv", export.to_csv(parts)))
-        if name == "csv" and out is None and len(pairs := export.verdicts(groups)):
-            written.append(_write(study_folder / "report.verdicts.csv", export.to_csv(pairs)))
+            written.append(_write(out or study_folder / f"report.{ENDINGS.get(name, name)}", text))
+        if name in TABLES and out is None:
+            for what, found, columns in (("stages", parts, STAGES), ("verdicts", export.verdicts(groups), VERDICTS)):
+                if len(found):
+                    text = export.to_csv(found) if name == "csv" else to_parquet(found, columns, study=loaded.name)
+                    written.append(_write(study_folder / f"report.{what}.{name}", text))
     return tuple(written)
 
 
@@ -82,22 +94,21 @@ def _check(formats: Sequence[str], out: Path | None, study_folder: Path) -> None
         return
     if len(in_files) != 1:
         raise UsageError(
-            "-o names one file, for one of the formats md, csv and json; received {formats}",
-            formats=", ".join(formats) or "no format",
+            "-o names one file, for one of the formats {formats}; received {received}",
+            formats=", ".join(FORMATS[1:]),
+            received=", ".join(formats) or "no format",
         )
     if out.suffix == ".json" and out.resolve().parent == study_folder.resolve():
         raise UsageError("{out} would lie among the study's records: choose another folder", out=out)
 
 
-def _write(path: Path, text: str) -> Path:
+def _write(path: Path, text: str | bytes) -> Path:
     """Write beside the file and rename, so that a report is never half a report."""
     temporary = None
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=".report-", delete=False, encoding="utf-8", newline=""
-        ) as file:
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".report-", delete=False) as file:
             temporary = Path(file.name)
-            file.write(text)
+            file.write(text.encode() if isinstance(text, str) else text)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
