@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness import language
 from harness.cli_options import json_option, results_option
 
 if TYPE_CHECKING:
@@ -14,34 +15,41 @@ KINDS = ("tasks", "backends", "studies")
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", nargs=-1, required=True)
 @click.option(
     "--format",
     "formats",
     multiple=True,
     metavar="FORMAT",
-    help="terminal, md, csv or json; may be repeated or joined by commas.  [default: terminal, or by the ending of -o]",
+    help="terminal, md, csv, json or html; may be repeated or joined by commas.  "
+    "[default: terminal, or by the ending of -o]",
 )
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
-    help="File for the md, csv or json report.  [default: STUDY/report.md, STUDY/report.csv; json goes to stdout]",
+    help="File for the md, csv, json or html report.  [default: STUDY/report.md, .csv or .html; json goes to stdout]",
 )
+@click.option("--lang", type=click.Choice(language.LANGUAGES), help="Language of the report.")
 @results_option
-def report(study: str, formats: tuple[str, ...], output: str | None, results: str) -> None:
-    """Show the comparison of STUDY, a name inside the results folder or a study's own folder."""
+def report(study: tuple[str, ...], formats: tuple[str, ...], output: str | None, lang: str | None, results: str) -> None:
+    """Show the comparison of each STUDY, a name inside the results folder or a study's own folder.
+
+    The format html makes one page of all of them, which opens from disk: `-o FILE` names it where there are several.
+    """
     from harness.errors import UsageError
     from reports import studies
-    from reports.report import FORMATS, render
+    from reports.report import FORMATS, render_several
 
     wanted = [part.strip() for item in formats for part in item.split(",")]
     if not wanted and output is not None:
         wanted = [Path(output).suffix.removeprefix(".")]
         if wanted[0] not in FORMATS[1:]:
-            raise UsageError(f"the ending of -o {output} names no format: add --format md, csv or json")
-    folder = studies.find(study, Path(results).expanduser())
-    for path in render(folder, wanted or ["terminal"], None if output is None else Path(output)):
+            raise UsageError(f"the ending of -o {output} names no format: add --format md, csv, json or html")
+    folders = [studies.find(name, Path(results).expanduser()) for name in study]
+    with language.use(lang or language.current()):
+        written = render_several(folders, wanted or ["terminal"], None if output is None else Path(output))
+    for path in written:
         click.echo(f"wrote {path}", err=True)
 
 

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 
@@ -16,7 +16,14 @@ from reports.content import content
 from reports.frame import frame, stages
 from reports.summary import summarize
 
-FORMATS = ("terminal", "md", "csv", "json")
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reports.content import Content
+    from reports.page import Part
+    from reports.rows import Group
+
+FORMATS = ("terminal", "md", "csv", "json", "html")
 ON_STDOUT = ("terminal", "json")
 """These go to stdout unless a file is named; the others go beside the records unless a file is named."""
 
@@ -29,8 +36,8 @@ def render(
     Args:
         study_folder: the study.
         formats: of `FORMATS`. `terminal` goes to stdout, `json` too unless `out` is given.
-        out: the file for the one format that is not `terminal`; else `<study>/report.md` and `<study>/report.csv`,
-            the latter with `<study>/report.verdicts.csv` beside it where there are two rows to compare, and with
+        out: the file for the one format that is not `terminal`; else `<study>/report.md`, `<study>/report.html` and
+            `<study>/report.csv`, the latter with `<study>/report.verdicts.csv` beside it where there are two rows to compare, and with
             `<study>/report.stages.csv` where tasks have stages.
         stdout: in place of `sys.stdout`.
 
@@ -55,6 +62,8 @@ def render(
             continue
         if name == "md":
             text = markdown.markdown(said)
+        elif name == "html":
+            text = _page([_part(loaded, runs, groups, said)])
         elif name == "csv":
             text = export.to_csv(runs)
         else:
@@ -70,6 +79,57 @@ def render(
     return tuple(written)
 
 
+def render_several(
+    study_folders: Sequence[Path],
+    formats: Sequence[str] = ("terminal",),
+    out: Path | None = None,
+    *,
+    stdout: TextIO | None = None,
+) -> tuple[Path, ...]:
+    """Write the reports of some studies: one page of all of them, in the other formats one report after another.
+
+    Raises:
+        UsageError: as of `render`, or the one page has no file, or the one file would hold many reports.
+        StoreError: a file cannot be written.
+    """
+    folders = {folder.resolve(): folder for folder in study_folders}
+    if len(folders) == 1:
+        return render(study_folders[0], formats, out, stdout=stdout)
+    others = [name for name in dict.fromkeys(formats) if name != "html"]
+    if "html" not in formats and out is not None:
+        raise UsageError(f"-o names one file, but there are {len(folders)} studies: only the format html joins them")
+    if "html" in formats and out is None:
+        raise UsageError("one page of several studies belongs to none of their folders: name its file with -o")
+    if "html" in formats and out is not None:
+        _check(("html", *(name for name in others if name == "terminal")), out, folders[next(iter(folders))])
+    written: list[Path] = []
+    for folder in folders.values():
+        written += render(folder, others, stdout=stdout) if others else ()
+    if out is not None:
+        written.append(_write(out, _page([_loaded_part(folder) for folder in folders.values()])))
+    return tuple(written)
+
+
+def _loaded_part(folder: Path) -> "Part":
+    loaded = studies.load(folder)
+    runs = frame(loaded.records)
+    groups = summarize(runs)
+    return _part(loaded, runs, groups, content(loaded, runs, stages(loaded.records), groups))
+
+
+def _part(loaded: studies.Loaded, runs: "pd.DataFrame", groups: "tuple[Group, ...]", said: "Content") -> "Part":
+    from reports.exhibits import exhibits
+    from reports.page import Part
+
+    return Part(loaded=loaded, groups=groups, said=said, exhibits=exhibits(loaded, runs, groups))
+
+
+def _page(parts: "Sequence[Part]") -> str:
+    from reports.page import page  # Plotly and Jinja take a second to import
+
+    return page(parts)
+
+
 def _check(formats: Sequence[str], out: Path | None, study_folder: Path) -> None:
     """Raise if formats and file do not go together."""
     for name in formats:
@@ -82,7 +142,7 @@ def _check(formats: Sequence[str], out: Path | None, study_folder: Path) -> None
         return
     if len(in_files) != 1:
         raise UsageError(
-            f"-o names one file, for one of the formats md, csv and json; received {', '.join(formats) or 'no format'}"
+            f"-o names one file, for one of the formats md, csv, json and html; received {', '.join(formats) or 'no format'}"
         )
     if out.suffix == ".json" and out.resolve().parent == study_folder.resolve():
         raise UsageError(f"{out} would lie among the study's records: choose another folder")
