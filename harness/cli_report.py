@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness import language
 from harness.cli_options import json_option, results_option
 from harness.language import _, noop
 
@@ -15,26 +16,32 @@ KINDS = (noop("tasks"), noop("backends"), noop("studies"))
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", nargs=-1, required=True)
 @click.option(
     "--format",
     "formats",
     multiple=True,
     metavar="FORMAT",
-    help="terminal, md, csv, json, parquet or latex; may be repeated or joined by commas.  [default: terminal, or by the ending of -o]",
+    help="terminal, md, csv, json, html, parquet or latex; may be repeated or joined by commas.  "
+    "[default: terminal, or by the ending of -o]",
 )
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
-    help="File for the report in one format.  [default: STUDY/report.md, .csv, .parquet, .tex; json goes to stdout]",
+    help="File for the report in one format.  [default: STUDY/report.md, .csv, .html, .parquet or .tex; json goes to "
+    "stdout]",
 )
+@click.option("--lang", type=click.Choice(language.LANGUAGES), help="Language of the report.")
 @results_option
-def report(study: str, formats: tuple[str, ...], output: str | None, results: str) -> None:
-    """Show the comparison of STUDY, a name inside the results folder or a study's own folder."""
+def report(study: tuple[str, ...], formats: tuple[str, ...], output: str | None, lang: str | None, results: str) -> None:
+    """Show the comparison of each STUDY, a name inside the results folder or a study's own folder.
+
+    The format html makes one page of all of them, which opens from disk: `-o FILE` names it where there are several.
+    """
     from harness.errors import UsageError
     from reports import studies
-    from reports.report import ENDINGS, FORMATS, render
+    from reports.report import ENDINGS, FORMATS, render_several
 
     wanted = [part.strip() for item in formats for part in item.split(",")]
     if not wanted and output is not None:
@@ -46,8 +53,10 @@ def report(study: str, formats: tuple[str, ...], output: str | None, results: st
                 file=output,
                 formats=", ".join(FORMATS[1:]),
             )
-    folder = studies.find(study, Path(results).expanduser())
-    for path in render(folder, wanted or ["terminal"], None if output is None else Path(output)):
+    folders = [studies.find(name, Path(results).expanduser()) for name in study]
+    with language.use(lang or language.current()):
+        written = render_several(folders, wanted or ["terminal"], None if output is None else Path(output))
+    for path in written:
         click.echo(_("wrote {file}").format(file=path), err=True)
 
 

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 
@@ -18,7 +18,14 @@ from reports.frame import frame, stages
 from reports.parquet import to_parquet
 from reports.summary import summarize
 
-FORMATS = ("terminal", "md", "csv", "json", "parquet", "latex")
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reports.content import Content
+    from reports.page import Part
+    from reports.rows import Group
+
+FORMATS = ("terminal", "md", "csv", "json", "html", "parquet", "latex")
 ENDINGS = {"latex": "tex"}
 """Of the files of formats that are not called like their ending."""
 TABLES = ("csv", "parquet")
@@ -62,6 +69,8 @@ def render(
         text: str | bytes
         if name == "md":
             text = markdown.markdown(said)
+        elif name == "html":
+            text = _page([_part(loaded, runs, groups, said)])
         elif name == "latex":
             text = latex.latex(said, groups)
         elif name == "parquet":
@@ -80,6 +89,57 @@ def render(
                     text = export.to_csv(found) if name == "csv" else to_parquet(found, columns, study=loaded.name)
                     written.append(_write(study_folder / f"report.{what}.{name}", text))
     return tuple(written)
+
+
+def render_several(
+    study_folders: Sequence[Path],
+    formats: Sequence[str] = ("terminal",),
+    out: Path | None = None,
+    *,
+    stdout: TextIO | None = None,
+) -> tuple[Path, ...]:
+    """Write the reports of some studies: one page of all of them, in the other formats one report after another.
+
+    Raises:
+        UsageError: as of `render`, or the one page has no file, or the one file would hold many reports.
+        StoreError: a file cannot be written.
+    """
+    folders = {folder.resolve(): folder for folder in study_folders}
+    if len(folders) == 1:
+        return render(study_folders[0], formats, out, stdout=stdout)
+    others = [name for name in dict.fromkeys(formats) if name != "html"]
+    if "html" not in formats and out is not None:
+        raise UsageError(f"-o names one file, but there are {len(folders)} studies: only the format html joins them")
+    if "html" in formats and out is None:
+        raise UsageError("one page of several studies belongs to none of their folders: name its file with -o")
+    if "html" in formats and out is not None:
+        _check(("html", *(name for name in others if name == "terminal")), out, folders[next(iter(folders))])
+    written: list[Path] = []
+    for folder in folders.values():
+        written += render(folder, others, stdout=stdout) if others else ()
+    if out is not None:
+        written.append(_write(out, _page([_loaded_part(folder) for folder in folders.values()])))
+    return tuple(written)
+
+
+def _loaded_part(folder: Path) -> "Part":
+    loaded = studies.load(folder)
+    runs = frame(loaded.records)
+    groups = summarize(runs)
+    return _part(loaded, runs, groups, content(loaded, runs, stages(loaded.records), groups))
+
+
+def _part(loaded: studies.Loaded, runs: "pd.DataFrame", groups: "tuple[Group, ...]", said: "Content") -> "Part":
+    from reports.exhibits import exhibits
+    from reports.page import Part
+
+    return Part(loaded=loaded, groups=groups, said=said, exhibits=exhibits(loaded, runs, groups))
+
+
+def _page(parts: "Sequence[Part]") -> str:
+    from reports.page import page  # Plotly and Jinja take a second to import
+
+    return page(parts)
 
 
 def _check(formats: Sequence[str], out: Path | None, study_folder: Path) -> None:

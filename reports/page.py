@@ -1,0 +1,177 @@
+"""The report as one HTML page: it opens from disk without a network, and nothing from a record acts in it.
+
+Two walls: Jinja escapes every string, which `printable` has made one line without control characters; and the page's
+own policy lets no script run but the two that stand here by their hashes, and no picture load but those inside.
+"""
+
+import base64
+import hashlib
+import re
+import shlex
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from plotly.offline import get_plotlyjs
+
+from harness import __version__, language
+from reports import page_tables, text
+from reports.answer import answer
+from reports.content import Content, Section
+from reports.exhibit import Exhibit
+from reports.page_figures import as_json
+from reports.page_words import words
+from reports.rows import Group
+from reports.studies import Loaded
+
+LONGEST = 1_000
+"""Characters of one string that the page shows."""
+MOST_SECTIONS = 60
+"""Sections of one study, and comparisons of the answer; more would be no page to read."""
+LATIN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+
+class Part(NamedTuple):
+    """One study of the page."""
+
+    loaded: Loaded
+    groups: tuple[Group, ...]
+    said: Content
+    exhibits: tuple[Exhibit, ...]
+
+
+def page(parts: Sequence[Part]) -> str:
+    """Return the page of some studies, in the language in use."""
+    script = _resource("page.js")
+    plotly = _script(get_plotlyjs()) if any(shown.figure for part in parts for shown in part.exhibits) else ""
+    said = answer([(part.loaded.name, part.groups) for part in parts])
+    return _environment().get_template("page.html.j2").render(
+        language=language.current(),
+        say=words(),
+        version=__version__,
+        title=_title(parts),
+        answer=said,
+        comparisons=said.comparisons[:MOST_SECTIONS],
+        studies=[_study(part, number if len(parts) > 1 else None) for number, part in enumerate(parts, start=1)],
+        style=Markup(_resource("page.css")),
+        script=Markup(script),
+        plotly=Markup(plotly),
+        policy=_policy([code for code in (script, plotly) if code]),
+    )  # fmt: skip
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_fit,
+    )
+    environment.filters |= {"sort_value": page_tables.sort_value, "mixed": _mixed, "anchor": _anchor}
+    return environment
+
+
+def _fit(value: Any) -> Any:
+    """Return what an expression of a template gives, as it may be shown."""
+    return text.printable(value, LONGEST) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _mixed(line: str) -> Markup:
+    """Return a line that quotes foreign text, which is marked as English on a page that is not."""
+    shown = text.printable(line, LONGEST)
+    if language.current() == language.LANGUAGES[0]:
+        return escape(shown)
+    marked: list[Markup] = []
+    end = 0
+    for match in LATIN.finditer(shown):
+        quoted = Markup('<span lang="en" class="quoted" translate="no">{}</span>').format(match[0])
+        marked += [escape(shown[end : match.start()]), quoted if " " in match[0] else escape(match[0])]
+        end = match.end()
+    return Markup("").join((*marked, escape(shown[end:])))
+
+
+def _title(parts: Sequence[Part]) -> str:
+    say = words()
+    if len(parts) == 1:
+        return say["title_one"].format(name=parts[0].loaded.name)
+    return say["title_many"].format(count=len(parts))
+
+
+def _study(part: Part, number: int | None) -> dict[str, Any]:
+    """Return what the templates show of one study; `number` tells its anchors from those of others."""
+    prefix = "" if number is None else f"study-{number}-"
+    plan = part.loaded.plan
+    return {
+        "name": part.loaded.name,
+        "prefix": prefix,
+        "is_one_of_many": number is not None,
+        "lead": part.said.lead,
+        "exhibits": [_exhibit(shown, prefix) for shown in part.exhibits],
+        "sections": [_section(section) for section in part.said.sections[:MOST_SECTIONS]],
+        "more_sections": max(0, len(part.said.sections) - MOST_SECTIONS),
+        "damaged": part.said.damaged,
+        "machines": part.said.machines,
+        "backends": part.said.backends,
+        "legend": part.said.legend,
+        "command": f"evenbench {shlex.join(plan.command)}" if plan else "",
+    }
+
+
+def _exhibit(shown: Exhibit, prefix: str) -> dict[str, Any]:
+    return {
+        "anchor": f"{prefix}{_anchor(shown.name)}",
+        "title": shown.title,
+        "note": shown.note,
+        "alt": shown.alt,
+        "figure": Markup(as_json(shown.figure)) if shown.figure is not None else "",
+        "images": [
+            {"source": Markup(f"data:image/png;base64,{base64.b64encode(image.png).decode()}"), "alt": image.alt,
+             "caption": image.caption}
+            for image in shown.images
+        ],
+        "sheet": page_tables.of_grid(shown.grid, shown.title) if shown.grid else None,
+    }  # fmt: skip
+
+
+def _section(section: Section) -> dict[str, Any]:
+    caption = words()["main_table"].format(place=section.title)
+    return {
+        "title": section.title,
+        "notes": section.notes,
+        "main": page_tables.of_rows(section.rows, caption) if section.rows else None,
+        "below": section.below,
+        "pairs": page_tables.of_table(section.pairs, can_sort=True) if section.pairs else None,
+        "tables": [page_tables.of_table(table, can_sort=False) for table in section.tables],
+        "remarks": section.remarks,
+        "troubles": section.troubles,
+    }
+
+
+def _anchor(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "x"
+
+
+def _resource(name: str) -> str:
+    return _script((files("reports") / "templates" / name).read_text("utf-8"))
+
+
+def _script(code: str) -> str:
+    """Return code as a browser reads it from a page, so that its hash is that of what stands there."""
+    return code.replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Return the Content-Security-Policy: these scripts and no others, styles and pictures of the page itself.
+
+    Plotly sets styles by attributes, which no hash can name.
+    """
+    hashes = [base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() for code in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
