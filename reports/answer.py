@@ -180,11 +180,13 @@ def _counted(found: Sequence[_Found]) -> Iterable[str]:
             ngettext("{row} in {count} of them", "{row} in {count} of them", count).format(row=row, count=count)
             for row, count in order
         ]
-        yield _("Of {all} comparisons, {count} have a row that is faster than every other comparable one: {rows}.").format(
-            all=len(found), count=sum(winners.values()), rows=_listed(shown)
-        )
+        yield _(
+            "Of {all} comparisons, {count} have a row that is faster than every other comparable one: {rows}."
+        ).format(all=len(found), count=sum(winners.values()), rows=_listed(shown))
     else:
-        yield _("In none of {all} comparisons is a row shown to be faster than every other comparable one.").format(all=len(found))
+        yield _("In none of {all} comparisons is a row shown to be faster than every other comparable one.").format(
+            all=len(found)
+        )
     if open_:
         yield ngettext(
             "In {count} comparison no difference from the fastest row is shown for at least one other.",

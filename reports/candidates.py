@@ -11,10 +11,9 @@ import pandas as pd
 from msgspec import Struct
 
 from harness.language import _
-from harness.record import Record
+from harness.record import COMPLETED, Record
 from reports.criteria import CRITERIA, Criterion
 from reports.exclusions import why_not
-from reports.frame import COMPLETED
 from reports.needs import Needs
 from reports.readings import WHOLE, Candidate, Key, Reading, label
 from reports.rows import CELL, Group, Row

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.record import Record
-from reports.frame import COMPLETED
+from harness.record import COMPLETED, Record
 
 MOST_POINTS = 60
 """Of one curve."""

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from harness.language import _, is_translated, ngettext
+from harness.record import COMPLETED
 from reports.content import row_labels
 from reports.exhibit import Cell, words
-from reports.frame import COMPLETED
 from reports.plot_style import Look, looks
 from reports.rows import CELL, Group, Row
 
