@@ -10,13 +10,17 @@ from typing import IO, Any
 
 import click
 
+from harness import cli_report, registry
 from harness.cli_help import paragraphs
 
 
 def extract(
     file: IO[bytes], keywords: Mapping[str, Any], comment_tags: Collection[str], options: Any
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield the messages of one of the command line's files: those in its code, and the help of its commands."""
+    """Yield the messages of one of the command line's files: those in its code, and the help of its commands.
+
+    The summaries of the tasks are with the commands that list them.
+    """
     from babel.messages.extract import extract_python
 
     found: Iterable[Any] = extract_python(file, keywords, comment_tags, options)
@@ -24,7 +28,8 @@ def extract(
     module = import_module(f"harness.{Path(file.name).stem}")
     commands = [value for value in vars(module).values() if isinstance(value, click.Command)]
     listed = (said for _module, _name, said in getattr(module, "COMMANDS", {}).values())
-    yield from ((1, "_", text, []) for text in dict.fromkeys([*listed, *help_of(commands)]))
+    summaries = [registry.task(name).summary for name in registry.task_names()] if module is cli_report else []
+    yield from ((1, "_", text, []) for text in dict.fromkeys([*listed, *help_of(commands), *summaries]))
 
 
 def help_of(commands: Iterable[click.Command]) -> Iterator[str]:
