@@ -3,8 +3,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CATALOGUES := -D evenbench -d harness/locale
-ERRORS := UsageError DataError EnvironmentFailure StoreError unknown_name:1
 STAMP := $(VENV)/.installed
 
 .PHONY: setup demo test check format catalogue docs clean
@@ -28,12 +26,8 @@ format: $(STAMP)  ## mend what ruff can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-catalogue: $(STAMP)  ## collect the messages of the code, merge them into the catalogues, compile what is translated
-	mkdir -p build
-	$(BIN)/pybabel -q extract -F pyproject.toml -k noop $(ERRORS:%=-k %) --no-wrap --add-location=file \
-		-o build/evenbench.pot harness reports backends tasks
-	$(BIN)/pybabel -q update $(CATALOGUES) -i build/evenbench.pot --no-fuzzy-matching --no-wrap
-	$(BIN)/pybabel compile $(CATALOGUES) --statistics
+catalogue: $(STAMP)  ## merge the messages of the code into harness/locale, compile it, list what is not translated
+	$(BIN)/python -m harness.catalogue
 
 docs: $(STAMP)  ## the tables of columns and the schemas under docs/, anew from the code
 	$(BIN)/python -c "from reports.publish import publish; publish()"

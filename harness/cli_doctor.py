@@ -65,7 +65,7 @@ def _parts(diagnosis: "Diagnosis") -> "list[RenderableType]":
     for checkup in diagnosis.backends:
         overview.add_row(*_overview_row(checkup))
         if (facts := checkup.description) is not None:
-            where = f"{checkup.python}\n{_(checkup.reason or '')}"
+            where = f"{checkup.python}\n{_(checkup.reason) if checkup.reason else ''}"
             detail.add_row(checkup.backend, facts.python, f"{facts.import_s:.1f} s", where)
     summary = _(
         "Evenbench {version}, Python {python}, {cores} processors, load {load:.1f}, {memory:.1f} GB of memory and "
@@ -93,7 +93,7 @@ def _overview_row(checkup: "Checkup") -> tuple[str, ...]:
     modes = ", ".join(f"{mode}*" if mode == facts.default_mode else mode for mode in facts.modes)
     devices = ", ".join(device.kind if device.kind == device.name else device.name for device in facts.devices)
     version = facts.versions.get(registry.entry(checkup.backend).framework, "")
-    return (checkup.backend, _("yes"), version, devices, modes, _(checkup.source or ""))
+    return (checkup.backend, _("yes"), version, devices, modes, _(checkup.source or "none"))
 
 
 def _troubles(diagnosis: "Diagnosis") -> "RenderableType":

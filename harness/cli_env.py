@@ -50,7 +50,8 @@ def create(names: tuple[str, ...], variant: str, installer: str | None) -> None:
         except EnvironmentFailure as error:  # the others may still be built
             failures.append(said(error))
     if failures:
-        raise EnvironmentFailure("\n".join(failures))
+        message = "\n".join(failures)
+        raise EnvironmentFailure(message)
 
 
 def _create_one(build: "Callable[..., Environment]", name: str, variant: "Variant", installer: str | None) -> str:

@@ -183,7 +183,8 @@ def _task_table(rows: list[dict[str, Any]]) -> "Table":
     table = _table(noop("task"), noop("what"), noop("parameters"), noop("presets"), noop("data sets"))
     for row in rows:
         presets = ", ".join(f"{name} ({preset['dataset']})" for name, preset in row["presets"].items())
-        facts = (row["name"], _(row["summary"]), f"{row['parameters']:,}", presets, ", ".join(row["datasets"]))
+        name, summary = row["name"], row["summary"]
+        facts = (name, _(summary), f"{row['parameters']:,}", presets, ", ".join(row["datasets"]))
         table.add_row(*map(_plain, facts))
     return table
 

@@ -18,6 +18,7 @@ from harness.home import cache_folder
 from harness.images import Images
 from harness.images import enlarged as enlarged
 from harness.images import normalised as normalised
+from harness.language import noop
 from harness.text import Language, tokeniser
 from harness.text_files import TextFile
 
@@ -99,7 +100,7 @@ def chosen(
     if choice not in TABLE and (any(mark in choice for mark in "/\\") or choice.lower().endswith(PATH_ENDINGS)):
         path = Path(choice).expanduser().absolute()
         if not path.is_file():
-            what = "is a folder" if path.is_dir() else "does not exist"
+            what = noop("is a folder") if path.is_dir() else noop("does not exist")
             raise DataError(
                 "the file {path} {what}: name a file of labelled texts, or one of {names}",
                 path=path,

@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from harness.errors import DataError
+from harness.language import noop
 
 VARIABLE = "EVENBENCH_DATA"
 
@@ -40,7 +41,7 @@ def find(
     try:
         folder = folder.expanduser().absolute()
         if not folder.is_dir():
-            what = "is a file, not a folder" if folder.exists() else "does not exist"
+            what = noop("is a file, not a folder") if folder.exists() else noop("does not exist")
             raise DataError("the data folder {folder} {what}: {hint}", folder=folder, what=what, hint=hint)
         if not any(folder.iterdir()):
             raise DataError("the data folder {folder} is empty: {hint}", folder=folder, hint=hint)

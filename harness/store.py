@@ -96,9 +96,9 @@ class Store:
             return msgspec.json.decode(path.read_bytes(), type=Study)
         except (FileNotFoundError, NotADirectoryError):
             raise UsageError(
-                "there is no study in {folder}: {known_studies}",
+                "there is no study in {folder}: {studies}",
                 folder=self.folder,
-                known_studies=known_studies(self.folder.parent),
+                studies=known_studies(self.folder.parent),
             ) from None
         except (OSError, msgspec.MsgspecError) as error:
             raise StoreError("{path} cannot be read: {error}", path=path, error=error) from error
@@ -173,13 +173,15 @@ class Store:
         return list(found.values()), damaged
 
 
-def known_studies(results: Path) -> str:
-    """Return a sentence part that names the studies in a results folder."""
+def known_studies(results: Path) -> UsageError:
+    """Return the words that name the studies in a results folder, as an error to be told inside another one."""
     try:
         names = sorted(path.parent.name for path in results.glob(f"*/{STUDY}"))
     except OSError:
         names = []
-    return f"studies in {results} are {', '.join(names)}" if names else f"{results} holds no studies yet"
+    if not names:
+        return UsageError("{folder} holds no studies yet", folder=results)
+    return UsageError("studies in {folder} are {names}", folder=results, names=", ".join(names))
 
 
 def check_name(name: str) -> str:

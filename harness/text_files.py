@@ -21,12 +21,20 @@ from msgspec import Struct
 
 from harness import splits
 from harness.errors import DataError
+from harness.language import noop
 from harness.text import CHINESE, Corpus, language_of
 
 TEXT_NAMES = ("text", "review", "sentence", "content", "评论")
 LABEL_NAMES = ("label", "sentiment", "class", "标签")
 FEWEST = 5
 """Different texts that each class must have, so that one of them can be held out for the test split."""
+
+TOO_MANY_TABS = noop(
+    "{path} has {row} columns in line {begin} instead of {columns}: put texts that hold a tab into another file without"
+)
+TOO_MANY_COMMAS = noop(
+    "{path} has {row} columns in line {begin} instead of {columns}: put texts that hold commas into double quotes"
+)
 
 Row = tuple[int, list[str]]
 """The number of the line in which a row begins, from 1, and its columns."""
@@ -83,7 +91,7 @@ def read(path: Path, *, text_column: Column = None, label_column: Column = None,
     texts, labels = [], []
     for line, row in body:
         if not row[at_text].strip() or not row[at_label].strip():
-            what = "text" if not row[at_text].strip() else "label"
+            what = noop("text") if not row[at_text].strip() else noop("label")
             raise DataError(
                 "{path} has an empty {what} in line {line}: fill it or delete the line", path=path, what=what, line=line
             )
@@ -165,14 +173,8 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
             if row:
                 columns = columns or len(row)
                 if len(row) != columns:
-                    raise DataError(
-                        "{path} has {row} columns in line {begin} instead of {columns}: put texts that hold {tabs}",
-                        path=path,
-                        row=len(row),
-                        begin=begin,
-                        columns=columns,
-                        tabs="a tab into another file without" if tabs else "commas into double quotes",
-                    )
+                    sentence = TOO_MANY_TABS if tabs else TOO_MANY_COMMAS
+                    raise DataError(sentence, path=path, row=len(row), begin=begin, columns=columns)
                 yield begin, row
             begin = reader.line_num + 1
     except csv.Error as error:
@@ -215,7 +217,7 @@ def _columns(
             found_label = 1 - found_text
     there = f"the columns {', '.join(header)}" if header else f"{count} columns without names"
     if found_text is None or found_label is None:
-        what = "texts" if found_text is None else "labels"
+        what = noop("texts") if found_text is None else noop("labels")
         raise DataError(
             "{path} has {there}, of which none is known to hold the {what}: name it or give its number",
             path=path,

@@ -23,6 +23,8 @@ WORDS = (
     # stages of a Boltzmann machine and of its net
     noop("bottom"), noop("top"), noop("joint"), noop("trained"), noop("composed"), noop("fine-tuned"),
     noop("fine-tuning"), noop("random start"), noop("linear probe"), noop("all labels"),
+    # starts of the estimate of log Z
+    noop("uniform"), noop("base-rate"),
 )  # fmt: skip
 
 NAMES = (
@@ -44,7 +46,7 @@ NAMES = (
     noop("share of best matmul"), noop("roofline flops per s"), noop("share of roofline"), noop("ceiling reason"),
     noop("joules"), noop("joules per 1000 examples"), noop("energy counters"), noop("energy reason"), noop("twin of"),
     noop("twin"), noop("twin loss difference"), noop("twin parameter difference"),
-    noop("current"), noop("managed"), noop("option"), noop("config"),
+    noop("current"), noop("managed"), noop("config"),
 )  # fmt: skip
 """Names of fields, their underscores made spaces."""
 

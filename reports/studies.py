@@ -37,9 +37,7 @@ def find(study: str | Path, results: Path) -> Path:
     for folder in (results / study, Path(study)):
         if str(study) and _holds_a_study(folder):
             return folder
-    raise UsageError(
-        "there is no study {study!r}: {known_studies}", study=str(study), known_studies=known_studies(results)
-    )
+    raise UsageError("there is no study {study!r}: {studies}", study=str(study), studies=known_studies(results))
 
 
 def newest(results: Path) -> Path:
@@ -50,7 +48,7 @@ def newest(results: Path) -> Path:
     """
     folders = everything(results)
     if not folders:
-        raise UsageError("{known_studies}: `evenbench run` makes one", known_studies=known_studies(results))
+        raise UsageError("{studies}: `evenbench run` makes one", studies=known_studies(results))
     return max(folders, key=lambda folder: (created_at(folder), folder.name))
 
 
