@@ -44,14 +44,18 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
     damaged: list[Damaged] = []
     shown_groups = left_out = image_bytes = 0
     for number, group in enumerate(groups, start=1):
-        if shown_groups == MOST_GROUPS or image_bytes > MOST_IMAGE_BYTES:
-            left_out = len(groups) - number + 1
+        if shown_groups == MOST_GROUPS:
+            left_out += len(groups) - number + 1
             break
         gathered = gather(loaded, group, records, tuple(SHEETS))
         damaged += gathered.damaged
         of_group = _of_group(f"{number}", " · ".join(str(getattr(group, name)) for name in CELL), gathered)
+        size = sum(len(image.png) for exhibit in of_group for image in exhibit.images)
+        if image_bytes + size > MOST_IMAGE_BYTES:
+            left_out += 1
+            continue
         shown_groups += bool(of_group)
-        image_bytes += sum(len(image.png) for exhibit in of_group for image in exhibit.images)
+        image_bytes += size
         found += of_group
     if damaged or (left_out and found):
         found.append(_not_shown(damaged, left_out))
@@ -65,7 +69,7 @@ def _of_group(anchor: str, title: str, gathered: Gathered) -> list[Exhibit]:
         shown_surface.exhibit(f"surface-{anchor}", title, shown, _which(shown, gathered)),
         shown_answers.confusion(f"confusion-{anchor}", title, answers, _which(shown, gathered)) if answers else None,
         shown_answers.mistakes(f"mistakes-{anchor}", title, answers, ""),
-        shown_texts.exhibit(f"texts-{anchor}", title, answers, ""),
+        shown_texts.exhibit(f"texts-{anchor}", title, answers, _which(shown, gathered)),
         *(_sheets(f"{name}-{anchor}", name, title, gathered) for name in SHEETS),
     ]
     return [exhibit for exhibit in made if exhibit is not None]

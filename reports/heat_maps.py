@@ -27,7 +27,8 @@ def bare(figure: go.Figure, *, height: int) -> go.Figure:
         plot_bgcolor=CLEAR,
         font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
         height=height,
-        margin={"l": 8, "r": 16, "t": 40, "b": 48},
+        margin={"l": 8, "r": 16, "t": 48, "b": 48},
+        showlegend=False,
     )
     figure.update_xaxes(showgrid=False, zeroline=False, automargin=True, title={"font": {"size": 13}})
     figure.update_yaxes(showgrid=False, zeroline=False, automargin=True, title={"font": {"size": 13}})

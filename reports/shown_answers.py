@@ -80,7 +80,13 @@ def _draw(figure: go.Figure, panel: int, answers: Answers) -> None:
     figure.update_xaxes(title={"text": _("answer")}, constrain="domain", tickangle=0, **ticks, **place(panel))
     x = f"x{panel + 1}" if panel else "x"
     figure.update_yaxes(
-        title={"text": _("label")}, autorange="reversed", scaleanchor=x, constrain="domain", **ticks, **place(panel)
+        title={"text": _("label")},
+        autorange="reversed",
+        scaleanchor=x,
+        constrain="domain",
+        constraintoward="top",
+        **ticks,
+        **place(panel),
     )
 
 
