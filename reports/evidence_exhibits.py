@@ -9,8 +9,8 @@ import pandas as pd
 
 from harness.language import _, ngettext, noop
 from harness.store import Damaged
-from reports import shown_answers, shown_surface, shown_texts
-from reports.evidence_files import Gathered, Shown, gather
+from reports import shown_answers, shown_surface, shown_texts, text
+from reports.evidence_files import Gathered, Shown, gather, left_something
 from reports.exhibit import Exhibit, Image, grid, words
 from reports.rows import CELL, Group
 from reports.studies import Loaded
@@ -45,8 +45,8 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
     shown_groups = left_out = image_bytes = 0
     for number, group in enumerate(groups, start=1):
         if shown_groups == MOST_GROUPS:
-            left_out += len(groups) - number + 1
-            break
+            left_out += left_something(loaded, group)
+            continue
         gathered = gather(loaded, group, records, tuple(SHEETS))
         damaged += gathered.damaged
         of_group = _of_group(f"{number}", " · ".join(str(getattr(group, name)) for name in CELL), gathered)
@@ -57,7 +57,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         shown_groups += bool(of_group)
         image_bytes += size
         found += of_group
-    if damaged or (left_out and found):
+    if damaged or left_out:
         found.append(_not_shown(damaged, left_out))
     return tuple(found)
 
@@ -121,7 +121,10 @@ def _not_shown(damaged: Sequence[Damaged], left_out: int) -> Exhibit:
         notes.append(sentence.format(count=left_out))
     if len(damaged) > MOST_DAMAGED:
         notes.append(_("The table holds the first {most} of {all}.").format(most=MOST_DAMAGED, all=len(damaged)))
-    cells = [[words(item.path, quoted=True), words(item.reason, quoted=True)] for item in damaged[:MOST_DAMAGED]]
+    cells = [
+        [words(text.printable(part), quoted=True) for part in (item.path, item.reason)]
+        for item in damaged[:MOST_DAMAGED]
+    ]
     return Exhibit(
         name="evidence-not-shown",
         title=_("Evidence that is not shown"),
