@@ -173,7 +173,7 @@ def _figure(lines: Sequence[Line], columns: Sequence[LevelName]) -> go.Figure:
             },
         )
     )
-    bare(figure, height=110 + 28 * len(lines))
+    bare(figure, height=110 + 28 * len(lines), least_px=300 + 62 * (len(columns) + 1))
     figure.update_xaxes(side="top")
     figure.update_yaxes(tickvals=list(range(len(lines))), ticktext=names, range=[len(lines) - 0.5, -0.5])
     return figure
