@@ -29,7 +29,10 @@ SURFACE_SIDE = 41
 
 Count = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-Pair = tuple[float, float]
+Number = Annotated[float, Meta(ge=-1e39, le=1e39)]
+"""Any finite float32."""
+Coordinate = Annotated[float, Meta(ge=-1e9, le=1e9)]
+Pair = tuple[Coordinate, Coordinate]
 
 
 class _Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,7 +43,7 @@ class Point(_Data, frozen=True, kw_only=True):
     """An example of the test split with two numbers and one label."""
 
     x: Pair
-    y: float
+    y: Number
 
 
 class Surface(_Data, frozen=True, kw_only=True):
@@ -49,7 +52,7 @@ class Surface(_Data, frozen=True, kw_only=True):
     low: Pair
     """The smallest value of either input."""
     high: Pair
-    outputs: Annotated[tuple[tuple[float | None, ...], ...], Meta(min_length=2, max_length=201)]
+    outputs: Annotated[tuple[tuple[Number | None, ...], ...], Meta(min_length=2, max_length=201)]
     """Rows by the second input, columns by the first, both rising in equal steps; null where it is not finite. Of a
     net that is trained as a classifier these are logits."""
     points: Annotated[tuple[Point, ...], Meta(max_length=200)] = ()

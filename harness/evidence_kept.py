@@ -50,7 +50,9 @@ def read(path: Path) -> Evidence | None:
 
 
 def write(path: Path, found: Evidence) -> None:
-    """Write so that a reader sees the whole file or none."""
+    """Write so that a reader sees the whole file or none; beside a record that has some, nothing is changed."""
+    if path.exists() and path.parent.with_suffix(".json").exists():
+        return
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
     try:

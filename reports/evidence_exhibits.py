@@ -9,8 +9,8 @@ import pandas as pd
 
 from harness.language import _, ngettext, noop
 from harness.store import Damaged
-from reports import shown_answers, shown_surface, shown_texts
-from reports.evidence_files import Gathered, Shown, gather
+from reports import shown_answers, shown_surface, shown_texts, text
+from reports.evidence_files import Gathered, Shown, gather, left_something
 from reports.exhibit import Exhibit, Image, grid, words
 from reports.rows import CELL, Group
 from reports.studies import Loaded
@@ -44,16 +44,20 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
     damaged: list[Damaged] = []
     shown_groups = left_out = image_bytes = 0
     for number, group in enumerate(groups, start=1):
-        if shown_groups == MOST_GROUPS or image_bytes > MOST_IMAGE_BYTES:
-            left_out = len(groups) - number + 1
-            break
+        if shown_groups == MOST_GROUPS:
+            left_out += left_something(loaded, group)
+            continue
         gathered = gather(loaded, group, records, tuple(SHEETS))
         damaged += gathered.damaged
         of_group = _of_group(f"{number}", " · ".join(str(getattr(group, name)) for name in CELL), gathered)
+        size = sum(len(image.png) for exhibit in of_group for image in exhibit.images)
+        if image_bytes + size > MOST_IMAGE_BYTES:
+            left_out += 1
+            continue
         shown_groups += bool(of_group)
-        image_bytes += sum(len(image.png) for exhibit in of_group for image in exhibit.images)
+        image_bytes += size
         found += of_group
-    if damaged or (left_out and found):
+    if damaged or left_out:
         found.append(_not_shown(damaged, left_out))
     return tuple(found)
 
@@ -65,7 +69,7 @@ def _of_group(anchor: str, title: str, gathered: Gathered) -> list[Exhibit]:
         shown_surface.exhibit(f"surface-{anchor}", title, shown, _which(shown, gathered)),
         shown_answers.confusion(f"confusion-{anchor}", title, answers, _which(shown, gathered)) if answers else None,
         shown_answers.mistakes(f"mistakes-{anchor}", title, answers, ""),
-        shown_texts.exhibit(f"texts-{anchor}", title, answers, ""),
+        shown_texts.exhibit(f"texts-{anchor}", title, answers, _which(shown, gathered)),
         *(_sheets(f"{name}-{anchor}", name, title, gathered) for name in SHEETS),
     ]
     return [exhibit for exhibit in made if exhibit is not None]
@@ -117,7 +121,10 @@ def _not_shown(damaged: Sequence[Damaged], left_out: int) -> Exhibit:
         notes.append(sentence.format(count=left_out))
     if len(damaged) > MOST_DAMAGED:
         notes.append(_("The table holds the first {most} of {all}.").format(most=MOST_DAMAGED, all=len(damaged)))
-    cells = [[words(item.path, quoted=True), words(item.reason, quoted=True)] for item in damaged[:MOST_DAMAGED]]
+    cells = [
+        [words(text.printable(part), quoted=True) for part in (item.path, item.reason)]
+        for item in damaged[:MOST_DAMAGED]
+    ]
     return Exhibit(
         name="evidence-not-shown",
         title=_("Evidence that is not shown"),

@@ -78,7 +78,7 @@ def gather(loaded: Loaded, group: Group, records: dict[str, Record], sheets: Seq
         of_row = [records[run_id] for run_id in row.run_ids if run_id in records]
         completed = [record for record in of_row if record.outcome.status in COMPLETED]
         for record in sorted(completed, key=lambda record: (record.spec.seed, record.spec.repeat)):
-            if not _left_something(loaded.folder, record.spec.run_id):
+            if not _has_some(loaded.folder, record.spec.run_id):
                 continue
             if len(shown) == MOST_ROWS:
                 left_out += 1
@@ -91,7 +91,12 @@ def gather(loaded: Loaded, group: Group, records: dict[str, Record], sheets: Seq
     return Gathered(tuple(shown), tuple(damaged), left_out)
 
 
-def _left_something(folder: Path, run_id: str) -> bool:
+def left_something(loaded: Loaded, group: Group) -> bool:
+    """Return whether any run of a group left something, without reading it."""
+    return any(_has_some(loaded.folder, run_id) for row in group.rows for run_id in row.run_ids)
+
+
+def _has_some(folder: Path, run_id: str) -> bool:
     try:
         return evidence.path(folder, run_id).parent.is_dir() or _pictures(folder, run_id).is_dir()
     except (OSError, ValueError):  # a name too long or with a NUL in it

@@ -19,15 +19,23 @@ COLUMNS = 3
 LONGEST_LABEL = 48
 
 
-def bare(figure: go.Figure, *, height: int) -> go.Figure:
-    """Give a figure the common look and return it."""
+def bare(figure: go.Figure, *, height: int, least_px: int) -> go.Figure:
+    """Give a figure the common look and return it.
+
+    Args:
+        figure: what is drawn.
+        height: in pixels.
+        least_px: the width below which it cannot be read; it stands in `layout.meta`, for a page to scroll by.
+    """
     figure.update_layout(
         template=None,
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
         font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
         height=height,
-        margin={"l": 8, "r": 16, "t": 40, "b": 48},
+        margin={"l": 8, "r": 16, "t": 48, "b": 48},
+        showlegend=False,
+        meta={"least_px": least_px},
     )
     figure.update_xaxes(showgrid=False, zeroline=False, automargin=True, title={"font": {"size": 13}})
     figure.update_yaxes(showgrid=False, zeroline=False, automargin=True, title={"font": {"size": 13}})
@@ -46,7 +54,7 @@ def small_multiples(titles: Sequence[str], *, panel_px: int) -> go.Figure:
         vertical_spacing=min(90 / (rows * panel_px), 0.9 / max(rows - 1, 1)),
     )
     figure.update_annotations(font={"size": 13, "color": INK})
-    return bare(figure, height=rows * (panel_px + 70) + 60)
+    return bare(figure, height=rows * (panel_px + 70) + 60, least_px=220 * columns + 40)
 
 
 def place(number: int) -> dict[str, Any]:

@@ -149,6 +149,7 @@ def _figure(lines: Sequence[Line], columns: Sequence[LevelName]) -> go.Figure:
         of_line.append(_largest(line))
         colours.append([colour for colour, _shown in of_line])
         texts.append([shown for _colour, shown in of_line])
+    names = _names(lines)
     edge = -DEEPEST / (HIGHEST - DEEPEST)
     figure = go.Figure(
         go.Heatmap(
@@ -157,7 +158,8 @@ def _figure(lines: Sequence[Line], columns: Sequence[LevelName]) -> go.Figure:
             y=list(range(len(lines))),
             text=texts,
             texttemplate="%{text}",
-            hovertemplate="%{y}: %{x}: %{text}<extra></extra>",
+            customdata=[[name] * (len(columns) + 1) for name in names],
+            hovertemplate="%{customdata}: %{x}: %{text}<extra></extra>",
             zmin=DEEPEST,
             zmax=HIGHEST,
             colorscale=[[0, PALE], [edge, PASSED], [edge, FAILED], [1, FAILED]],
@@ -171,9 +173,8 @@ def _figure(lines: Sequence[Line], columns: Sequence[LevelName]) -> go.Figure:
             },
         )
     )
-    bare(figure, height=110 + 28 * len(lines))
+    bare(figure, height=110 + 28 * len(lines), least_px=300 + 62 * (len(columns) + 1))
     figure.update_xaxes(side="top")
-    names = _names(lines)
     figure.update_yaxes(tickvals=list(range(len(lines))), ticktext=names, range=[len(lines) - 0.5, -0.5])
     return figure
 
@@ -222,6 +223,6 @@ def _cells(line: Line, columns: Sequence[LevelName]) -> list[Cell]:
 
 
 def _level_cell(level: ParityLevel) -> Cell:
-    error = text.NOTHING if level.error is None else f"{level.error:.1e}"
+    error = text.NOTHING if level.error is None else f"{level.error:.1e}" if level.error else "0"
     shown = _("{error} of {tolerance}").format(error=error, tolerance=f"{level.tolerance:.0e}")
     return Cell(shown=shown if level.passed else _("FAIL {number}").format(number=shown), value=ratio(level))

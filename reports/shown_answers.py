@@ -32,6 +32,11 @@ def rows_of(shown: Sequence[Shown]) -> list[tuple[Shown, Answers]]:
     return [(item, item.found.answers) for item in shown if item.found.answers is not None]
 
 
+def named(answers: Answers, number_of: int) -> Cell:
+    """Return a cell of a class's name."""
+    return words(label(answers.name(number_of)), quoted=True)
+
+
 def confusion(name: str, title: str, rows: Rows, note: str) -> Exhibit:
     """Return the confusion matrices of a group's rows."""
     figure = small_multiples([item.label for item, _answers in rows], panel_px=PANEL_PX)
@@ -80,7 +85,13 @@ def _draw(figure: go.Figure, panel: int, answers: Answers) -> None:
     figure.update_xaxes(title={"text": _("answer")}, constrain="domain", tickangle=0, **ticks, **place(panel))
     x = f"x{panel + 1}" if panel else "x"
     figure.update_yaxes(
-        title={"text": _("label")}, autorange="reversed", scaleanchor=x, constrain="domain", **ticks, **place(panel)
+        title={"text": _("label")},
+        autorange="reversed",
+        scaleanchor=x,
+        constrain="domain",
+        constraintoward="top",
+        **ticks,
+        **place(panel),
     )
 
 
@@ -97,12 +108,12 @@ def _agreement(rows: Rows) -> str:
 
 def _counts(rows: Rows) -> Grid:
     has_none = any(sum(answers.unanswered) for _item, answers in rows)
-    names = [rows[0][1].name(number) for number in range(len(rows[0][1].counts))]
+    names = [label(rows[0][1].name(number_of)) for number_of in range(len(rows[0][1].counts))]
     cells = []
     for item, answers in rows:
         for number_of, counts in enumerate(answers.counts):
             total = sum(counts) + answers.unanswered[number_of]
-            facts = [words(item.label, quoted=True), words(answers.name(number_of), quoted=True), _count(total)]
+            facts = [words(item.label, quoted=True), named(answers, number_of), _count(total)]
             none = [_count(answers.unanswered[number_of])] if has_none else []
             cells.append([*facts, *map(_count, counts), *none])
     width = max(len(row) for row in cells) if cells else 0
@@ -114,7 +125,7 @@ def _counts(rows: Rows) -> Grid:
 def _pairs(rows: Rows) -> Grid:
     """Return the counts that are not zero, one to a line, for there are too many classes to stand side by side."""
     cells = [
-        [words(item.label, quoted=True), words(answers.name(known)), words(answers.name(answered)), _count(count)]
+        [words(item.label, quoted=True), named(answers, known), named(answers, answered), _count(count)]
         for item, answers in rows
         for known, counts in enumerate(answers.counts)
         for answered, count in enumerate(counts)
@@ -134,16 +145,16 @@ def mistakes(name: str, title: str, rows: Rows, note: str) -> Exhibit | None:
         return None
     images = tuple(_sheet(item, answers) for item, answers in with_pictures if answers.wrong)
     what = _(
-        "The test pictures with the surest wrong answers, surest first, from left to right and down. Below each its "
-        "label, then the answer."
+        "The test pictures with the surest wrong answers, surest first, from left to right and down; below each "
+        "its label > the answer."
     )
     cells = [
         [
             words(item.label, quoted=True),
             Cell(shown=str(number_of), value=number_of),
             _count(example.index),
-            words(answers.name(example.label), quoted=True),
-            words(answers.name(example.predicted), quoted=True),
+            named(answers, example.label),
+            named(answers, example.predicted),
             number(example.probability, f"{example.probability:.4f}"),
         ]
         for item, answers in with_pictures

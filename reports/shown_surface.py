@@ -91,7 +91,7 @@ def _draw(
                 x=[point.x[0] for point in points],
                 y=[point.x[1] for point in points],
                 mode="markers+text",
-                text=[text.number(point.y, 2) for point in points] if len(points) <= READ else None,
+                text=[f"{point.y:g}" for point in points] if len(points) <= READ else None,
                 textposition="top center",
                 textfont={"color": "#222222"},
                 cliponaxis=False,
@@ -104,10 +104,9 @@ def _draw(
     figure.update_xaxes(
         title={"text": _("first input")}, range=[across[0], across[-1]], constrain="domain", **place(panel)
     )
-    number_of = "" if panel == 0 else str(panel + 1)
     figure.update_yaxes(
-        title={"text": _("second input")}, range=[up[0], up[-1]], scaleanchor=f"x{number_of}", constrain="domain",
-        linecolor=INK, **place(panel),
+        title={"text": _("second input")}, range=[up[0], up[-1]], scaleanchor=f"x{panel + 1}" if panel else "x",
+        constrain="domain", constraintoward="top", linecolor=INK, **place(panel),
     )  # fmt: skip
 
 

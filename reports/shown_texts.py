@@ -7,6 +7,7 @@ from harness.language import _
 from reports import text
 from reports.evidence_files import Shown
 from reports.exhibit import Cell, Exhibit, grid, number, words
+from reports.shown_answers import named
 
 
 def exhibit(name: str, title: str, rows: Sequence[tuple[Shown, Answers]], note: str) -> Exhibit | None:
@@ -37,8 +38,8 @@ def _cells(item: Shown, answers: Answers, example: Example) -> list[Cell]:
         words(item.label, quoted=True),
         words(_("right") if example.is_right else _("wrong")),
         words(text.printable(example.text), quoted=True),
-        words(answers.name(example.label), quoted=True),
-        words(answers.name(example.predicted), quoted=True),
+        named(answers, example.label),
+        named(answers, example.predicted),
         number(example.probability, f"{example.probability:.4f}"),
         Cell(shown=f"{example.index:,}", value=example.index),
     ]

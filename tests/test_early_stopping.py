@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from backends.numpy.adapter import NumpyBackend
-from harness import honesty, worker_run
+from harness import evidence, honesty, worker_run
 from harness.data import prepare
 from harness.errors import DataError, UsageError
 from harness.jobs import RunJob
@@ -126,7 +126,10 @@ def run(
     )  # fmt: skip
     done = Run(job)
     outcome = done.go()
-    return outcome, done.measured(), program
+    measured = done.measured()
+    done.leave_evidence()
+    assert done.measured().phases.evaluate_s == measured.phases.evaluate_s
+    return outcome, measured, program
 
 
 def test_training_stops_after_so_many_evaluations_without_a_better_one(
@@ -152,6 +155,9 @@ def test_the_best_on_validation_counts_even_if_another_was_better_on_the_test_sp
 ) -> None:
     outcome, measured, _ = run(tmp_path, monkeypatch, test=[0.5, 0.25, 1.0], validation=[0.25, 0.75, 0.5], target=0.9)
     assert measured.quality == {"accuracy": 0.25}
+    answers = evidence.decode((tmp_path / "out" / evidence.FILE).read_bytes()).answers
+    assert answers is not None
+    assert answers.counts == ((2, 6), (0, 0)), "evidence is of the evaluation that counts, too"
     assert outcome.status == "missed_target"
     assert "0.2500" in outcome.reason
 
