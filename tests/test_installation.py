@@ -1,7 +1,6 @@
 """What an installation takes: as the stamp says it, with a reason where there is none, and code counted as code."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -106,4 +105,7 @@ def test_an_adapter_from_elsewhere_is_counted_where_its_entry_says(tmp_path: Pat
     assert adapter_lines(msgspec.structs.replace(entry, path=str(tmp_path))) == 11
     assert adapter_lines(msgspec.structs.replace(entry, path=str(tmp_path / "nowhere"))) is None
     assert adapter_lines(entry) is None
-    assert Installation() == SimpleNamespace(found=record().installation).found
+
+
+def test_a_record_that_was_made_before_has_no_installation() -> None:
+    assert record().installation == Installation()

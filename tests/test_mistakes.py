@@ -99,7 +99,7 @@ def test_every_mistake_is_observed_on_every_framework(name: str, python_of: Call
 def test_what_is_kept_is_what_the_framework_really_says(name: str, python_of: Callable[[str], str]) -> None:
     with workplace() as place:
         done = subprocess.run(
-            [python_of(name), "-c", SAY_IT, registry.entry(name).mistakes],
+            [python_of(name), "-c", SAY_IT, str(registry.entry(name).mistakes)],
             cwd=place / "empty",
             env=worker_environment(place, available_cores(), None),
             capture_output=True,
@@ -131,7 +131,7 @@ def test_the_mistakes_are_in_the_arrays_and_nowhere_else(mistake: str) -> None:
         ]
         assert changed == [mistake not in ("label range", "float labels"), mistake in ("label range", "float labels")]
         assert right[0].shape == ((11, 1, 32, 32) if axis == 1 else (11, 32, 32, 1))
-        assert (right[0].dtype, right[1].dtype) == (np.float32, np.dtype(kind))
+        assert (right[0].dtype, right[1].dtype) == (np.dtype("float32"), np.dtype(kind))
 
 
 @pytest.mark.parametrize(
