@@ -33,7 +33,7 @@ def installation(backend: str, interpreter: Interpreter) -> Installation:
     lines = adapter_lines(entry(backend))
     stamp = environments.stamp_of(Path(interpreter.python))
     if stamp is None:
-        reason = f"{interpreter.reason}, whose installation the harness did not make and so did not measure"
+        reason = f"not built by the harness, and so not measured: {interpreter.reason}"
         return Installation(reason=reason, adapter_lines=lines)
     return Installation(
         install_s=stamp.install_s,

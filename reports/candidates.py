@@ -96,26 +96,25 @@ def _titles(groups: Sequence[Group]) -> tuple[str, ...]:
 
 
 def _candidate(key: Key, rows: Mapping[str, Row], titles: Sequence[str], runs: pd.DataFrame) -> Candidate:
+    own = {title: runs.loc[list(row.run_ids)] for title, row in rows.items()}
+    every = pd.concat(own.values())
     readings: dict[str, dict[str, Reading]] = {}
-    own = runs.loc[[run_id for row in rows.values() for run_id in row.run_ids]]
     for criterion in CRITERIA:
-        if not criterion.column:
-            continue
         if criterion.per_task:
             readings[criterion.name] = {
-                title: _of_task(criterion, rows.get(title), runs, criterion.column) for title in titles
+                title: _of_task(criterion, rows[title], own[title])
+                if title in rows
+                else Reading(why=_("it was not run"))
+                for title in titles
             }
-        else:
-            readings[criterion.name] = {WHOLE: _of_backend(criterion, own)}
+        elif criterion.column:
+            readings[criterion.name] = {WHOLE: _of_backend(criterion, every)}
     backend, mode, profile = key
     return Candidate(backend=backend, mode=mode, profile=profile, readings=readings)
 
 
-def _of_task(criterion: Criterion, row: Row | None, runs: pd.DataFrame, column: str) -> Reading:
-    """Return what a row says by a criterion."""
-    if row is None:
-        return Reading(why=_("it was not run"))
-    own = runs.loc[list(row.run_ids)]
+def _of_task(criterion: Criterion, row: Row, own: pd.DataFrame) -> Reading:
+    """Return what a row says by a criterion, given its runs."""
     completed = own[own["status"].isin(COMPLETED)]
     if len(completed) == 0 and own["status"].isin(FAILED).all():
         return Reading(failed=True, why=_("all runs failed: {status}").format(status=row.status))
@@ -123,9 +122,9 @@ def _of_task(criterion: Criterion, row: Row | None, runs: pd.DataFrame, column: 
         return Reading(why="; ".join(row.why_not_comparable) or _("the runs were interrupted"))
     if criterion.scale == "points":
         seeds = tuple(sorted(row.accuracy_per_seed))
-        values = tuple(row.accuracy_per_seed[seed] for seed in seeds)
-        return Reading(values=values, seeds=seeds, why="" if values else _("the task has no accuracy"))
-    values = tuple(float(value) for value in completed[column].dropna() if value > 0)
+        accuracies = tuple(row.accuracy_per_seed[seed] for seed in seeds)
+        return Reading(values=accuracies, seeds=seeds, why="" if seeds else _("the task has no accuracy"))
+    values = tuple(float(value) for value in completed[criterion.column].dropna() if value > 0)
     if criterion.name != "time_to_accuracy":
         return Reading(values=values, why="" if values else _("it was not measured"))
     if not completed["target"].astype(bool).all():

@@ -151,10 +151,7 @@ def measured(choice: Choice) -> Table:
     """Return what was measured, criterion by candidate, in units."""
     best = choice.best()
     rows = tuple(
-        (
-            _("{criterion}, {unit}").format(criterion=title(used.name), unit=_(criterion(used.name).unit)),
-            *(raw(used.name, item.raw[used.name]) for item in best),
-        )
+        (_what(choice, used.name, used.tasks), *(raw(used.name, item.raw[used.name]) for item in best))
         for used in choice.criteria
     )
     headers = (_("measured"), *(item.label for item in best))
@@ -163,6 +160,14 @@ def measured(choice: Choice) -> Table:
         headers=headers,
         rows=rows,
     )
+
+
+def _what(choice: Choice, name: str, tasks: Sequence[str]) -> str:
+    """Return a criterion with its unit, and on how many tasks it was measured if not on all."""
+    fields = {"criterion": title(name), "unit": _(criterion(name).unit), "some": len(tasks), "all": len(choice.tasks)}
+    if criterion(name).per_task and len(tasks) < len(choice.tasks):
+        return _("{criterion}, {unit} ({some} of {all} tasks)").format(**fields)
+    return _("{criterion}, {unit}").format(**fields)
 
 
 def contributions(choice: Choice) -> Table:

@@ -75,8 +75,9 @@ def said(*, named: bool) -> Mistake:
     )
 
 
-def wanted(limits: Limits | None = None, *, worthless_at: float = 10.0, **weight: float) -> Needs:
-    return Needs(name="test", weights=Weights(**weight), limits=limits or Limits(), worthless_at=worthless_at)
+def wanted(*limits: Limits, worthless_at: float = 10.0, **weight: float) -> Needs:
+    [limit] = limits or (Limits(),)
+    return Needs(name="test", weights=Weights(**weight), limits=limit, worthless_at=worthless_at)
 
 
 def loaded(records: Sequence[Record]) -> Loaded:
@@ -110,8 +111,7 @@ def test_a_planted_winner_is_found_by_every_criterion() -> None:
     }.items():
         found = chosen([*plain, *better], wanted(**{name: 1.0}))
         assert (found.verdict, found.leader) == ("winner", "mindspore eager"), name
-        assert found.best()[0].probability_best is not None
-        assert found.best()[0].probability_best >= SURE
+        assert (found.best()[0].probability_best or 0) >= SURE
         assert found.deciding is not None
         assert found.deciding.criterion == name
         assert found.deciding.changes_the_order
@@ -270,7 +270,7 @@ def test_a_criterion_that_nobody_was_measured_by_is_left_out_and_said() -> None:
 
 
 def test_a_task_on_which_all_runs_failed_is_the_worst_and_one_that_was_too_noisy_is_unknown() -> None:
-    other = {"dataset": "mnist"}
+    other: dict[str, Any] = {"dataset": "mnist"}
     study = [*runs("torch"), *runs("mindspore"), *runs("tensorflow"), *runs("torch", **other)]
     study += [died("mindspore", status="out_of_memory", reason="memory ran out", repeat=i, **other) for i in range(2)]
     study += [replace(item, parity=UNCHECKED) for item in runs("tensorflow", **other)]
@@ -307,15 +307,15 @@ def test_a_target_that_was_missed_is_worth_nothing() -> None:
 @pytest.mark.parametrize(
     ("records", "limits", "reason"),
     [
-        (lambda: runs("mindspore", parity=FAIL), {}, "it does not compute lenet-mnist: parity failed: differs from the"),
+        (lambda: runs("mindspore", parity=FAIL), {}, "it does not compute lenet-mnist: parity failed: differs"),
         (lambda: runs("mindspore", parity=UNCHECKED), {}, "none of its runs is comparable: parity was not checked"),
         (lambda: runs("numpy"), {}, "it is the reference"),
         (lambda: [died("mindspore", status="timeout", reason="too long")], {}, "none of its runs is comparable: "),
         (lambda: runs("mindspore", device="npu"), {"device": "cpu"}, "no run of it was made on cpu"),
-        (lambda: runs("mindspore", memory=9 * 10**9), {"memory": "8 GB"}, "it took 9,270 MB on lenet-mnist, where 8,000 MB"),
-        (lambda: runs("mindspore", accuracy=0.5), {"quality_at_least": 0.8}, "its accuracy on lenet-mnist is 0.5000 over 3"),
+        (lambda: runs("mindspore", memory=9 * 10**9), {"memory": "8 GB"}, "it took 9,270 MB on lenet-mnist, where"),
+        (lambda: runs("mindspore", accuracy=0.5), {"quality_at_least": 0.8}, "on lenet-mnist is 0.5000 over 3"),
         (lambda: runs("mindspore", accuracy=0.5), {"quality_at_least": {"lenet-mnist": 0.8}}, "where 0.8 is asked for"),
-        (lambda: runs("mindspore", install_bytes=3 * 10**9), {"install_at_most": 2e9}, "takes 3,000 MB, where 2,000 MB"),
+        (lambda: runs("mindspore", install_bytes=3 * 10**9), {"install_at_most": 2e9}, "takes 3,000 MB, where 2,000"),
         (lambda: runs("mindspore"), {"install_at_most": "2 GB"}, "its install size was not measured"),
         (lambda: runs("mindspore", install_bytes=1), {"install_minutes_at_most": 0.5}, "took 1.0 minutes, where 0.5"),
     ],
@@ -415,8 +415,8 @@ GOOD = 'name = "mine"\n\n[weights]\nquality = 1\nstart_up = 2.5\n'
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (GOOD + "speed = 3\n", "needs.toml, line 6, weights.speed: there is no such field; known are device_available, "),
-        (GOOD + "[limits]\nram = 3\n", "needs.toml, line 7, limits.ram: there is no such field; known are parity, device"),
+        (GOOD + "speed = 3\n", "needs.toml, line 6, weights.speed: there is no such field; known are device_"),
+        (GOOD + "[limits]\nram = 3\n", "line 7, limits.ram: there is no such field; known are parity, device"),
         ("colour = 1\n" + GOOD, "needs.toml, line 1, colour: there is no such field; known are name, weights, "),
         (GOOD + "throughput = -1\n", "needs.toml, line 6, weights.throughput: a weight is a number from 0, not -1"),
         (GOOD + "throughput = nan\n", "line 6, weights.throughput: a weight is a number from 0, not nan"),
@@ -425,12 +425,12 @@ GOOD = 'name = "mine"\n\n[weights]\nquality = 1\nstart_up = 2.5\n'
         ('name = "x"\n[weights]\nquality = 0\n', "line 2, weights: at least one weight must be above 0"),
         ('name = "x"\n', "needs.toml: Object missing required field `weights`"),
         (GOOD + "[limits]\nparity = false\n", "line 7, limits.parity: it cannot be switched off"),
-        (GOOD + '[limits]\nmemory = "8 apples"\n', 'line 7, limits.memory: it is a number of bytes or a text such as "8 GB"'),
+        (GOOD + '[limits]\nmemory = "8 apples"\n', 'line 7, limits.memory: it is a number of bytes or a text such'),
         (GOOD + "[limits]\nmemory = -1\n", "line 7, limits.memory: it is a number of bytes"),
-        (GOOD + "[limits]\nquality_at_least = 98\n", "line 7, limits.quality_at_least: it is an accuracy from 0 to 1, not 98"),
+        (GOOD + "[limits]\nquality_at_least = 98\n", "line 7, limits.quality_at_least: it is an accuracy from 0 "),
         (GOOD + "[limits]\nquality_at_least = nan\n", "an accuracy from 0 to 1, not nan"),
         (GOOD + '[limits]\ndevice = "tpu"\n', "line 7, limits.device: Invalid enum value 'tpu'"),
-        (GOOD + "[limits]\ninstall_minutes_at_most = 0\n", "line 7, limits.install_minutes_at_most: it is a number of minutes"),
+        (GOOD + "[limits]\ninstall_minutes_at_most = 0\n", "line 7, limits.install_minutes_at_most: it is a num"),
         ("worthless_at = 1\n" + GOOD, "line 1, worthless_at: it is a ratio above 1, not 1"),
         ("quality_span = 0\n" + GOOD, "line 1, quality_span: it is a difference of accuracies"),
         (GOOD + "[limits\n", "needs.toml is not TOML: "),
