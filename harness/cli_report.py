@@ -20,7 +20,8 @@ KINDS = ("tasks", "backends", "studies")
     "formats",
     multiple=True,
     metavar="FORMAT",
-    help="terminal, md, csv, json, parquet or latex; may be repeated or joined by commas.  [default: terminal, or by the ending of -o]",
+    help="terminal, md, csv, json, parquet or latex; may be repeated or joined by commas.  "
+    "[default: terminal, or by the ending of -o]",
 )
 @click.option(
     "-o",

@@ -94,7 +94,8 @@ def _check(formats: Sequence[str], out: Path | None, study_folder: Path) -> None
         return
     if len(in_files) != 1:
         raise UsageError(
-            f"-o names one file, for one of the formats {', '.join(FORMATS[1:])}; received {', '.join(formats) or 'no format'}"
+            f"-o names one file, for one of the formats {', '.join(FORMATS[1:])}; "
+            f"received {', '.join(formats) or 'no format'}"
         )
     if out.suffix == ".json" and out.resolve().parent == study_folder.resolve():
         raise UsageError(f"{out} would lie among the study's records: choose another folder")
