@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.language import _, is_translated, ngettext
 from harness.record import COMPLETED
@@ -24,25 +25,49 @@ MARK = "†"
 """Behind the name of a row that is not comparable."""
 
 
+class Runs:
+    """The columns of a frame, each turned into an array once, however many rows ask for it."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+        self.place = {str(run_id): number for number, run_id in enumerate(frame["run_id"])}
+        self.is_completed = frame["status"].isin(COMPLETED).to_numpy()
+        self._numbers: dict[str, NDArray[np.float64]] = {}
+
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """Return a column of numbers, NaN where there is none."""
+        if column not in self._numbers:
+            self._numbers[column] = self.frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
+        return self._numbers[column]
+
+
 class Line(NamedTuple):
     """One row of a group, as it is drawn."""
 
     label: str
     row: Row
-    runs: pd.DataFrame
-    """Its runs, one frame row each."""
     look: Look
+    frame: Runs
+    """Of all runs of the study."""
+    places: NDArray[np.intp]
+    """Where its own runs stand in it."""
 
     @property
-    def completed(self) -> pd.DataFrame:
-        """Its runs that trained to their end."""
-        return self.runs[self.runs["status"].isin(COMPLETED)]
+    def completed(self) -> NDArray[np.intp]:
+        """Where its runs stand that trained to their end."""
+        return self.places[self.frame.is_completed[self.places]]
 
-    def median(self, figure: str) -> float | None:
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """Return a column of its completed runs, NaN where there is no number."""
+        return self.frame.numbers(column)[self.completed]
+
+    def texts(self, column: str) -> tuple[str, ...]:
+        """Return the distinct texts of a column over all its runs, without the empty one."""
+        return tuple(dict.fromkeys(str(value) for value in self.frame.frame[column].iloc[self.places] if value))
+
+    def median(self, column: str) -> float | None:
         """Return the median of a column over the completed runs, None where none has it."""
-        values = self.completed[figure].to_numpy(dtype=float, na_value=np.nan)
-        known = values[~np.isnan(values)]
-        return float(np.median(known)) if len(known) else None
+        return median(self.numbers(column))
 
     @property
     def axis_label(self) -> str:
@@ -67,20 +92,28 @@ class Place(NamedTuple):
 def places(groups: Sequence[Group], runs: pd.DataFrame) -> tuple[Place, ...]:
     """Return the groups with their rows and runs, in their order, cut to what can be drawn."""
     look = looks((row.backend, row.mode, row.profile) for group in groups for row in group.rows)
-    frames = {str(run_id): place for place, run_id in enumerate(runs["run_id"])}
+    frame = Runs(runs)
     found = []
     for number, group in enumerate(groups[:MOST_GROUPS]):
+        pairs = list(zip(row_labels(group.rows), group.rows, strict=True))[:MOST_ROWS]
         lines = tuple(
             Line(
                 label,
                 row,
-                runs.iloc[[frames[run_id] for run_id in row.run_ids]],
                 look[row.backend, row.mode, row.profile],
+                frame,
+                np.array([frame.place[run_id] for run_id in row.run_ids], dtype=np.intp),
             )
-            for label, row in zip(row_labels(group.rows), group.rows, strict=True)
+            for label, row in pairs
         )
-        found.append(Place(number, title(group), group, lines[:MOST_ROWS]))
+        found.append(Place(number, title(group), group, lines))
     return tuple(found)
+
+
+def median(values: NDArray[np.float64]) -> float | None:
+    """Return the median of the numbers that are known, None where there are none."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else None
 
 
 def title(group: Group) -> str:

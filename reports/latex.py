@@ -20,11 +20,11 @@ SPELLED = {
     "[": "{[}", "]": "{]}", "×": r"$\times$", "≈": r"$\approx$", "–": r"\textendash{}", "—": r"\textemdash{}",
     "…": r"\ldots{}", "·": r"\textperiodcentered{}", "\u202f": r"\,", "\u00a0": "~",
 }  # fmt: skip
-"""Characters that mean something to LaTeX, or that not every engine knows. A bracket could become an option of `\\\\`."""
+"""Characters that mean something to LaTeX, brackets behind a line's end too, or that not every engine knows."""
 
 
 def latex(content: Content, groups: Iterable[Group]) -> str:
-    """Return the tables of all groups, to be read in by `\\input`.
+    r"""Return the tables of all groups, to be read in by `\input`.
 
     Args:
         content: for the study's title.
@@ -32,8 +32,7 @@ def latex(content: Content, groups: Iterable[Group]) -> str:
     """
     lines = (
         f"% {text.printable(content.title)}",
-        r"% Needs \usepackage{booktabs,textcomp} and \usepackage[T1]{fontenc};"
-        " XeLaTeX or LuaLaTeX where names are not Latin.",
+        r"% Needs \usepackage{booktabs,textcomp} and \usepackage[T1]{fontenc}, and where names are not Latin, XeLaTeX.",
     )
     tables = [_table(group, number) for number, group in enumerate(groups, start=1)]
     return "\n\n".join(("\n".join(lines), *tables)) + "\n"

@@ -94,12 +94,16 @@ def _exhibit(anchor: str, title: str, place: Place, drawn: Sequence[Drawn], subj
 
 def _figure(drawn: Sequence[Drawn], subject: Subject) -> go.Figure:
     figure = plot_style.pair(y_title=subject.what)
+    traces: list[tuple[int, go.Scatter]] = []
     for line, curve in drawn:
-        xs = {1: rounded(curve.seconds), 2: rounded(curve.steps)}
-        for column, x in xs.items():
-            figure.add_trace(_trace(line, curve, x, subject, first=column == 1), row=1, col=column)
+        steps = rounded(curve.steps)
+        traces.append((1, _trace(line, curve, rounded(curve.seconds), subject, first=True)))
+        traces.append((2, _trace(line, curve, steps, subject, first=False)))
         if not subject.evaluated and curve.runs > 1:
-            figure.add_trace(_band(line, curve, xs[2]), row=1, col=2)
+            traces.append((2, _band(line, curve, steps)))
+    figure.add_traces(
+        [trace for _column, trace in traces], rows=[1] * len(traces), cols=[one for one, _trace in traces]
+    )
     for column, title, values in (
         (1, _("seconds of training"), [one.curve.seconds for one in drawn]),
         (2, _("optimizer steps"), [one.curve.steps for one in drawn]),

@@ -62,8 +62,8 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
 def _processes(line: Line, records: dict[str, Record], most: int) -> list[Process]:
     """Return the first processes of a row that have steady blocks, none where nobody knows the row's step time."""
     typical = line.median("median_step_s")
-    ids = [str(run_id) for run_id in line.completed["run_id"][:most]]
-    found = [_process(line, records[run_id], typical) for run_id in ids] if typical else []
+    ids = line.frame.frame["run_id"].iloc[line.completed[:most]]
+    found = [_process(line, records[str(run_id)], typical) for run_id in ids] if typical else []
     return [one for one in found if one is not None]
 
 
@@ -174,8 +174,8 @@ def _alt(place: Place, of: Sequence[Process]) -> str:
     widest = max(of, key=lambda one: (one.quartiles[2] - one.quartiles[0]) / one.quartiles[1])
     spread = (widest.quartiles[2] - widest.quartiles[0]) / widest.quartiles[1]
     disturbed, every = sum(one.disturbed_blocks for one in of), sum(_recorded(one) for one in of)
-    return _("{title}: the blocks of {label} spread most, their middle half over {spread} of its median; {disturbed} of "
-             "{every} blocks were disturbed.").format(
+    return _("{title}: the blocks of {label} spread most, their middle half over {spread} of its median; {disturbed} "
+             "of {every} blocks were disturbed.").format(
         title=place.title, label=widest.label, spread=text.percent(spread), disturbed=disturbed, every=every
     )  # fmt: skip
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from harness.language import _, noop
 from reports import plot_style, text
 from reports.exhibit import Cell, Exhibit, Grid, grid, number
-from reports.exhibit_rows import Line, Place, comparable, joined, left_out, marked, name, places
+from reports.exhibit_rows import Line, Place, comparable, joined, left_out, marked, median, name, places
 from reports.rows import Group
 from reports.studies import Loaded
 
@@ -53,9 +52,8 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
 def _phases(line: Line) -> Medians:
     """Return the median seconds of every phase, and of the whole process."""
     found = {column: line.median(column) for column in (*PHASES, "total_s") if column != TRAINING}
-    rest = (line.completed["train_s"] - line.completed["first_step_s"]).to_numpy(dtype=float, na_value=np.nan)
-    known = rest[rest >= 0]
-    return found | {TRAINING: float(np.median(known)) if len(known) else None}
+    rest = line.numbers("train_s") - line.numbers("first_step_s")
+    return found | {TRAINING: median(rest[rest >= 0])}
 
 
 def _sum(found: Medians) -> float:

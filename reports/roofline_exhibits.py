@@ -131,10 +131,7 @@ def _grid(drawn: Sequence[tuple[Place, Sequence[Reached]]]) -> Grid:
 
 def _cells(place: Place, found: Reached) -> list[Cell]:
     rates = [None if value is None else value / 1e9 for value in found.rates.values()]
-    libraries, reasons = (
-        ", ".join(dict.fromkeys(str(word) for word in found.line.runs[column] if word))
-        for column in ("best_matmul_library", "ceiling_reason")
-    )
+    libraries, reasons = (", ".join(found.line.texts(column)) for column in ("best_matmul_library", "ceiling_reason"))
     return [
         name(place.title),
         name(found.line.label),

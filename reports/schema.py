@@ -1,4 +1,4 @@
-"""The JSON Schemas of what Evenbench writes: of a record, from its Structs, and of the JSON report, from the columns."""
+"""The JSON Schemas of what Evenbench writes: of a record, from its Structs; of the JSON report, from the columns."""
 
 from collections.abc import Mapping
 from typing import Any

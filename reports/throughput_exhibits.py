@@ -80,23 +80,28 @@ def _figure(drawn: Sequence[tuple[Place, Sequence[Speed | None]]]) -> go.Figure:
     )
     for panel, (place, speeds) in enumerate(drawn, start=1):
         known = [(at, line, one) for at, (line, one) in enumerate(zip(place.lines, speeds, strict=True)) if one]
-        for at, line, one in known:
-            error = {"type": "data", "symmetric": False, "color": plot_style.INK, "thickness": 2, "width": 6}
-            if one.low is not None and one.high is not None:
-                error |= {"array": [one.high - one.mean], "arrayminus": [one.mean - one.low]}
-            shown = go.Bar(
-                x=[one.mean],
-                y=[at],
-                orientation="h",
-                name=line.axis_label,
-                marker=plot_style.bar(line.look.colour, comparable=line.row.comparable),
-                error_x=error if one.high is not None else None,
-                hovertemplate="%{x:,.4~g}",
-            )
-            figure.add_trace(shown, row=panel, col=1)
+        for kind in dict.fromkeys((line.look.colour, line.row.comparable) for _at, line, _one in known):
+            alike = [(at, one) for at, line, one in known if (line.look.colour, line.row.comparable) == kind]
+            figure.add_trace(_bars(alike, kind[0], comparable=kind[1]), row=panel, col=1)
         plot_style.named_rows(figure, [line.axis_label for line in place.lines], panel=panel)
         figure.update_xaxes(title={"text": _("examples per second")}, range=[0, _end(speeds)], row=panel, col=1)
     return figure
+
+
+def _bars(alike: Sequence[tuple[int, Speed]], colour: str, *, comparable: bool) -> go.Bar:
+    """Return the bars of one colour, with their intervals."""
+    error = {"type": "data", "symmetric": False, "color": plot_style.INK, "thickness": 2, "width": 6}
+    error["array"] = [None if one.high is None else one.high - one.mean for _at, one in alike]
+    error["arrayminus"] = [None if one.low is None else one.mean - one.low for _at, one in alike]
+    return go.Bar(
+        x=[one.mean for _at, one in alike],
+        y=[at for at, _one in alike],
+        orientation="h",
+        name="",
+        marker=plot_style.bar(colour, comparable=comparable),
+        error_x=error,
+        hovertemplate="%{x:,.4~g}",
+    )
 
 
 def _note(drawn: Sequence[tuple[Place, Sequence[Speed | None]]], cut: Sequence[str]) -> list[str]:

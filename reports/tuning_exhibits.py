@@ -126,7 +126,7 @@ def _headers() -> tuple[str, ...]:
 
 def _cells(gain: Gain) -> list[Cell]:
     found = gain.found
-    settings = next((str(value) for value in gain.tuned.runs["tuned_settings"] if value), "")
+    settings = next(iter(gain.tuned.texts("tuned_settings")), "")
     return [
         name(gain.place.title),
         name(gain.tuned.label),

@@ -1,0 +1,344 @@
+"""The exhibits: every number of a picture stands in its table, and nothing is drawn that is not shown to be so."""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from records_factory import FAIL, block, damage, died, machine_record, measured, record, spec, stages, write_study
+
+from harness.record import Block, Ceiling, Evaluation, Memory, Noise, Record
+from harness.spec import RunSpec
+from harness.store import Study
+from reports import curves, plot_style, statistics, studies
+from reports.exhibit import Exhibit
+from reports.exhibits import exhibits
+from reports.frame import frame
+from reports.machine_exhibits import command, repeat
+from reports.studies import Loaded
+from reports.summary import summarize
+
+CEILINGS = (
+    Ceiling(library="torch", matmul_flops_per_s=2e11, copy_bytes_per_s=2e10),
+    Ceiling(library="tensorflow", matmul_flops_per_s=1e11, copy_bytes_per_s=1e10),
+)
+
+
+def of(items: Sequence[Record], plan: Study | None = None) -> dict[str, Exhibit]:
+    """Return the exhibits of these records by name."""
+    loaded = Loaded(folder=Path("s"), plan=plan, records=list(items), damaged=[])
+    runs = frame(items)
+    found = exhibits(loaded, runs, summarize(runs))
+    assert len({one.name for one in found}) == len(found)
+    return {one.name: one for one in found}
+
+
+def run(backend: str, step_s: float, repeat: int = 0, **more: Any) -> Record:
+    """Return a run with three evaluations, both kinds of memory and ceilings."""
+    evaluations = tuple(
+        Evaluation(steps=steps, train_seconds=steps * step_s, quality={"accuracy": 0.5 + steps / 1000 + repeat / 100})
+        for steps in (22, 66, 110)
+    )
+    facts = {"evaluations": evaluations, "blocks": blocks(step_s), **more.pop("facts", {})}
+    memory = Memory(host_peak_bytes=300_000_000 + repeat, import_bytes=200_000_000, device_peak_bytes=50_000_000)
+    found = measured(step_s, **({"memory": memory} | facts))
+    return replace(record(backend, repeat=repeat, found=found, **more), ceilings=CEILINGS)
+
+
+def blocks(step_s: float, disturbed: float | None = None) -> tuple[Block, ...]:
+    """Return the blocks of 110 steps, ten of them steady, one of these disturbed if that is asked for."""
+    steady = [block("steady", 10, 10 * step_s * (1 + place / 1000)) for place in range(10)]
+    found = [block("first", 1, 0.5), block("calibration", 9, 9 * step_s), *steady]
+    if disturbed is not None:
+        noise = Noise(foreign_cpu_seconds=disturbed)
+        found.append(replace(block("steady", 10, disturbed), noise=noise))
+    return tuple(found)
+
+
+def study() -> list[Record]:
+    """Return a study with everything in it."""
+    found = [run("torch", 0.01 * (1 + repeat / 50), repeat) for repeat in range(3)]
+    found += [run("torch", 0.005 * (1 + repeat / 50), repeat, profile="tuned") for repeat in range(3)]
+    found += [run("tensorflow", 0.02 * (1 + repeat / 50), repeat, mode="graph") for repeat in range(3)]
+    found += [run("mindspore", 0.001, repeat, parity=FAIL) for repeat in range(2)]
+    found += [run("numpy", 0.4, facts={"blocks": blocks(0.4, disturbed=9.0)})]
+    found += [died("torch", mode="graph", status="timeout", reason="took too long")]
+    return [*found, machine_record("torch", parts=stages(0.01)), machine_record("torch", repeat=1)]
+
+
+def values(grid_of: Exhibit) -> list[float]:
+    """Return all numbers of a table, those inside texts too."""
+    assert grid_of.grid is not None
+    cells = [cell for row in grid_of.grid.rows for cell in row]
+    inside = [float(word) for cell in cells if cell.value is None for word in re.findall(r"[\d.]*\d", cell.shown)]
+    return [cell.value for cell in cells if cell.value is not None] + inside
+
+
+def drawn(figure: Any) -> list[float]:
+    """Return all numbers that a picture shows: not the places of its rows, and not the outlines of its bands."""
+    found: list[float] = []
+    for trace in figure.data:
+        axis = figure.layout[f"yaxis{(trace.yaxis or 'y')[1:]}"]
+        if trace.type == "box":
+            parts = [trace.q1, trace.median, trace.q3, trace.lowerfence, trace.upperfence]
+        elif trace.fill == "toself":
+            parts = [trace.y]
+        else:
+            parts = [trace.x] if axis.tickvals is not None else [trace.x, trace.y]
+            error, middle = (trace.error_x, trace.x) if axis.tickvals is not None else (trace.error_y, trace.y)
+            for sign, ends in ((1, error.array), (-1, error.arrayminus)):
+                if ends is not None:
+                    parts.append([m + sign * e for m, e in zip(middle, ends, strict=True) if e is not None])
+        found += [float(value) for part in parts for value in part if value is not None]
+    return found
+
+
+def test_every_number_of_a_picture_stands_in_its_table() -> None:
+    found = of(study())
+    assert {
+        "throughput", "loss-1", "quality-1", "loss-2", "phases", "memory", "tuning", "limits", "noise", "repeats",
+        "failures", "not-comparable", "machine",
+    } <= set(found)  # fmt: skip
+    pictures = {name: one for name, one in found.items() if one.figure is not None}
+    for name, one in pictures.items():
+        table = np.array(values(one))
+        shown = drawn(one.figure)
+        assert shown, name
+        for value in shown:
+            assert np.isclose(table, value, rtol=6e-3 if name == "noise" else 1e-4).any(), (name, value)
+
+
+def test_every_picture_has_a_title_a_note_and_a_text_with_its_numbers() -> None:
+    for one in of(study()).values():
+        assert one.title
+        assert re.fullmatch(r"[a-z0-9-]+", one.name)
+        assert one.grid is not None
+        assert all(len(row) == len(one.grid.headers) for row in one.grid.rows)
+        if one.figure is not None:
+            assert one.note.endswith(".")
+            assert re.search(r"\d", one.alt), one.name
+
+
+def test_the_interval_is_that_of_the_processes_and_one_process_has_none() -> None:
+    found = of([*(run("torch", 0.01 * (1 + i / 50), i) for i in range(3)), run("tensorflow", 0.02)])["throughput"]
+    bars = {
+        label: row for trace in found.figure.data for label, row in zip(("torch", "tensorflow"), [trace], strict=False)
+    }
+    assert bars
+    torch, tensorflow = found.figure.data
+    speeds = [64 / (0.01 * (1 + i / 50) * 1.0045) for i in range(3)]
+    expected = statistics.mean_interval([math.log(speed) for speed in speeds])
+    assert torch.x[0] == pytest.approx(math.exp(expected.mean))
+    assert torch.x[0] + torch.error_x.array[0] == pytest.approx(math.exp(expected.high))
+    assert torch.x[0] - torch.error_x.arrayminus[0] == pytest.approx(math.exp(expected.low))
+    assert tensorflow.error_x.array == (None,)
+    assert "A row of one process has no interval." in found.note
+    assert found.figure.layout.xaxis.range[0] == 0
+
+
+def test_what_is_not_comparable_is_hatched_and_said_so_and_never_called_fastest() -> None:
+    found = of(study())["throughput"]
+    panel = [trace for trace in found.figure.data if (trace.yaxis or "y") == "y"]
+    hatched = [trace for trace in panel if trace.marker.pattern.shape == plot_style.HATCHED]
+    assert sum(len(trace.x) for trace in hatched) == 2
+    assert max(x for trace in panel for x in trace.x) in {x for trace in hatched for x in trace.x}
+    assert "Hatched" in found.note
+    assert "torch eager (tuned) is fastest" in found.alt
+    assert "mindspore" not in found.alt.partition("Not comparable:")[0]
+    assert "mindspore eager" in found.alt.partition("Not comparable:")[2]
+    names = found.figure.layout.yaxis.ticktext
+    assert [name for name in names if name.endswith("†")] == ["mindspore eager †", "numpy eager †", "torch graph †"]
+    assert all("mindspore" not in one.alt for name, one in of(study()).items() if name in ("memory", "limits"))
+
+
+def test_a_tie_is_not_called_a_victory() -> None:
+    noisy = [0.01, 0.013, 0.011]
+    items = [run("torch", step, i) for i, step in enumerate(noisy)]
+    items += [run("tensorflow", 1.02 * step, i) for i, step in enumerate(noisy)]
+    alt = of(items)["throughput"].alt
+    assert "which shows no difference" in alt
+    assert "fastest" not in alt
+    assert "slower" not in alt
+
+
+def test_an_interval_beyond_the_picture_is_cut_and_said_so() -> None:
+    found = of([run("torch", 0.01), run("torch", 0.03, 1), run("tensorflow", 0.02), run("tensorflow", 0.0201, 1)])
+    shown = found["throughput"]
+    longest = max(x for trace in shown.figure.data for x in trace.x)
+    assert shown.figure.layout.xaxis.range[1] == pytest.approx(1.5 * longest)
+    assert "The interval of torch eager reaches beyond the picture" in shown.note
+
+
+def test_a_curve_is_the_median_of_the_runs_with_their_range() -> None:
+    items = [
+        run("torch", 0.01, i, facts={"losses": (2.0 + i, 1.0 + i, 0.5 + i, 0.25 + i, 0.125 + i)}) for i in (0, 1, 5)
+    ]
+    curve = curves.curve([*items, died("torch", status="diverged")], curves.losses)
+    assert curve is not None
+    assert curve.runs == 3
+    assert curve.steps.tolist() == [22, 44, 66, 88, 110]
+    assert curve.middle.tolist() == [3.0, 2.0, 1.5, 1.25, 1.125]
+    assert (curve.low[0], curve.high[0]) == (2.0, 7.0)
+    assert curve.seconds[0] == pytest.approx(0.5 + 0.09 + 0.1 * (1 + 0.001 * 0) + 0.02 * 1.001)
+
+
+def test_the_seconds_of_a_loss_are_those_of_the_timed_blocks_and_unknown_beyond() -> None:
+    item = run("torch", 0.01, facts={"blocks": (block("first", 1, 0.5), block("steady", 4, 2.0))})
+    assert curves.seconds_at(item, np.array([1.0, 3.0, 5.0])).tolist() == [0.5, 1.5, 2.5]
+    assert math.isnan(curves.seconds_at(item, np.array([6.0]))[0])
+
+
+def test_a_run_that_stopped_earlier_ends_its_part_of_the_curve() -> None:
+    short = run("torch", 0.01, 1, facts={"loss_steps": (22, 44), "losses": (4.0, None)})
+    curve = curves.curve([run("torch", 0.01), short], curves.losses)
+    assert curve is not None
+    assert curve.middle.tolist() == [3.0, 1.0, 0.5, 0.25, 0.125]
+    assert curves.curve([died("torch")], curves.losses) is None
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
+    steps = np.arange(1.0, 1001.0)
+    kept = curves.thinned(steps, 50)
+    assert len(kept) <= 50
+    assert (kept[0], kept[-1]) == (1, 1000)
+    assert np.diff(np.log(kept[20:])).max() < 0.3
+    assert set(kept) <= set(steps)
+
+
+def test_phases_add_up_and_the_first_step_is_not_counted_twice() -> None:
+    found = of([run("torch", 0.01, i) for i in range(3)])["phases"]
+    assert found.grid is not None
+    row = dict(zip(found.grid.headers, found.grid.rows[0], strict=True))
+    assert row["first step, s"].value == 0.5
+    assert row["rest of training, s"].value == 1.0
+    assert row["sum, s"].value == 1.0 + 0.25 + 0.125 + 1.5 + 0.0625
+    assert sum(trace.x[0] for trace in found.figure.data) == row["sum, s"].value
+    assert found.figure.layout.barmode == "stack"
+    assert "rest of training takes 34 %" in found.alt or "import takes 34 %" in found.alt
+
+
+def test_the_devices_memory_is_not_stacked_on_the_hosts() -> None:
+    figure = of([run("torch", 0.01), run("tensorflow", 0.01)])["memory"].figure
+    imported, rest, device = figure.data
+    assert (imported.x, rest.x, device.x) == ((200, 200), (100, 100), (50, 50))
+    assert imported.y == rest.y
+    assert not set(device.y) & set(rest.y)
+
+
+def test_tuning_is_shown_only_where_both_profiles_are_there() -> None:
+    stock = [run("torch", 0.01 * (1 + i / 50), i) for i in range(3)]
+    tuned = [run("torch", 0.005 * (1 + i / 50), i, profile="tuned") for i in range(3)]
+    assert "tuning" not in of(stock)
+    assert "tuning" not in of(tuned)
+    found = of(stock + tuned)["tuning"]
+    (point,) = found.figure.data
+    assert point.x[0] == pytest.approx(2.0)
+    assert point.x[0] - point.error_x.arrayminus[0] > 1.5
+    assert "2.00 times as fast as stock" in found.alt
+    slower = of(stock + [run("torch", 0.02 * (1 + i / 50), i, profile="tuned") for i in range(3)])["tuning"]
+    assert "which is slower" in slower.alt
+
+
+def test_disturbed_blocks_are_marked_and_counted() -> None:
+    found = of([run("torch", 0.01, facts={"blocks": blocks(0.01, disturbed=0.7)})])["noise"]
+    crosses = [trace for trace in found.figure.data if trace.type == "scatter"]
+    assert len(crosses) == 1
+    assert crosses[0].x[0] == pytest.approx(0.07 / (0.01 * 1.0045))
+    assert "1 of 11 blocks were disturbed" in found.alt
+    assert "logarithmic" in found.figure.layout.xaxis.title.text
+
+
+def test_failures_say_why_and_how_to_run_them_again(tmp_path: Path) -> None:
+    items = [record("torch"), died("tensorflow", mode="graph", seed=7, status="out_of_memory", reason="no memory left")]
+    folder = write_study(tmp_path / "s", items, planned=[spec("mindspore")])
+    damage(folder)
+    loaded = studies.load(folder)
+    runs = frame(loaded.records)
+    found = {one.name: one for one in exhibits(loaded, runs, summarize(runs))}
+    rows = [[cell.shown for cell in row] for row in found["failures"].grid.rows]  # type: ignore[union-attr]
+    assert [row[5] for row in rows] == ["out_of_memory", "damaged record", "no record"]
+    assert rows[0][6] == "no memory left"
+    assert found["failures"].note == "3 runs did not end well, have no record or a damaged one."
+    commands = [row[1].shown for row in found["commands"].grid.rows]  # type: ignore[union-attr]
+    assert commands == [
+        "evenbench run",
+        "evenbench run --task lenet-mnist --backend tensorflow --mode graph --preset quick --dataset digits --seed 7 "
+        "--repeats 1",
+    ]
+
+
+def test_a_command_that_repeats_a_study_does_not_say_where_it_was_kept() -> None:
+    words = ("run", "--results", "/home/x", "--task", "a b", "--study=one", "--repeats", "5")
+    assert command(words) == "evenbench run --task 'a b' --repeats 5"
+    assert "--device gpu" in repeat(spec(device="gpu"))
+    assert "--profile tuned" in repeat(spec(profile="tuned"))
+    assert isinstance(spec(), RunSpec)
+
+
+def test_the_machine_and_every_version_stand_in_a_table() -> None:
+    grid = of(study())["machine"].grid
+    assert grid is not None
+    rows = {tuple(cell.shown for cell in row) for row in grid.rows}
+    assert {("machine", "processor", "Test CPU"), ("machine", "memory", "8.0 GB"), ("torch", "threads", "4")} <= rows
+    assert ("torch", "numpy", "2.4.0") in rows or ("torch", "torch", "2.13.0") in rows
+
+
+def test_a_study_of_nothing_and_one_of_failures_alone_have_no_pictures() -> None:
+    assert of([]) == {}
+    found = of([died("torch"), died("tensorflow")])
+    assert {name for name, one in found.items() if one.figure is not None} == set()
+    assert {"failures", "not-comparable", "machine", "commands"} == set(found)
+
+
+def test_pictures_do_not_grow_with_the_processes() -> None:
+    def size(processes: int) -> int:
+        items = [run(name, 0.01 * (1 + i / 9999), i) for name in ("torch", "tensorflow") for i in range(processes)]
+        return sum(len(one.figure.to_json()) for one in of(items).values() if one.figure is not None)
+
+    assert size(400) < 2 * size(200)
+    assert size(400) < 500_000
+
+
+def test_very_many_groups_and_rows_are_cut_and_the_rest_is_mentioned() -> None:
+    items = [run("torch", 0.01, dataset=f"data{number}") for number in range(30)]
+    found = of(items)
+    assert "6 more groups are not drawn" in found["throughput"].note
+    assert "6 more groups are not drawn" in found["learning-left-out"].note
+    assert len([name for name in found if name.startswith("loss-")]) == 24
+    many = of([run(f"torch{number}", 0.01) for number in range(45)])
+    assert len(many["loss-1"].figure.data) <= 2 * 40
+    assert "5 more rows are not drawn" in many["throughput"].note
+
+
+def test_colours_follow_the_names_and_modes_differ_by_more_than_colour() -> None:
+    one, other = plot_style.colours(["torch", "mindspore"]), plot_style.colours(["torch", "tensorflow", "numpy"])
+    assert one["torch"] == other["torch"]
+    every = plot_style.colours(["torch", "mindspore", "tensorflow", "numpy", "mine"])
+    assert len(set(every.values())) == 5
+    looks = plot_style.looks([("torch", "eager", "stock"), ("torch", "graph", "stock"), ("torch", "eager", "tuned")])
+    assert len({look.colour for look in looks.values()}) == 1
+    assert len({(look.symbol, look.dash) for look in looks.values()}) == 3
+    assert len(set(plot_style.symbols(every).values())) == 5
+
+
+def test_names_from_records_are_cut_and_made_printable_in_pictures_but_whole_in_tables() -> None:
+    name = "torch\u202e<script>" + "x" * 100
+    found = of([run(name, 0.01), run(name[:-1], 0.02)])["throughput"]
+    ticks = found.figure.layout.yaxis.ticktext
+    assert all("\u202e" not in tick and len(tick) < 80 for tick in ticks)
+    assert [row[1].shown for row in found.grid.rows] == [f"{name} eager", f"{name[:-1]} eager"]  # type: ignore[union-attr]
+    assert len(found.figure.data[0].x) == 2
+
+
+def test_figures_carry_no_template_and_no_background() -> None:
+    for one in of(study()).values():
+        if one.figure is not None:
+            layout = json.loads(one.figure.to_json())["layout"]
+            assert "template" not in layout
+            assert layout["paper_bgcolor"] == layout["plot_bgcolor"] == plot_style.CLEAR
+            assert layout["height"] > 100
