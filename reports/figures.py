@@ -11,6 +11,7 @@ from harness.errors import EvenbenchError
 from harness.flops import Work, timed_step
 from harness.noise import disturbances
 from harness.record import Block, Ceiling, Inference, Record
+from reports.speed import is_time, steady
 
 Figures = dict[str, float | int | str | None]
 
@@ -30,7 +31,7 @@ def inference(record: Record) -> Figures:
     batched = next((item for item in record.measured.inference if not item.latencies), None)
     calls = clean_latencies(single, cores) if single else []
     quantiles = [float(value) for value in np.quantile(calls, (0.5, 0.95, 0.99))] if calls else [None] * 3
-    read = [block for block in _steady(batched.blocks) if not disturbances(block, cores)] if batched else []
+    read = [block for block in steady(batched.blocks) if not disturbances(block, cores)] if batched else []
     seconds = sum(block.seconds for block in read)
     found = [item.largest_difference for item in record.measured.inference]
     differences = [value for value in found if value is not None]
@@ -45,7 +46,7 @@ def inference(record: Record) -> Figures:
         else None,
         "inference_difference": max(differences, default=None),
         "inference_disturbed_blocks": sum(
-            1 for item in record.measured.inference for block in _steady(item.blocks) if disturbances(block, cores)
+            1 for item in record.measured.inference for block in steady(item.blocks) if disturbances(block, cores)
         )
         if record.measured.inference
         else None,
@@ -56,20 +57,16 @@ def clean_latencies(single: Inference, cores: int) -> list[float]:
     """Return the latencies of the steady blocks that nobody disturbed; none where calls and blocks do not add up."""
     blocks: Sequence[Block] = single.blocks
     if sum(block.steps for block in blocks) != len(single.latencies):
-        blocks = _steady(blocks)
+        blocks = steady(blocks)
     if sum(block.steps for block in blocks) != len(single.latencies):
         return []
     found: list[float] = []
     first = 0
     for block in blocks:
         if block.kind == "steady" and not disturbances(block, cores):
-            found += single.latencies[first : first + block.steps]
+            found += filter(is_time, single.latencies[first : first + block.steps])
         first += block.steps
     return found
-
-
-def _steady(blocks: Sequence[Block]) -> list[Block]:
-    return [block for block in blocks if block.kind == "steady"]
 
 
 def work_of(record: Record) -> Work | None:

@@ -30,6 +30,8 @@ __all__ = ["COLUMNS", "evaluations", "frame", "load_frame", "losses", "samples",
 COMPLETED = ("ok", "missed_target")
 """The endings of a run that trained to its end: only their numbers enter a comparison."""
 LARGEST = 2**63 - 1
+LARGEST_REAL = 1e100
+"""A number beyond it was not measured by anything, and its square is none: it counts as missing."""
 
 Row = dict[str, Any]
 
@@ -140,7 +142,7 @@ def _clean(value: Any, kind: Kind) -> Any:
         return bool(value)
     if kind == "whole":
         return value if isinstance(value, int) and abs(value) <= LARGEST else None
-    return float(value) if value is not None and math.isfinite(value) else math.nan
+    return float(value) if value is not None and abs(value) <= LARGEST_REAL else math.nan
 
 
 def _row(record: Record) -> Row:
