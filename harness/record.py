@@ -19,8 +19,8 @@ Status = Literal["ok", "missed_target", "unsupported", "diverged", "out_of_memor
 BlockKind = Literal["first", "calibration", "steady", "short"]
 
 
-class _Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
-    """Frozen, validated, and strict about unknown fields."""
+class _Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False, gc=False):
+    """Frozen, validated, and strict about unknown fields; a tree, in which Python need not look for cycles."""
 
 
 class Noise(_Data, frozen=True, kw_only=True):

@@ -73,7 +73,7 @@ def content(loaded: Loaded, frame: pd.DataFrame, parts: pd.DataFrame, groups: It
         lead=_lead(loaded),
         sections=sections,
         damaged=tuple((damaged.path, damaged.reason) for damaged in loaded.damaged),
-        machines=tuple(dict.fromkeys(machine_names(frame))),
+        machines=tuple(dict.fromkeys(machine_names(frame).tolist())),
         backends=_backends(frame),
         legend=legend(loaded.records) if sections else (),
     )
@@ -228,14 +228,14 @@ def _backends(frame: pd.DataFrame) -> tuple[str, ...]:
     """Return lines of versions, settings and traps, each with whom it belongs to."""
     lines = []
     for backend, runs in frame.groupby("backend", sort=False):
-        lines += [f"{backend} versions: {_facts(value)}" for value in dict.fromkeys(runs["versions"]) if value]
+        lines += [f"{backend} versions: {_facts(value)}" for value in runs["versions"].unique() if value]
         known = runs[runs["settings"] != ""]
         places = known["device"] + " " + known["mode"] + known["profile"].map(lambda p: "" if p == "stock" else f" {p}")
         for value, of_value in places.groupby(known["settings"], sort=False):
             lines.append(f"{backend} settings ({', '.join(dict.fromkeys(of_value))}): {_facts(str(value))}")
         lines += _tuned(str(backend), runs[runs["profile"] != "stock"])
         for column, word in (("harmful_traps", "TRAP, the numbers are spoiled"), ("traps", "note")):
-            traps = [sentence for value in runs[column] if value for sentence in json.loads(value).values()]
+            traps = [sentence for value in runs[column].unique() if value for sentence in json.loads(value).values()]
             lines += [f"{backend} {word}: {sentence}" for sentence in dict.fromkeys(traps)]
     return tuple(lines)
 
