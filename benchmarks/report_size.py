@@ -97,7 +97,9 @@ def measured(random: np.random.Generator, step_s: float, backend: str) -> Measur
         versions={backend: "1.2.3", "numpy": "2.4.0"},
         settings={"threads": "4", "flush_denormals": "off"},
         device_name="cpu",
-        phases=Phases(import_s=1.0, build_s=0.2, load_s=0.1, first_step_s=0.5, train_s=2.0, evaluate_s=0.1, total_s=5.0),
+        phases=Phases(
+            import_s=1.0, build_s=0.2, load_s=0.1, first_step_s=0.5, train_s=2.0, evaluate_s=0.1, total_s=5.0
+        ),
         blocks=blocks(random, process_s, int(random.integers(30, 60))),
         batch_size=64,
         examples={"train": 1437, "test": 360},

@@ -34,7 +34,9 @@ KINDS = (noop("tasks"), noop("backends"), noop("studies"))
 )
 @click.option("--lang", type=click.Choice(language.LANGUAGES), help="Language of the report.")
 @results_option
-def report(study: tuple[str, ...], formats: tuple[str, ...], output: str | None, lang: str | None, results: str) -> None:
+def report(
+    study: tuple[str, ...], formats: tuple[str, ...], output: str | None, lang: str | None, results: str
+) -> None:
     """Show the comparison of each STUDY, a name inside the results folder or a study's own folder.
 
     The format html makes one page of all of them, which opens from disk: `-o FILE` names it where there are several.

@@ -23,8 +23,8 @@ LevelName = Literal["parameters", "forward", "loss", "gradients", "update", "los
 BlockKind = Literal["first", "calibration", "steady", "short"]
 
 
-class _Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
-    """Frozen, validated, and strict about unknown fields."""
+class _Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False, gc=False):
+    """Frozen, validated, and strict about unknown fields; a tree, in which Python need not look for cycles."""
 
 
 class Noise(_Data, frozen=True, kw_only=True):

@@ -44,6 +44,8 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     sentences: tuple[str, ...]
     headers: tuple[str, ...]
+    numbers: tuple[int, ...]
+    """Places of the columns that hold numbers."""
     comparisons: tuple[Comparison, ...]
 
 
@@ -75,14 +77,25 @@ class _Found(Struct, frozen=True, kw_only=True):
         return any(item.p is not None for item in self.group.comparisons)
 
 
+class _Columns(Struct, frozen=True, kw_only=True):
+    """Which columns the table has besides those that it always has."""
+
+    device: bool
+    reasons: bool
+
+
 def answer(studies: Sequence[tuple[str, Sequence[Group]]]) -> Answer:
     """Return the answer of some studies, each with its name and its groups as `summarize` returns them."""
     found = _found(studies)
-    has_device = any(row.device_peak_bytes is not None for item in found for row in item.group.rows)
+    rows = [row for item in found for row in item.group.rows]
+    columns = _Columns(
+        device=any(row.device_peak_bytes is not None for row in rows), reasons=any(any(_reasons(row)) for row in rows)
+    )
     return Answer(
         sentences=tuple(_sentences(found)),
-        headers=_headers(has_device),
-        comparisons=tuple(_comparison(item, has_device) for item in found),
+        headers=_headers(columns),
+        numbers=(1, 2, *range(4, 8 if columns.device else 7)),
+        comparisons=tuple(_comparison(item, columns) for item in found),
     )
 
 
@@ -144,7 +157,7 @@ def _of_one(item: _Found) -> str:
     elif not item.can_show():
         message = _("{place}: nothing can be shown, for no two rows have two processes each.")
     elif not ties and len(slower) == 1:
-        message = _("{place}: {fastest} is faster than {slower}.")
+        message = _("{place}: {fastest} is the fastest; slower is {slower}.")
     elif not ties:
         message = _("{place}: {fastest} is the fastest; slower are {slower}.")
     elif not slower:
@@ -158,9 +171,7 @@ def _by_how_much(label: str, row: Row) -> str:
     found = row.to_fastest
     if found is None or found.low is None or found.high is None:
         return label
-    return _("{row} ({ratio}, 95 % interval {low} to {high})").format(
-        row=label, ratio=text.ratio(found.ratio), low=text.number(found.low), high=text.number(found.high)
-    )
+    return _("{row} {ratio}").format(row=label, ratio=text.ratio(found.ratio, found.low, found.high))
 
 
 def _counted(found: Sequence[_Found]) -> Iterable[str]:
@@ -229,7 +240,7 @@ def _listed(names: Sequence[str]) -> str:
     return ngettext("{names} and {count} other", "{names} and {count} others", more).format(names=shown, count=more)
 
 
-def _headers(has_device: bool) -> tuple[str, ...]:
+def _headers(columns: _Columns) -> tuple[str, ...]:
     return (
         _("Backend"),
         _("× slower"),
@@ -238,12 +249,12 @@ def _headers(has_device: bool) -> tuple[str, ...]:
         _("Examples/s"),
         _("Quality (95 % interval)"),
         _("Memory MB"),
-        *((_("Device MB"),) if has_device else ()),
-        _("What to know"),
+        *((_("Device MB"),) if columns.device else ()),
+        *((_("What to know"),) if columns.reasons else ()),
     )
 
 
-def _comparison(item: _Found, has_device: bool) -> Comparison:
+def _comparison(item: _Found, columns: _Columns) -> Comparison:
     group = item.group
     metrics = dict.fromkeys(row.metric for row in group.rows if row.metric)
     facts = [f"{name.replace('_', ' ')} {getattr(group, name)}" for name in group.split_by]
@@ -251,11 +262,11 @@ def _comparison(item: _Found, has_device: bool) -> Comparison:
     return Comparison(
         title=" · ".join((*filter(None, [item.study]), *names, *facts)),
         quality=_(" or ").join(_(metric.replace("_", " ")) for metric in metrics),
-        lines=tuple(_line(label, row, has_device) for label, row in zip(item.labels, group.rows, strict=True)),
+        lines=tuple(_line(label, row, columns) for label, row in zip(item.labels, group.rows, strict=True)),
     )
 
 
-def _line(label: str, row: Row, has_device: bool) -> Line:
+def _line(label: str, row: Row, columns: _Columns) -> Line:
     found, speed = row.to_fastest, row.throughput_examples_per_s
     interval = "" if not found or found.low is None else f"{text.number(found.low)}–{text.number(found.high)}"
     return Line(
@@ -268,8 +279,8 @@ def _line(label: str, row: Row, has_device: bool) -> Line:
             number(speed and speed.median, text.rate(speed.median if speed else None)),
             number(row.quality_mean, _quality(row)),
             number(row.host_peak_bytes, text.megabytes(row.host_peak_bytes)),
-            *((number(row.device_peak_bytes, text.megabytes(row.device_peak_bytes)),) if has_device else ()),
-            words("; ".join(_reasons(row)), quoted=True),
+            *((number(row.device_peak_bytes, text.megabytes(row.device_peak_bytes)),) if columns.device else ()),
+            *((words("; ".join(_reasons(row)), quoted=True),) if columns.reasons else ()),
         ),
     )
 

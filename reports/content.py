@@ -96,7 +96,7 @@ def content(loaded: Loaded, frame: pd.DataFrame, parts: pd.DataFrame, groups: It
         lead=_lead(loaded),
         sections=sections,
         damaged=tuple((damaged.path, text.quoted(damaged.reason)) for damaged in loaded.damaged),
-        machines=tuple(dict.fromkeys(machine_names(frame, _(MACHINE)))),
+        machines=tuple(dict.fromkeys(machine_names(frame, _(MACHINE)).tolist())),
         backends=_backends(frame),
         legend=legend(loaded.records) if sections else (),
     )
@@ -272,7 +272,7 @@ def _backends(frame: pd.DataFrame) -> tuple[str, ...]:
     for backend, runs in frame.groupby("backend", sort=False):
         lines += [
             _("{backend} versions: {facts}").format(backend=backend, facts=_facts(value))
-            for value in dict.fromkeys(runs["versions"])
+            for value in runs["versions"].unique()
             if value
         ]
         known = runs[runs["settings"] != ""]
@@ -288,7 +288,7 @@ def _backends(frame: pd.DataFrame) -> tuple[str, ...]:
             ("harmful_traps", _("{backend} TRAP, the numbers are spoiled: {sentence}")),
             ("traps", _("{backend} note: {sentence}")),
         ):
-            traps = [sentence for value in runs[column] if value for sentence in json.loads(value).values()]
+            traps = [sentence for value in runs[column].unique() if value for sentence in json.loads(value).values()]
             lines += [said.format(backend=backend, sentence=text.quoted(trap)) for trap in dict.fromkeys(traps)]
     return tuple(lines)
 

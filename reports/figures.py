@@ -6,11 +6,13 @@ Every figure follows from one record alone; what was not measured is None. Needs
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import EvenbenchError
 from harness.flops import Work, timed_step
 from harness.noise import disturbances
 from harness.record import Block, Ceiling, Inference, Record
+from reports.speed import is_time, steady
 
 Figures = dict[str, float | int | str | None]
 
@@ -18,9 +20,15 @@ MOST_DIFFERENT = 1e-4
 """Outputs that differ by more from those of the run's own evaluation, over their largest magnitude, are other ones."""
 
 
-def figures(record: Record, step_s: float | None) -> Figures:
-    """Return the instruments' columns of a run whose optimizer step takes `step_s` seconds, if it is known."""
-    return inference(record) | roofline(record, step_s) | energy(record) | twin(record)
+def figures(record: Record, step_s: float | None, work: Work | None = None) -> Figures:
+    """Return the instruments' columns of a run.
+
+    Args:
+        record: the run.
+        step_s: seconds of its optimizer step, if they are known.
+        work: as `work_of` returns it for this task and preset, for who has it already.
+    """
+    return inference(record) | roofline(record, step_s, work or work_of(record)) | energy(record) | twin(record)
 
 
 def inference(record: Record) -> Figures:
@@ -28,9 +36,12 @@ def inference(record: Record) -> Figures:
     cores = len(record.affinity)
     single = next((item for item in record.measured.inference if item.latencies), None)
     batched = next((item for item in record.measured.inference if not item.latencies), None)
-    calls = clean_latencies(single, cores) if single else []
-    quantiles = [float(value) for value in np.quantile(calls, (0.5, 0.95, 0.99))] if calls else [None] * 3
-    read = [block for block in _steady(batched.blocks) if not disturbances(block, cores)] if batched else []
+    calls = np.sort(clean_latencies(single, cores)) if single else np.empty(0)
+    quantiles = _quantiles(calls, (0.5, 0.95, 0.99))
+    blocks = [block for item in record.measured.inference for block in steady(item.blocks)]
+    disturbed = sum(1 for block in blocks if disturbances(block, cores))
+    read = steady(batched.blocks) if batched else []
+    read = [block for block in read if not disturbances(block, cores)] if disturbed else read
     seconds = sum(block.seconds for block in read)
     found = [item.largest_difference for item in record.measured.inference]
     differences = [value for value in found if value is not None]
@@ -44,19 +55,30 @@ def inference(record: Record) -> Figures:
         if batched and seconds
         else None,
         "inference_difference": max(differences, default=None),
-        "inference_disturbed_blocks": sum(
-            1 for item in record.measured.inference for block in _steady(item.blocks) if disturbances(block, cores)
-        )
-        if record.measured.inference
-        else None,
+        "inference_disturbed_blocks": disturbed if record.measured.inference else None,
     }
+
+
+def _quantiles(calls: NDArray[np.float64], shares: Sequence[float]) -> list[float | None]:
+    """Return quantiles of rising seconds, linear between the calls; none where a call took what no call can take.
+
+    As NumPy's own, which takes longer than all the rest that is read of a run.
+    """
+    if not len(calls) or not (is_time(calls[0]) and is_time(calls[-1])):
+        return [None] * len(shares)
+    found: list[float | None] = []
+    for share in shares:
+        below, part = divmod(share * (len(calls) - 1), 1)
+        low, high = calls[int(below)], calls[min(int(below) + 1, len(calls) - 1)]
+        found.append(float(low + (high - low) * part))
+    return found
 
 
 def clean_latencies(single: Inference, cores: int) -> list[float]:
     """Return the latencies of the steady blocks that nobody disturbed; none where calls and blocks do not add up."""
     blocks: Sequence[Block] = single.blocks
     if sum(block.steps for block in blocks) != len(single.latencies):
-        blocks = _steady(blocks)
+        blocks = steady(blocks)
     if sum(block.steps for block in blocks) != len(single.latencies):
         return []
     found: list[float] = []
@@ -68,10 +90,6 @@ def clean_latencies(single: Inference, cores: int) -> list[float]:
     return found
 
 
-def _steady(blocks: Sequence[Block]) -> list[Block]:
-    return [block for block in blocks if block.kind == "steady"]
-
-
 def work_of(record: Record) -> Work | None:
     """Return the work of one step of a run, None where its task's layers do not tell."""
     preset = record.task.presets.get(record.spec.preset)
@@ -81,9 +99,8 @@ def work_of(record: Record) -> Work | None:
         return None
 
 
-def roofline(record: Record, step_s: float | None) -> Figures:
+def roofline(record: Record, step_s: float | None, work: Work | None) -> Figures:
     """Return what a step is, how fast it was computed, and which share of the machine's measured limits that is."""
-    work = work_of(record)
     own = next((item for item in record.ceilings if item.library == record.spec.backend), None)
     own_flops = own.matmul_flops_per_s if own else None
     best = best_product(record.ceilings)

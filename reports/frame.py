@@ -8,29 +8,32 @@ import json
 import math
 import statistics
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from harness.flops import Work
 from harness.honesty import doubts
 from harness.mistakes import clarity
 from harness.record import COMPLETED, Measured, Record, StageMeasured
 from harness.registry import reference_name
-from harness.spec import fingerprint
+from harness.spec import Task, fingerprint
 from harness.versions import base
 from reports import studies
 from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, Column, Kind
-from reports.figures import figures
+from reports.figures import figures, work_of
 from reports.settled import TOO_NOISY, Reading, read
-from reports.speed import examples_per_s, steady
+from reports.speed import examples_per_s
 
 __all__ = ["COLUMNS", "evaluations", "frame", "load_frame", "losses", "samples", "stages"]
 
 LARGEST = 2**63 - 1
 STUDY = "study"
 """Column that only a frame of several studies needs."""
+LARGEST_REAL = 1e100
+"""A number beyond it was not measured by anything, and its square is none: it counts as missing."""
 
 Row = dict[str, Any]
 
@@ -67,7 +70,8 @@ def load_frame(study: str | Path, *more: str | Path) -> pd.DataFrame:
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per record, with the columns of `COLUMNS` in their order."""
-    return table(FRAME, [_row(record) for record in records])
+    facts = _OfTasks()
+    return table(FRAME, [_row(record, facts) for record in records])
 
 
 def samples(records: Iterable[Record]) -> pd.DataFrame:
@@ -134,31 +138,52 @@ def table(columns: Mapping[str, Column], rows: Sequence[Row]) -> pd.DataFrame:
     """Return a frame of exactly these columns and their types, from rows that may hold None."""
     return pd.DataFrame(
         {
-            name: pd.Series([_clean(row[name], column.kind) for row in rows], dtype=DTYPES[column.kind])
+            name: pd.Series([_FIT[column.kind](row[name]) for row in rows], dtype=DTYPES[column.kind])
             for name, column in columns.items()
         }
     )
 
 
-def _clean(value: Any, kind: Kind) -> Any:
-    """Return a value that its column can hold."""
-    if kind == "text":
-        return "" if value is None else str(value)
-    if kind == "flag":
-        return bool(value)
-    if kind == "whole":
-        return value if isinstance(value, int) and abs(value) <= LARGEST else None
-    return float(value) if value is not None and math.isfinite(value) else math.nan
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
-def _row(record: Record) -> Row:
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and abs(value) <= LARGEST else None
+
+
+def _real(value: Any) -> float:
+    return float(value) if value is not None and abs(value) <= LARGEST_REAL else math.nan
+
+
+_FIT: Mapping[Kind, Callable[[Any], Any]] = {"text": _text, "flag": bool, "whole": _whole, "real": _real}
+"""By the kind of a column: what makes a value one that it can hold."""
+
+
+class _OfTasks:
+    """What follows from a task alone, found once for all records that share it, as those of a store do."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str], tuple[Task, str, Work | None]] = {}
+
+    def __call__(self, record: Record) -> tuple[str, Work | None]:
+        """Return the task's fingerprint and the work of a step of the record's preset."""
+        key = (id(record.task), record.spec.preset)
+        if key not in self._known:  # which keeps the task, so that its id stays its own
+            self._known[key] = (record.task, fingerprint(record.task), work_of(record))
+        _task, digest, work = self._known[key]
+        return digest, work
+
+
+def _row(record: Record, facts: _OfTasks) -> Row:
     reading = read(record.measured.blocks, len(record.affinity))
     why_not = why_not_comparable(record, reading)
     speed = _speed(record, reading)
+    digest, work = facts(record)
     return (
-        _identity(record)
+        _identity(record, digest)
         | speed
-        | figures(record, speed["step_s"])
+        | figures(record, speed["step_s"], work)
         | _phases(record.measured)
         | _quality(record)
         | _environment(record)
@@ -167,7 +192,7 @@ def _row(record: Record) -> Row:
     )
 
 
-def _identity(record: Record) -> Row:
+def _identity(record: Record, digest: str) -> Row:
     spec, parity = record.spec, record.parity
     preset = record.task.presets.get(spec.preset)
     target = preset.target if preset else None
@@ -175,7 +200,7 @@ def _identity(record: Record) -> Row:
         "run_id": spec.run_id,
         "task": spec.task,
         "task_version": spec.task_version,
-        "task_fingerprint": fingerprint(record.task),
+        "task_fingerprint": digest,
         "backend": spec.backend,
         "device": spec.device,
         "device_name": record.measured.device_name,
@@ -207,7 +232,7 @@ def why_not_comparable(record: Record, reading: Reading) -> str:
     if outcome.status not in COMPLETED:
         reasons.append(f"the run ended as {outcome.status}")
     reasons += doubts(record.measured.honesty)
-    if not steady(record.measured.blocks):
+    if not reading.recorded:
         reasons.append("no steady block was measured")
     elif record.measured.batch_size < 1:
         reasons.append("the batch size is not known")

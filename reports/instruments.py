@@ -41,7 +41,7 @@ class Side(NamedTuple):
 
     def words(self, figure: str) -> list[str]:
         """Return the distinct texts of a column, without the empty one."""
-        return [str(word) for word in dict.fromkeys(self.runs[figure]) if word]
+        return [str(word) for word in self.runs[figure].unique() if word]
 
 
 Cell = Callable[[Side], str]
@@ -281,8 +281,8 @@ def _order(found: Sequence[Side], runs: pd.DataFrame) -> Table | None:
     for repeat, seed in rounds[:MOST_ROUNDS]:
         cells = []
         for side in found:
-            of_round = side.runs[(side.runs["repeat"] == repeat) & (side.runs["seed"] == seed)]
-            numbers = [str(place[run_id]) for run_id in of_round["run_id"] if run_id in place]
+            of_round = side.runs.loc[(side.runs["repeat"] == repeat) & (side.runs["seed"] == seed), "run_id"]
+            numbers = [str(place[run_id]) for run_id in of_round if run_id in place]
             cells.append(" ".join(numbers) or text.NOTHING)
         rows.append((_("round {number}, seed {seed}").format(number=repeat + 1, seed=seed), *cells))
     more = len(rounds) - MOST_ROUNDS

@@ -63,10 +63,13 @@ def sides(group: Group, labels: Sequence[str], runs: pd.DataFrame, parts: pd.Dat
         runs: the frame, one row per run.
         parts: the stages of the same records.
     """
+    if not len(parts):
+        return []
     completed = runs[runs["status"].isin(COMPLETED)].sort_values(["seed", "repeat"])
     found = []
     for label, row in zip(labels, group.rows, strict=True):
-        run_ids = tuple(run_id for run_id in completed["run_id"] if run_id in row.run_ids)
+        of_row = set(row.run_ids)
+        run_ids = tuple(run_id for run_id in completed["run_id"] if run_id in of_row)
         stages = parts[parts["run_id"].isin(run_ids)]
         if len(stages):
             found.append(Side(label, row, run_ids, stages))

@@ -115,11 +115,13 @@ def not_equivalent_p(found: Difference, margin: float = MARGIN) -> float:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return the p-values adjusted for being so many (Holm 1979), in their order."""
-    if not p_values:
-        return []
-    from statsmodels.stats.multitest import multipletests
-
-    return [float(p) for p in multipletests(p_values, method="holm")[1]]
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(order):  # statsmodels does the same, but takes a second to import and collects garbage
+        largest = max(largest, min(1.0, p_values[place] * (len(p_values) - rank)))
+        adjusted[place] = largest
+    return adjusted
 
 
 def logarithms(seconds: Iterable[float]) -> list[float]:

@@ -6,6 +6,7 @@ the processes; places go by the verdicts of `reports/verdicts.py`.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, get_args
 
@@ -62,7 +63,7 @@ def _group(runs: pd.DataFrame) -> Group:
         dataset_fingerprint=first["dataset_fingerprint"],
         machine=first["machine"],
         rows=ordered(rows),
-        baselines=_baselines(runs["baselines"]),
+        baselines=_baselines(runs["baselines"].tolist()),
     )
 
 
@@ -71,7 +72,7 @@ def _with_late_facts(runs: pd.DataFrame) -> pd.DataFrame:
     found = runs.copy()
     for _, part in runs.groupby(["backend", "mode", "profile"], sort=False):
         for name in ("device_name", "framework_version", "versions"):
-            known = {value for value in part[name] if value}
+            known = {value for value in part[name].unique() if value}
             if len(known) == 1:
                 found.loc[part.index, name] = known.pop()
     return found
@@ -90,11 +91,11 @@ def _row(runs: pd.DataFrame) -> Row:
     left_out = measured[["discarded_blocks", "disturbed_blocks"]].sum()
     return Row(
         **{name: first[name] for name in ROW if name != "versions"},
-        run_ids=tuple(runs["run_id"]),
+        run_ids=tuple(runs["run_id"].tolist()),
         runs=len(runs),
         ok_runs=int((runs["status"] == "ok").sum()),
-        status=_counted(runs["status"], get_args(Status)),
-        reasons=_distinct(runs["reason"]),
+        status=_counted(runs["status"].tolist(), get_args(Status)),
+        reasons=_distinct(runs["reason"].tolist()),
         throughput_examples_per_s=_spread(measured["throughput_examples_per_s"]),
         time_to_first_step_s=_median(completed["time_to_first_step_s"]),
         epoch_s=_median(completed["epoch_s"]),
@@ -105,11 +106,11 @@ def _row(runs: pd.DataFrame) -> Row:
         quality_mean=sum(values) / len(values) if values else None,
         quality_min=min(values, default=None),
         quality_max=max(values, default=None),
-        parity=_verdict(judged["parity"]),
+        parity=_verdict(judged["parity"].tolist()),
         parity_error_over_tolerance=_number(judged["parity_error_over_tolerance"].max()),
         comparable=comparable,
-        why_not_comparable=() if comparable else _distinct(judged["why_not_comparable"]),
-        steady_state=_counted(measured["steady_state"], get_args(Outcome)),
+        why_not_comparable=() if comparable else _distinct(judged["why_not_comparable"].tolist()),
+        steady_state=_counted(measured["steady_state"].tolist(), get_args(Outcome)),
         discarded_blocks=int(left_out["discarded_blocks"]),
         disturbed_blocks=int(left_out["disturbed_blocks"]),
         recorded_blocks=int(measured["recorded_blocks"].sum()),
@@ -135,7 +136,7 @@ def _quality(completed: pd.DataFrame) -> tuple[str, tuple[Quality, ...]]:
     for metric in METRICS:
         found = runs[runs[metric].notna()]
         if len(found):
-            values = zip(found["seed"], found["repeat"], found[metric], strict=True)
+            values = zip(*(found[name].tolist() for name in ("seed", "repeat", metric)), strict=True)
             return metric, tuple(
                 Quality(seed=_whole(seed), repeat=_whole(repeat), value=float(value)) for seed, repeat, value in values
             )
@@ -154,7 +155,7 @@ def _per_seed(quality: Iterable[Quality]) -> dict[int, float]:
 def _baselines(facts: Iterable[str]) -> dict[str, tuple[float, ...]]:
     """Return each baseline's distinct values, in the order of the runs."""
     found: dict[str, dict[float, None]] = {}
-    for fact in facts:
+    for fact in dict.fromkeys(facts):
         for name, value in json.loads(fact or "{}").items():
             found.setdefault(name, {})[value] = None
     return {name: tuple(values) for name, values in found.items()}
@@ -168,8 +169,8 @@ def _spread(values: "pd.Series[float]") -> Spread | None:
 
 def _counted(values: Iterable[str], order: Iterable[str]) -> str:
     """Return each value with how often it came, in a given order."""
-    found = list(values)
-    return ", ".join(f"{found.count(name)} {name}" for name in order if name in found)
+    found = Counter(values)
+    return ", ".join(f"{found[name]} {name}" for name in order if name in found)
 
 
 def _verdict(values: Iterable[str]) -> str:

@@ -82,7 +82,8 @@
   const plots = () => [...document.querySelectorAll(".plot")];
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
-  function look(layout) {
+  // The colours of a figure on the page's ground; notes in it that have the colour of its text keep to it.
+  function look(layout, ink) {
     const found = {
       "font.color": colour("--ink"), "font.family": getComputedStyle(document.body).fontFamily,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", "legend.bgcolor": "rgba(0,0,0,0)",
@@ -95,6 +96,21 @@
       found[`${name}.linecolor`] = colour("--line");
       found[`${name}.tickcolor`] = colour("--line");
     });
+    (layout.annotations || []).forEach((note, place) => {
+      if (!note.font?.color || note.font.color === ink) found[`annotations[${place}].font.color`] = colour("--ink");
+    });
+    return found;
+  }
+
+  const repaint = (plot, more) => Plotly.relayout(plot, { ...look(plot._fullLayout, plot.dataset.ink), ...more });
+
+  function fitted(layout, width) {
+    const found = { ...layout, autosize: true, dragmode: false };
+    delete found.width;
+    if (!layout.margin) found.margin = { t: layout.title?.text ? 60 : 20, r: 12, b: 48, l: 56 };
+    if (width < 560 && !layout.legend) {
+      found.legend = { orientation: "h", x: 0, xanchor: "left", y: -0.2, yanchor: "top" };
+    }
     return found;
   }
 
@@ -102,14 +118,14 @@
     if (plot.dataset.drawn || !window.Plotly) return;
     plot.dataset.drawn = "yes";
     const figure = JSON.parse(document.getElementById(plot.dataset.figure).textContent);
-    const layout = { ...figure.layout, autosize: true, dragmode: false };
-    delete layout.width;
+    const layout = fitted(figure.layout, plot.clientWidth);
     Plotly.newPlot(plot, figure.data, layout, { displayModeBar: false, responsive: true, scrollZoom: false });
-    Plotly.relayout(plot, look(plot._fullLayout || layout));
+    plot.dataset.ink = figure.layout.font?.color || "";
+    repaint(plot, {});
   }
 
   function recolour() {
-    plots().filter((plot) => plot.dataset.drawn).forEach((plot) => Plotly.relayout(plot, look(plot._fullLayout)));
+    plots().filter((plot) => plot.dataset.drawn).forEach((plot) => repaint(plot, {}));
   }
 
   function pictures() {
@@ -140,7 +156,7 @@
     opened.forEach((part) => { part.open = true; });
     plots().forEach((plot) => {
       draw(plot);
-      if (window.Plotly) Plotly.relayout(plot, { ...look(plot._fullLayout), autosize: false, width: PAPER_WIDTH });
+      if (window.Plotly) repaint(plot, { autosize: false, width: PAPER_WIDTH });
     });
   }
 
@@ -149,9 +165,7 @@
     if (before) root.dataset.theme = before; else delete root.dataset.theme;
     before = null;
     opened.forEach((part) => { part.open = false; });
-    plots().filter((plot) => plot.dataset.drawn).forEach((plot) => {
-      Plotly.relayout(plot, { ...look(plot._fullLayout), autosize: true, width: null });
-    });
+    plots().filter((plot) => plot.dataset.drawn).forEach((plot) => repaint(plot, { autosize: true, width: null }));
   }
 
   document.addEventListener("DOMContentLoaded", () => {
