@@ -18,6 +18,7 @@ COMMANDS = {
     "run": ("harness.cli_run", "run", "Run tasks on backends, measure them and compare."),
     "tune": ("harness.cli_tune", "tune", "Search the settings that make a backend fastest on this machine."),
     "report": ("harness.cli_report", "report", "Show the comparison of a study."),
+    "merge": ("harness.cli_merge", "merge", "Join studies of several machines in one."),
     "power": ("harness.cli_power", "power", "Say how many repeats would show a difference."),
     "show": ("harness.cli_report", "show", "Show all that is known of one run."),
     "list": ("harness.cli_report", "list_", "List the tasks, the backends and the studies."),

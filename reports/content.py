@@ -10,9 +10,10 @@ import pandas as pd
 from msgspec import Struct
 
 from harness.knobs import label
+from harness.language import _
 from harness.layers import Dense
 from harness.record import Record
-from reports import instruments, said_verdicts, stages, text
+from reports import instruments, said_merge, said_verdicts, stages, text
 from reports.legend import legend
 from reports.rows import CELL, Group, Row
 from reports.settled import TOO_NOISY
@@ -57,6 +58,8 @@ class Content(Struct, frozen=True, kw_only=True):
     damaged: tuple[tuple[str, str], ...]
     """Path and reason."""
     machines: tuple[str, ...]
+    machine_tables: tuple[stages.Table, ...]
+    """Of a merged study, whose machines they hold side by side."""
     backends: tuple[str, ...]
     """Versions, settings and traps of every backend."""
     legend: tuple[str, ...]
@@ -74,6 +77,7 @@ def content(loaded: Loaded, frame: pd.DataFrame, parts: pd.DataFrame, groups: It
         sections=sections,
         damaged=tuple((damaged.path, damaged.reason) for damaged in loaded.damaged),
         machines=tuple(dict.fromkeys(machine_names(frame))),
+        machine_tables=tuple(said_merge.tables(loaded, frame, found, [row_labels(group.rows) for group in found])),
         backends=_backends(frame),
         legend=legend(loaded.records) if sections else (),
     )
@@ -88,7 +92,11 @@ def _lead(loaded: Loaded) -> tuple[str, ...]:
         )
     elif loaded.records:
         lead.append(f"{len(loaded.records)} runs have a record; how many were planned is not known.")
-    if missing := loaded.missing():
+    merged = said_merge.lead(loaded)
+    lead += merged
+    if merged and (missing := loaded.missing()):
+        lead.append(_("Without a record: {runs}.").format(runs=", ".join(text.first(missing, 5, _("runs")))))
+    elif missing := loaded.missing():
         lead.append(
             f"Without a record: {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}; "
             f"`evenbench run --resume {loaded.name}` runs what is missing."

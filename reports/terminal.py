@@ -44,6 +44,8 @@ def _parts(content: Content) -> Iterator[RenderableType]:
     yield from (plain(line) for line in content.lead)
     for section in content.sections:
         yield from _section(section)
+    for table in content.machine_tables:
+        yield from _figures(table)
     if content.damaged:
         yield from _list("Damaged records, left out", [f"{path}: {reason}" for path, reason in content.damaged])
     for title, lines in (("Machine", content.machines), ("Backends", content.backends), ("Legend", content.legend)):
