@@ -37,7 +37,7 @@ def compare(
     otherwise, if one is shown to be slower than --fail-on-slower allows, or if nothing is comparable.
     """
     from harness.cli_power import share
-    from harness.errors import UsageError, unknown_name
+    from harness.errors import StoreError, UsageError, unknown_name
     from harness.language import _
     from reports.text import printable
 
@@ -57,9 +57,12 @@ def compare(
     found = compare_studies(*map(studies.load, folders), limit=limit)
     text = _written(found, wanted)
     if output is not None:
-        from reports.report import write
-
-        click.echo(_("wrote {path}").format(path=write(Path(output), text)), err=True)
+        try:
+            Path(output).write_text(text, "utf-8", newline="")
+        except OSError as error:
+            said = _("cannot write {path}: {reason}; name another file with -o")
+            raise StoreError(said.format(path=output, reason=error.strerror)) from error
+        click.echo(_("wrote {path}").format(path=output), err=True)
     elif text:
         click.echo(text, nl=False)
     if why := found.why_nothing():

@@ -180,7 +180,7 @@ def _worse(a: Place, b: Place, records: Sequence[dict[str, Record]]) -> list[Wor
     found = []
     if a.row.parity == "pass" and b.row.parity != "pass":
         reasons = {records[1][run_id].parity.reason: None for run_id in b.row.run_ids}
-        found.append(Worse(what="parity", reason="; ".join((b.row.parity, *filter(None, reasons)))))
+        found.append(Worse(what="parity", reason="; ".join(filter(None, reasons)) or b.row.parity))
     before = {records[0][run_id].outcome.status for run_id in a.row.run_ids}
     new = [records[1][run_id].outcome for run_id in b.row.run_ids if records[1][run_id].outcome.status not in before]
     for status in dict.fromkeys(outcome.status for outcome in new):

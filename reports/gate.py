@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from scipy.special import stdtr
 
+from harness.language import noop
 from reports import statistics
 from reports.statistics import ALPHA, FEWEST, ROUNDING, Difference, ratio_of
 from reports.verdicts import Side
 
-MEASURES = ("training", "latency", "inference")
+MEASURES = (noop("training"), noop("latency"), noop("inference"))
 
 
 class Tested(Struct, frozen=True, kw_only=True):

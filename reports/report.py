@@ -62,11 +62,11 @@ def render(
         if out is None and name in ON_STDOUT:
             stream.write(text)
         else:
-            written.append(write(out or study_folder / f"report.{name}", text))
+            written.append(_write(out or study_folder / f"report.{name}", text))
         if name == "csv" and out is None and len(parts):
-            written.append(write(study_folder / "report.stages.csv", export.to_csv(parts)))
+            written.append(_write(study_folder / "report.stages.csv", export.to_csv(parts)))
         if name == "csv" and out is None and len(pairs := export.verdicts(groups)):
-            written.append(write(study_folder / "report.verdicts.csv", export.to_csv(pairs)))
+            written.append(_write(study_folder / "report.verdicts.csv", export.to_csv(pairs)))
     return tuple(written)
 
 
@@ -88,7 +88,7 @@ def _check(formats: Sequence[str], out: Path | None, study_folder: Path) -> None
         raise UsageError(f"{out} would lie among the study's records: choose another folder")
 
 
-def write(path: Path, text: str) -> Path:
+def _write(path: Path, text: str) -> Path:
     """Write beside the file and rename, so that a report is never half a report."""
     temporary = None
     try:

@@ -1,6 +1,7 @@
 """A comparison of two studies in words: machines, changes, verdicts by measure, what could not be compared."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from harness.language import _, ngettext, noop
 from reports import text
@@ -170,7 +171,10 @@ def _left_out(found: Compared, names: Sequence[str]) -> list[Part]:
         (_("Not paired"), unclear),
         (_("Only in {study}").format(study=found.a), only(found.only_a)),
         (_("Only in {study}").format(study=found.b), only(found.only_b)),
-        (_("Damaged records, left out"), [f"{path}: {reason}" for _study, path, reason in found.damaged]),
+        (
+            _("Damaged records, left out"),
+            [f"{study}, {Path(path).name}: {reason}" for study, path, reason in found.damaged],
+        ),
     )
     return [Part(title=title, items=text.first(lines, MOST, _("lines"))) for title, lines in lists if lines]
 
