@@ -57,7 +57,7 @@ def _several(values: Sequence[str]) -> str:
 def _summary(found: Compared) -> list[str]:
     """Return how many rows there are of each verdict, and what the limit came to."""
     lead = []
-    dates = [created or text.NOTHING for created in (found.created_a, found.created_b)]
+    dates = [text.when(created) for created in (found.created_a, found.created_b)]
     lead.append(_("A is {a}, planned {on_a}; B is {b}, planned {on_b}.").format(
         a=found.a, b=found.b, on_a=dates[0], on_b=dates[1]
     ))  # fmt: skip

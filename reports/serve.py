@@ -58,7 +58,7 @@ def create_app(results: Path, host: str = LOOPBACK[1], page: Callable[[Path], st
     app.config.update(MAX_CONTENT_LENGTH=0, PROVIDE_AUTOMATIC_OPTIONS=False, MAX_FORM_MEMORY_SIZE=0)
     app.jinja_env.autoescape = True
     app.jinja_env.globals.update(_=_, ngettext=language.ngettext, current=language.current)
-    app.jinja_env.filters["printable"] = text.printable
+    app.jinja_env.filters.update(printable=text.printable, when=text.when)
     catalogue = Catalogue(results)
     pages: Remembered[str] = Remembered(most=PAGES)
     comparisons: Remembered[Document] = Remembered(most=PAGES)

@@ -4,6 +4,7 @@ What stands in a record is data: before a person sees it, whatever could steer a
 """
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -58,6 +59,13 @@ def ratio(value: float | None, low: float | None = None, high: float | None = No
     """Return a ratio with its interval, where there is one."""
     interval = "" if low is None or high is None else f" ({number(low)}–{number(high)})"
     return NOTHING if value is None else f"{number(value)}×{interval}"
+
+
+def when(time: str) -> str:
+    """Return a time of the records, UTC and ISO 8601, to the minute; what is no such time stays as it is."""
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", time):
+        return f"{time[:10]} {time[11:16]} UTC"
+    return time or NOTHING
 
 
 def first(lines: Sequence[str], most: int, what: str) -> tuple[str, ...]:
