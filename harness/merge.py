@@ -88,19 +88,25 @@ def merge(folder: Path, sources: Sequence[Path], *, created_at: str) -> Study:
 
 def names_of(folders: Sequence[Path]) -> list[str]:
     """Return a distinct name for each study: its folder's, and where two are equal their parents' before it."""
-    parts = [[_plain(part) for part in path.resolve().parts[1:]] for path in folders]
-    names = [found[-1][:LONGEST] for found in parts]
-    for depth in range(2, 4):
-        names = [
-            name if names.count(name) == 1 else "-".join(found[-depth:])[-LONGEST:].lstrip("-.+") or name
-            for name, found in zip(names, parts, strict=True)
-        ]
+    parts = [tuple(_plain(part) for part in path.resolve().parts[1:]) or ("_",) for path in folders]
+    names = [_with_parent(found, [other for other in parts if other[-1] == found[-1]]) for found in parts]
     distinct: list[str] = []
     for name in names:
         numbered = (f"{name}-{number}" for number in count(1))
         alone = names.count(name) == 1
         distinct.append(name if alone else next(one for one in numbered if one not in (*names, *distinct)))
     return distinct
+
+
+def _with_parent(parts: tuple[str, ...], alike: Sequence[tuple[str, ...]]) -> str:
+    """Return a folder's name, after the nearest folder above that is not the same for all of one name."""
+    name = parts[-1][:LONGEST]
+    if len(alike) == 1:
+        return name
+    for depth in range(2, len(parts) + 1):
+        if len({other[-depth:][0] for other in alike}) > 1:
+            return f"{parts[-depth][:LONGEST]}-{name}"
+    return name
 
 
 def _plain(part: str) -> str:

@@ -10,10 +10,10 @@ from reports.text import printable
 def markdown(content: Content) -> str:
     """Return the whole report."""
     blocks = [f"# {escape(content.title)}", *(escape(line) for line in content.lead)]
-    for section in content.sections:
-        blocks += _section(section)
     for table in content.machine_tables:
         blocks += [f"## {escape(table.title)}", _table(table.headers, table.rows)]
+    for section in content.sections:
+        blocks += _section(section)
     if content.damaged:
         blocks += ["## Damaged records, left out", _list(f"{path}: {reason}" for path, reason in content.damaged)]
     for title, lines in (("Machine", content.machines), ("Backends", content.backends), ("Legend", content.legend)):

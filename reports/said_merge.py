@@ -15,6 +15,10 @@ from reports.stages import Table
 from reports.studies import Loaded
 
 
+COMPUTED = ("task_version", "task_fingerprint", "dataset_fingerprint")
+"""What must be equal for two machines to stand in one table."""
+
+
 def lead(loaded: Loaded) -> tuple[str, ...]:
     """Return sentences on what a study was merged from; none for a study that was run."""
     sources = loaded.plan.merged_from if loaded.plan else ()
@@ -68,26 +72,21 @@ def _machines(frame: pd.DataFrame) -> Table:
     for of_machine, runs in frame.groupby(facts, sort=False, dropna=False):
         source, cpu, cores, used, memory, kernel = of_machine
         ok = int((runs["status"] == "ok").sum())
-        rows.append(
-            (
-                str(source),
-                str(cpu),
-                f"{used} / {cores}",
-                f"{int(str(memory)) / 1e9:.0f}",
-                str(kernel),
-                f"{ok} / {len(runs)}",
-            )
+        machine = _("{cpu}, {used} of {cores} processors used, {memory} GB").format(
+            cpu=cpu, used=used, cores=cores, memory=f"{int(str(memory)) / 1e9:.0f}"
         )
-    headers = (_("study"), _("processor"), _("used / all"), _("GB"), _("system"), _("ok / runs"))
+        rows.append((str(source), machine, str(kernel), f"{ok} / {len(runs)}"))
+    headers = (_("study"), _("machine"), _("system"), _("ok / runs"))
     return Table(title=_("Machines"), headers=headers, rows=tuple(rows))
 
 
 def _speeds(groups: Sequence[Group], labels: Sequence[Sequence[str]]) -> list[Table]:
-    """Return for every task, preset, data set and device the examples/s by machine; names are as in the sections."""
+    """Return for everything that was computed the examples/s by machine; names are as in the sections."""
     cells: dict[tuple[str, ...], list[tuple[str, dict[str, str]]]] = {}
     for group, names in zip(groups, labels, strict=True):
         shown = {name: _rate(row) for name, row in zip(names, group.rows, strict=True)}
-        cells.setdefault(tuple(getattr(group, name) for name in CELL), []).append((group.source, shown))
+        facts = [f"{name} {getattr(group, name)}".replace("_", " ") for name in group.split_by if name in COMPUTED]
+        cells.setdefault((*(getattr(group, name) for name in CELL), *facts), []).append((group.source, shown))
     found = []
     for cell, machines in cells.items():
         across = list(dict.fromkeys(name for _source, shown in machines for name in shown))

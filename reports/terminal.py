@@ -42,10 +42,10 @@ def plain(text: str, style: str = "") -> Text:
 def _parts(content: Content) -> Iterator[RenderableType]:
     yield plain(content.title, "bold")
     yield from (plain(line) for line in content.lead)
-    for section in content.sections:
-        yield from _section(section)
     for table in content.machine_tables:
         yield from _figures(table)
+    for section in content.sections:
+        yield from _section(section)
     if content.damaged:
         yield from _list("Damaged records, left out", [f"{path}: {reason}" for path, reason in content.damaged])
     for title, lines in (("Machine", content.machines), ("Backends", content.backends), ("Legend", content.legend)):
