@@ -173,11 +173,18 @@ def _resumed(store: "Store", asked: dict[str, Any], warn: Any) -> "tuple[Study, 
     """Return a study from the disk and the plan to finish it."""
     from harness.chosen_files import found_again
     from harness.errors import UsageError
+    from harness.language import _
     from harness.plan import Choice
     from harness.registry import task
     from harness.study import Plan, missing
 
     study = store.study()
+    if study.merged_from:
+        raise UsageError(
+            _(
+                "study {name} was merged from others, so there is nothing to resume: resume the study that lacks a run"
+            ).format(name=study.name)
+        )
     left = missing(study.specs, store)
     for spec in left:
         if task(spec.task).version != spec.task_version:

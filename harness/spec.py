@@ -16,6 +16,8 @@ DeviceKind = Literal["cpu", "gpu", "npu"]
 Mode = Literal["eager", "graph", "xla"]
 Loss = Literal["softmax_cross_entropy", "sigmoid_cross_entropy", "mean_squared_error"]
 Metric = Literal["accuracy", "mean_squared_error"]
+SOURCE_END = "--"
+"""Between the name of the study that a run was merged from and the run's own name."""
 
 
 class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -161,11 +163,14 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     memory_limit_bytes: int | None = None
     noise_budget_s: float = 0.0
     """Seconds for which blocks that others disturbed are measured again."""
+    source: str = ""
+    """In a merged study the name of the one that the run comes from, which its file's name tells; else empty."""
 
     @property
     def run_id(self) -> str:
         """The name of the run inside its study; also the name of its record's file."""
-        return ".".join(
+        source = f"{self.source}{SOURCE_END}" if self.source else ""
+        return source + ".".join(
             (self.task, self.backend, self.device, self.mode, self.preset, self.dataset)
             + ((self.profile,) if self.profile != "stock" else ())
             + (f"s{self.seed}", f"r{self.repeat}")

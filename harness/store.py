@@ -1,6 +1,7 @@
 """Studies on disk: `results/<study>/study.json` and one `<run_id>.json` per run. Nothing is ever overwritten.
 
-A run that was interrupted is kept as `<run_id>.interrupted-<n>.json`, so that it can be run again.
+A run that was interrupted is kept as `<run_id>.interrupted-<n>.json`, so that it can be run again. In a merged study
+(`harness/merge.py`) the files are named `<source>--<run_id>.json`; their bytes are those of the source.
 """
 
 import errno
@@ -14,12 +15,14 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.errors import StoreError, UsageError
 from harness.record import SCHEMA, Record
-from harness.spec import RunSpec
+from harness.spec import SOURCE_END, RunSpec
 
 STUDY = "study.json"
+INTERRUPTED = r"\.interrupted-\d+$"
 
 
 class ChosenFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +35,24 @@ class ChosenFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     encoding: str | None = None
 
 
+class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A study that was merged into another one, and what became of its files."""
+
+    name: str
+    """What its runs are called by in the merged study."""
+    study: str
+    """Its own name."""
+    created_at: str
+    records: int
+    """How many were taken."""
+    duplicates: tuple[str, ...] = ()
+    """Files that hold a run which was taken from a file before, each with a sentence."""
+    damaged: tuple[str, ...] = ()
+    """Files that could not be read, each with the reason."""
+    links: tuple[str, ...] = ()
+    """Links beside the records, which were not followed."""
+
+
 class Study(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was planned together."""
 
@@ -42,6 +63,8 @@ class Study(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     specs: tuple[RunSpec, ...]
     files: tuple[ChosenFile, ...] = ()
     """Of the data sets that no table names."""
+    merged_from: tuple[Source, ...] = ()
+    """The studies that this one was merged from; none for a study that was run."""
 
 
 class Damaged(Struct, frozen=True, kw_only=True):
@@ -66,7 +89,7 @@ class Store:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._write(STUDY, msgspec.json.format(msgspec.json.encode(study)))
+            self._write(STUDY, msgspec.json.format(msgspec.json.encode(study)) + b"\n")
         except FileExistsError as error:
             raise self._exists_already() from error
         except OSError as error:
@@ -116,12 +139,18 @@ class Store:
         name = record.spec.run_id
         if record.outcome.status == "interrupted":
             name += f".interrupted-{len(list(self.folder.glob(f'{name}.interrupted-*.json'))) + 1}"
+        return self.copy_in(f"{name}.json", msgspec.json.encode(record) + b"\n")
+
+    def copy_in(self, name: str, content: bytes) -> Path:
+        """Write the bytes of a record of another study and return their path.
+
+        Raises:
+            StoreError: the name is taken, or the folder cannot be written.
+        """
         try:
-            return self._write(f"{name}.json", msgspec.json.encode(record))
+            return self._write(name, content)
         except FileExistsError as error:
-            raise StoreError(
-                "{folder}.json exists; records are never overwritten", folder=self.folder / name
-            ) from error
+            raise StoreError("{path} exists; records are never overwritten", path=self.folder / name) from error
         except OSError as error:
             raise self._cannot_write(error) from error
 
@@ -129,7 +158,7 @@ class Store:
         """Write beside the file and link it into place, which fails where the name is taken."""
         path, temporary = self.folder / name, self.folder / f".{name}.new"
         try:
-            temporary.write_bytes(content + b"\n")
+            temporary.write_bytes(content)
             try:
                 os.link(temporary, path)
             except OSError as error:
@@ -152,9 +181,10 @@ class Store:
 
     def done(self) -> set[str]:
         """Return the ids of the runs that have a record and need not be run again."""
-        return {path.stem for path in self._record_files() if not re.search(r"\.interrupted-\d+$", path.stem)}
+        return {path.stem for path in self.record_files() if not re.search(INTERRUPTED, path.stem)}
 
-    def _record_files(self) -> list[Path]:
+    def record_files(self) -> list[Path]:
+        """Return the files that should each hold a record, by name."""
         return [p for p in sorted(self.folder.glob("*.json")) if p.name != STUDY and not p.name.startswith(".")]
 
     def records(self) -> tuple[list[Record], list[Damaged]]:
@@ -170,9 +200,9 @@ class Store:
         found: dict[str, Record] = {}
         damaged = []
         share = _Sharing()
-        for path in self._record_files():
+        for path in self.record_files():
             try:
-                record = share(decoder.decode(path.read_bytes()))
+                record = share(with_source(decoder.decode(path.read_bytes()), path))
             except (OSError, msgspec.MsgspecError) as error:
                 damaged.append(Damaged(path=str(path), reason=str(error)))
                 continue
@@ -213,6 +243,15 @@ def _no_search_for_cycles() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def with_source(record: Record, path: Path) -> Record:
+    """Return the record with the name of the study that its file was merged from, if its file's name has one."""
+    stem = re.sub(INTERRUPTED, "", path.stem)
+    end = f"{SOURCE_END}{record.spec.run_id}"
+    if not stem.endswith(end):
+        return record
+    return replace(record, spec=replace(record.spec, source=stem.removesuffix(end)))
 
 
 def known_studies(results: Path) -> UsageError:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from harness.language import _, ngettext
+from harness.language import _, ngettext, noop
 from reports import said_verdicts, text
 from reports.content import row_labels
 from reports.exhibit import Cell, number, words
@@ -297,6 +297,6 @@ def _reasons(row: Row) -> Iterable[str]:
     if row.ok_runs < row.runs:
         yield row.status
     if not row.comparable:
-        yield from text.first(row.why_not_comparable, MOST_REASONS, "reasons")
+        yield from text.first(row.why_not_comparable, MOST_REASONS, noop("and {count} other reasons"))
     elif row.ok_runs < row.runs:
-        yield from text.first(row.reasons, MOST_REASONS, "reasons")
+        yield from text.first(row.reasons, MOST_REASONS, noop("and {count} other reasons"))

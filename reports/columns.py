@@ -17,6 +17,7 @@ class Column(NamedTuple):
 
 FRAME: dict[str, Column] = {
     "run_id": Column("text", "Name of the run inside its study."),
+    "source": Column("text", "In a merged study the one that the run comes from, else empty; never pooled."),
     "task": Column("text", "What was computed."),
     "task_version": Column("whole", "Version of the task's definition."),
     "task_fingerprint": Column("text", "Changes with any field of the task; runs of different ones are never pooled."),
@@ -191,7 +192,7 @@ STAGES: dict[str, Column] = {
 """The statistics and figures are named as in the records."""
 VERDICTS: dict[str, Column] = {
     **{name: FRAME[name] for name in ("task", "preset", "dataset", "device")},
-    **{name: FRAME[name] for name in ("task_version", "task_fingerprint", "dataset_fingerprint")},
+    **{name: FRAME[name] for name in ("task_version", "task_fingerprint", "dataset_fingerprint", "source")},
     "machine": Column("text", "The machine in words."),
     **{name: FRAME[name] for name in ("backend", "mode", "profile", "device_name", "framework_version")},
     "other_backend": Column("text", "Backend of the other row, with which this one is compared."),

@@ -13,7 +13,7 @@ from harness.knobs import label
 from harness.language import _, noop
 from harness.layers import Dense
 from harness.record import Record
-from reports import instruments, said_verdicts, stages, text
+from reports import instruments, said_merge, said_verdicts, stages, text
 from reports.legend import legend
 from reports.rows import CELL, Group, Row
 from reports.settled import TOO_NOISY
@@ -35,6 +35,7 @@ QUALITY = (
 )
 """All headers of test quality that there can be; they are made from the names of the metrics."""
 SPLIT_BY = (noop("task version"), noop("task fingerprint"), noop("dataset fingerprint"), noop("machine"))
+MORE_RUNS = noop("and {count} other runs")
 MORE_REASONS = noop("and {count} other reasons")
 
 BASELINES = {"bag_of_words_accuracy": noop("bag of words (logistic regression on the same tokens)")}
@@ -69,6 +70,8 @@ class Content(Struct, frozen=True, kw_only=True):
     damaged: tuple[tuple[str, str], ...]
     """Path and reason."""
     machines: tuple[str, ...]
+    machine_tables: tuple[stages.Table, ...]
+    """Of a merged study, whose machines they hold side by side."""
     backends: tuple[str, ...]
     """Versions, settings and traps of every backend."""
     legend: tuple[str, ...]
@@ -97,6 +100,7 @@ def content(loaded: Loaded, frame: pd.DataFrame, parts: pd.DataFrame, groups: It
         sections=sections,
         damaged=tuple((damaged.path, text.quoted(damaged.reason)) for damaged in loaded.damaged),
         machines=tuple(dict.fromkeys(machine_names(frame, _(MACHINE)).tolist())),
+        machine_tables=tuple(said_merge.tables(loaded, frame, found, [row_labels(group.rows) for group in found])),
         backends=_backends(frame),
         legend=legend(loaded.records) if sections else (),
     )
@@ -114,7 +118,11 @@ def _lead(loaded: Loaded) -> tuple[str, ...]:
         lead.append(
             _("{count} runs have a record; how many were planned is not known.").format(count=len(loaded.records))
         )
-    if missing := loaded.missing():
+    merged = said_merge.lead(loaded)
+    lead += merged
+    if merged and (missing := loaded.missing()):
+        lead.append(_("Without a record: {runs}.").format(runs=", ".join(text.first(missing, 5, MORE_RUNS))))
+    elif missing := loaded.missing():
         lead.append(
             _("Without a record: {runs}; `evenbench run --resume {study}` runs what is missing.").format(
                 runs=f"{text.names(missing[:5])}{' ...' if len(missing) > 5 else ''}", study=loaded.name

@@ -12,6 +12,7 @@ from harness.errors import EvenbenchError
 from harness.flops import Work, timed_step
 from harness.noise import disturbances
 from harness.record import Block, Ceiling, Inference, Record
+from harness.spec import SOURCE_END
 from reports.speed import is_time, steady
 
 Figures = dict[str, float | int | str | None]
@@ -150,9 +151,9 @@ def energy(record: Record) -> Figures:
 
 def twin(record: Record) -> Figures:
     """Return how far a run came out like the first one with its seed."""
-    found = record.twin
+    found, source = record.twin, record.spec.source
     return {
-        "twin_of": found.run_id if found else "",
+        "twin_of": "" if found is None else f"{source}{SOURCE_END}{found.run_id}" if source else found.run_id,
         "twin": "" if found is None else "bit-identical" if found.identical else "differs",
         "twin_loss_difference": found.largest_loss_difference if found else None,
         "twin_parameter_difference": found.largest_parameter_difference if found else None,

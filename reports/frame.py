@@ -198,6 +198,7 @@ def _identity(record: Record, digest: str) -> Row:
     target = preset.target if preset else None
     return {
         "run_id": spec.run_id,
+        "source": spec.source,
         "task": spec.task,
         "task_version": spec.task_version,
         "task_fingerprint": digest,

@@ -269,7 +269,8 @@ def _largest(side: Side, figure: str) -> str:
 
 def _order(found: Sequence[Side], runs: pd.DataFrame) -> Table | None:
     """Return the place of every run in the study, round by round; none where the starts do not tell them apart."""
-    begun = runs.loc[runs["started_at"] != "", ["run_id", "started_at"]]
+    alike = runs["source"].isin({source for side in found for source in side.runs["source"]})
+    begun = runs.loc[alike & (runs["started_at"] != ""), ["run_id", "started_at"]]
     if len(begun) < 2 or begun["started_at"].nunique() < 2:
         return None
     order = begun.sort_values("started_at", kind="stable")["run_id"]

@@ -11,6 +11,8 @@ from reports.text import printable
 def markdown(content: Content) -> str:
     """Return the whole report."""
     blocks = [f"# {escape(content.title)}", *(escape(line) for line in content.lead)]
+    for table in content.machine_tables:
+        blocks += [f"## {escape(table.title)}", _table(table.headers, table.rows)]
     for section in content.sections:
         blocks += _section(section)
     for title, lines in content.lists():

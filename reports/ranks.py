@@ -11,7 +11,7 @@ from reports.verdicts import Comparison, Side
 
 def ranked(groups: Sequence[Group]) -> list[Group]:
     """Return the groups of a study with their verdicts, judged together, and their rows by their places."""
-    compared = verdicts.compare([[_side(row) for row in group.rows] for group in groups])
+    compared = verdicts.compare([[side(row) for row in group.rows] for group in groups])
     return [_ranked(group, found) for group, found in zip(groups, compared, strict=True)]
 
 
@@ -30,7 +30,8 @@ def _by_speed(row: Row) -> tuple[bool, float]:
     return len(logs) < statistics.FEWEST, sum(logs) / len(logs)
 
 
-def _side(row: Row) -> Side:
+def side(row: Row) -> Side:
+    """Return what is compared of a row."""
     return Side(
         comparable=row.comparable,
         seconds=row.seconds_per_example,

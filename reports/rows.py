@@ -6,8 +6,9 @@ from reports.verdicts import Comparison
 
 CELL = ("task", "preset", "dataset", "device")
 """What a user asked for: the heading of a table."""
-SPLITS = ("task_version", "task_fingerprint", "dataset_fingerprint", "machine")
-"""What must be equal besides, or the runs stand in tables of their own."""
+SPLITS = ("task_version", "task_fingerprint", "dataset_fingerprint", "source", "machine")
+"""What must be equal besides, or the runs stand in tables of their own. Two machines of a merged study may be equal in
+every word and still be two: what comes from different studies is never pooled."""
 
 
 class Spread(Struct, frozen=True, kw_only=True):
@@ -99,6 +100,7 @@ class Group(Struct, frozen=True, kw_only=True):
     task_version: int | None
     task_fingerprint: str
     dataset_fingerprint: str
+    source: str = ""
     machine: str
     rows: tuple[Row, ...]
     baselines: dict[str, tuple[float, ...]] = {}

@@ -61,6 +61,7 @@ def _group(runs: pd.DataFrame) -> Group:
         task_version=_whole(first["task_version"]),
         task_fingerprint=first["task_fingerprint"],
         dataset_fingerprint=first["dataset_fingerprint"],
+        source=first["source"],
         machine=first["machine"],
         rows=ordered(rows),
         baselines=_baselines(runs["baselines"].tolist()),

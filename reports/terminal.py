@@ -69,6 +69,8 @@ def plain(text: str, style: str = "") -> Text:
 def _parts(content: Content) -> Iterator[RenderableType]:
     yield plain(content.title, "bold")
     yield from (plain(line) for line in content.lead)
+    for table in content.machine_tables:
+        yield from figures(table)
     for section in content.sections:
         yield from _section(section)
     for title, lines in content.lists():

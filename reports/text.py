@@ -66,6 +66,13 @@ def ratio(value: float | None, low: float | None = None, high: float | None = No
     return NOTHING if value is None else f"{number(value)}×{interval}"
 
 
+def when(time: str) -> str:
+    """Return a time of the records, UTC and ISO 8601, to the minute; what is no such time stays as it is."""
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", time):
+        return f"{time[:10]} {time[11:16]} UTC"
+    return time or NOTHING
+
+
 def first(lines: Sequence[str], most: int, more: str) -> tuple[str, ...]:
     """Return the first lines, and how many other ones there are: the field `count` of `more`."""
     return (*lines[:most], *((_(more).format(count=len(lines) - most),) if len(lines) > most else ()))
