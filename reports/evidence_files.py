@@ -137,12 +137,10 @@ def read(folder: Path, path: Path, record: Record) -> Evidence:
     try:
         found = evidence.decode(content(folder, path, most=evidence.MOST_BYTES))
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise Refused(f"it is no evidence of a run: {error}") from error
+        raise Refused(_("it is no evidence of a run: {error}").format(error=error)) from error
     if found.started_at != record.started_at:
-        raise Refused(
-            f"it belongs to a run that was started at {found.started_at or 'no known time'}, the record to one of "
-            f"{record.started_at}"
-        )
+        sentence = _("it belongs to a run that was started at {one}, and the record to one of {other}")
+        raise Refused(sentence.format(one=found.started_at or _("no known time"), other=record.started_at))
     return found
 
 
@@ -155,15 +153,16 @@ def content(folder: Path, path: Path, *, most: int) -> bytes:
     try:
         real = path.resolve(strict=True)
         if not real.is_relative_to(folder.resolve()):
-            raise Refused("it leads out of the study's folder")
+            raise Refused(_("it leads out of the study's folder"))
         if not real.is_file():
-            raise Refused("it is no file")
+            raise Refused(_("it is no file"))
         with real.open("rb") as file:
             found = file.read(most + 1)
     except (OSError, RuntimeError, ValueError) as error:
-        raise Refused(f"it cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        why = getattr(error, "strerror", None) or error
+        raise Refused(_("it cannot be read ({error})").format(error=why)) from error
     if len(found) > most:
-        raise Refused(f"it has more than {most:,} bytes")
+        raise Refused(_("it has more than {most} bytes").format(most=f"{most:,}"))
     return found
 
 
@@ -178,9 +177,8 @@ def picture(png: bytes) -> bytes:
             warnings.simplefilter("error", Pillow.DecompressionBombWarning)
             image = Pillow.open(io.BytesIO(png), formats=["PNG"])
         if max(image.size) > MOST_PICTURE_SIDE:
-            raise Refused(
-                f"it is a picture of {image.width} by {image.height} pixels, and {MOST_PICTURE_SIDE} are shown"
-            )
+            sentence = _("it is a picture of {width} by {height} pixels, and at most {most} by {most} are shown")
+            raise Refused(sentence.format(width=image.width, height=image.height, most=MOST_PICTURE_SIDE))
         image.load()
         return png_bytes(image.convert("RGB" if image.mode in ("RGB", "RGBA", "P") else "L"))
     except Refused:
@@ -189,7 +187,8 @@ def picture(png: bytes) -> bytes:
         Pillow.DecompressionBombError, Pillow.DecompressionBombWarning,
         OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error,
     ) as error:  # fmt: skip
-        raise Refused(f"it is no PNG picture, or a damaged one ({type(error).__name__})") from error
+        sentence = _("it is no PNG picture, or a damaged one ({error})")
+        raise Refused(sentence.format(error=type(error).__name__)) from error
 
 
 def png_bytes(image: Pillow.Image) -> bytes:

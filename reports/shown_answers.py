@@ -15,13 +15,13 @@ from reports.evidence_files import Shown, png_bytes
 from reports.exhibit import Cell, Exhibit, Grid, Image, grid, number, words
 from reports.heat_maps import PALE, PASSED, label, place, small_multiples
 
-PANEL_PX = 300
+PANEL_PX = 240
 MOST_NUMBERED = 12
 """Classes up to which the counts are written into the picture, and stand side by side in the table."""
 MOST_TABLE_ROWS = 600
 ZOOM_PX = 64
 """Pixels of a side, at least, to which a picture is enlarged."""
-SHEET_COLUMNS = 6
+SHEET_COLUMNS = 4
 TEXT_PX, GAP_PX = 18, 6
 
 Rows = Sequence[tuple[Shown, Answers]]
@@ -101,7 +101,7 @@ def _agreement(rows: Rows) -> str:
     if len(rows) < 2 or len(listed) < len(rows) or len({len(answers) for answers in listed}) > 1:
         return ""
     alike = sum(1 for answers in zip(*listed, strict=True) if len(set(answers)) == 1)
-    return _("All {rows} give the same answer to {alike} of the {examples} test examples.").format(
+    return _("All {rows} rows give the same answer to {alike} of the {examples} test examples.").format(
         rows=len(rows), alike=alike, examples=len(listed[0])
     )
 
