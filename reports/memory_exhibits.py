@@ -109,7 +109,10 @@ def _alt(place: Place, found: Sequence[Memory]) -> str:
     (least, low), (most, high) = known[0], known[-1]
     if len(known) == 1:
         return _("{title}: {label} takes {most} MB.").format(title=place.title, label=high, most=text.megabytes(most))
-    return _("{title}: {high} takes most, {most} MB; {low} takes least, {least} MB.").format(
+    sentence = _("{title}: {high} takes most, {most} MB; {low} takes least, {least} MB.")
+    if text.megabytes(most) == text.megabytes(least):
+        sentence = _("{title}: every comparable row takes {most} MB.")
+    return sentence.format(
         title=place.title, high=high, low=low, most=text.megabytes(most), least=text.megabytes(least)
     )
 
