@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from records_factory import FAIL, block, damage, died, machine_record, measured, record, spec, stages, write_study
 
-from harness.record import Block, Ceiling, Evaluation, Memory, Noise, Record
+from harness.record import Block, Ceiling, Evaluation, Memory, Noise, Phases, Record
 from harness.spec import RunSpec
 from reports import curves, plot_style, statistics, studies
 from reports.exhibit import Exhibit
@@ -336,3 +336,32 @@ def test_figures_carry_no_template_and_no_background() -> None:
             assert not layout["template"]
             assert layout["paper_bgcolor"] == layout["plot_bgcolor"] == plot_style.CLEAR
             assert layout["height"] > 100
+
+
+def test_no_number_and_no_name_of_a_record_breaks_an_exhibit() -> None:
+    big = 1.7e308
+    items = []
+    for i in range(2):
+        items += [run("tor<b>ch", 1e-320, i), run("x" * 3000, 1e300, i)]
+        facts: dict[str, Any] = {"blocks": (block("steady", 1, 5e-324), block("steady", 10**15, big))}
+        items += [record("a\x1b[31m", repeat=i, found=measured(losses=(big, -big, big, None, big), **facts))]
+        late = Evaluation(steps=10**17, train_seconds=big, quality={"accuracy": big})
+        early = Evaluation(steps=0, train_seconds=0.0, quality={"accuracy": -big})
+        phases = Phases(import_s=big, build_s=big, load_s=-1.0, first_step_s=big, train_s=1.0, total_s=big)
+        memory = Memory(host_peak_bytes=10**30, import_bytes=-5, device_peak_bytes=2**62)
+        items += [record("p", repeat=i, found=measured(evaluations=(late, early), phases=phases, memory=memory))]
+        steps: dict[str, Any] = {
+            "loss_steps": (5, 3, 3, 0, -7),
+            "losses": (1.0, 2.0, 3.0, 4.0, 5.0, 6.0),
+            "batch_size": 2**62,
+        }
+        items += [record("q", repeat=i, found=measured(**steps))]
+        ceiling = Ceiling(library="torch", matmul_flops_per_s=1e-300, copy_bytes_per_s=1e-300)
+        items += [replace(record("torch", repeat=i), ceilings=(ceiling,), affinity=())]
+    for one in of(items).values():
+        assert len(one.alt) + len(one.note) < 5_000
+        assert "\x1b" not in one.alt
+        if one.figure is not None:
+            text = one.figure.to_json()
+            assert "NaN" not in text
+            assert "Infinity" not in text
