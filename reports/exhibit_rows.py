@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.language import _, is_translated, ngettext
 from harness.record import COMPLETED
+from reports import plot_style, text
 from reports.content import row_labels
 from reports.exhibit import Cell, words
 from reports.plot_style import Look, looks
@@ -21,6 +22,8 @@ MOST_GROUPS = 24
 """Panels of one picture, or pictures of one kind."""
 MOST_ROWS = 40
 """Rows of one panel."""
+LONGEST_TITLE = 160
+"""Characters of a group's title in a sentence."""
 MARK = "†"
 """Behind the name of a row that is not comparable."""
 
@@ -70,9 +73,14 @@ class Line(NamedTuple):
         return median(self.numbers(column))
 
     @property
+    def short(self) -> str:
+        """Its name in a picture or a sentence: on one line, and cut."""
+        return plot_style.label(self.label)
+
+    @property
     def axis_label(self) -> str:
         """Its name beside an axis, marked where it is not comparable."""
-        return self.label if self.row.comparable else f"{self.label} {MARK}"
+        return self.short if self.row.comparable else f"{self.short} {MARK}"
 
 
 class Place(NamedTuple):
@@ -82,6 +90,11 @@ class Place(NamedTuple):
     title: str
     group: Group
     lines: tuple[Line, ...]
+
+    @property
+    def short(self) -> str:
+        """Its title in a picture or a sentence: on one line, and cut."""
+        return text.printable(self.title, LONGEST_TITLE)
 
     @property
     def anchor(self) -> str:
@@ -145,7 +158,7 @@ def left_out(groups: Sequence[Group]) -> str:
 
 def nobody(place: Place) -> str:
     """Return the sentence on a group of which there is nothing to rank."""
-    return _("{title}: no row is comparable.").format(title=place.title)
+    return _("{title}: no row is comparable.").format(title=place.short)
 
 
 def marked(found: Iterable[Place]) -> str:

@@ -5,6 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -43,7 +44,8 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         groups: its summary.
     """
     there = [name for name in MAKERS if find_spec(name)]
-    return tuple(one for name in there for one in import_module(name).exhibits(loaded, runs, groups))
+    with np.errstate(all="ignore"):  # what a record says is not always finite in the middle of a sum
+        return tuple(one for name in there for one in import_module(name).exhibits(loaded, runs, groups))
 
 
 def load_figures(study: str | Path) -> Figures:

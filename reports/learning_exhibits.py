@@ -84,7 +84,7 @@ def _target(metric: str, record: Record) -> float | None:
 def _exhibit(anchor: str, title: str, place: Place, drawn: Sequence[Drawn], subject: Subject) -> Exhibit:
     return Exhibit(
         name=anchor,
-        title=title.format(title=place.title),
+        title=title.format(title=place.short),
         note=joined((*_note(drawn, subject), marked([place]))),
         alt=joined(_alt(drawn, subject)),
         figure=_figure(drawn, subject),
@@ -131,7 +131,7 @@ def _trace(line: Line, curve: Curve, x: Sequence[float | None], subject: Subject
         x=x,
         y=middle,
         name=plot_style.label(line.axis_label),
-        legendgroup=line.label,
+        legendgroup=line.short,
         showlegend=first,
         line={"color": line.look.colour, "dash": line.look.dash, "width": 2},
         mode="lines+markers",
@@ -145,7 +145,7 @@ def _band(line: Line, curve: Curve, steps: Sequence[float | None]) -> go.Scatter
     return go.Scatter(
         x=[*steps, *reversed(steps)],
         y=[*rounded(curve.low), *reversed(rounded(curve.high))],
-        legendgroup=line.label,
+        legendgroup=line.short,
         showlegend=False,
         fill="toself",
         fillcolor=plot_style.faded(line.look.colour, 0.15),
@@ -212,7 +212,7 @@ def _alt(drawn: Sequence[Drawn], subject: Subject) -> list[str]:
         value, seconds = _shown(curve.middle[-1], subject), text.seconds(float(curve.seconds[-1]))
         steps = f"{int(curve.steps[-1]):,}"
         sentences.append(
-            sentence.format(label=line.label, what=subject.what, value=value, steps=steps, seconds=seconds)
+            sentence.format(label=line.short, what=subject.what, value=value, steps=steps, seconds=seconds)
         )
     ends = sorted(float(one.curve.middle[-1]) for one in drawn)
     if len(ends) > 1:

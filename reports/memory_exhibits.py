@@ -70,7 +70,7 @@ def _figure(drawn: Sequence[tuple[Place, Sequence[Memory]]]) -> go.Figure:
     with_device = any(one.device for _place, of in drawn for one in of)
     height = plot_style.BAR_PX * (1.5 if with_device else 1.0)
     figure = plot_style.panels(
-        [place.title for place, _found in drawn],
+        [place.short for place, _found in drawn],
         [round(height * len(place.lines)) + 10 for place, _found in drawn],
         legend=True,
     )
@@ -103,14 +103,17 @@ def _figure(drawn: Sequence[tuple[Place, Sequence[Memory]]]) -> go.Figure:
 def _alt(place: Place, found: Sequence[Memory]) -> str:
     """Return which comparable row takes most of the host's memory and which least."""
     pairs = [(one.host, line) for line, one in zip(place.lines, found, strict=True) if line.row.comparable]
-    known = sorted((host, line.label) for host, line in pairs if host is not None)
+    known = sorted((host, line.short) for host, line in pairs if host is not None)
     if not known:
         return nobody(place)
     (least, low), (most, high) = known[0], known[-1]
     if len(known) == 1:
-        return _("{title}: {label} takes {most} MB.").format(title=place.title, label=high, most=text.megabytes(most))
-    return _("{title}: {high} takes most, {most} MB; {low} takes least, {least} MB.").format(
-        title=place.title, high=high, low=low, most=text.megabytes(most), least=text.megabytes(least)
+        return _("{title}: {label} takes {most} MB.").format(title=place.short, label=high, most=text.megabytes(most))
+    sentence = _("{title}: {high} takes most, {most} MB; {low} takes least, {least} MB.")
+    if text.megabytes(most) == text.megabytes(least):
+        sentence = _("{title}: every comparable row takes {most} MB.")
+    return sentence.format(
+        title=place.short, high=high, low=low, most=text.megabytes(most), least=text.megabytes(least)
     )
 
 

@@ -123,7 +123,7 @@ def _blocks(
 
 def _figure(drawn: Sequence[tuple[Place, Sequence[Process]]]) -> go.Figure:
     figure = plot_style.panels(
-        [place.title for place, _of in drawn], [22 * len(of) + 10 for _place, of in drawn], legend=False
+        [place.short for place, _of in drawn], [22 * len(of) + 10 for _place, of in drawn], legend=False
     )
     for panel, (_place, of) in enumerate(drawn, start=1):
         for look in dict.fromkeys(one.line.look for one in of):
@@ -176,7 +176,7 @@ def _alt(place: Place, of: Sequence[Process]) -> str:
     disturbed, every = sum(one.disturbed_blocks for one in of), sum(_recorded(one) for one in of)
     return _("{title}: the blocks of {label} spread most, their middle half over {spread} of its median; {disturbed} "
              "of {every} blocks were disturbed.").format(
-        title=place.title, label=widest.label, spread=text.percent(spread), disturbed=disturbed, every=every
+        title=place.short, label=widest.label, spread=text.percent(spread), disturbed=disturbed, every=every
     )  # fmt: skip
 
 

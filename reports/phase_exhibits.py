@@ -62,7 +62,7 @@ def _sum(found: Medians) -> float:
 
 def _figure(drawn: Sequence[tuple[Place, Sequence[Medians]]]) -> go.Figure:
     figure = plot_style.panels(
-        [place.title for place, _found in drawn],
+        [place.short for place, _found in drawn],
         [plot_style.BAR_PX * len(place.lines) + 10 for place, _found in drawn],
         legend=True,
     )
@@ -93,7 +93,7 @@ def _alt(place: Place, found: Sequence[Medians]) -> list[str]:
             longest = max(PHASES, key=lambda column: one[column] or 0.0)
             sentence = _("{title}, {label}: {seconds} s, of which {phase} takes {share}.")
             shown = text.percent((one[longest] or 0.0) / whole, 0)
-            facts = {"title": place.title, "label": line.label, "phase": _(PHASES[longest]), "share": shown}
+            facts = {"title": place.short, "label": line.short, "phase": _(PHASES[longest]), "share": shown}
             sentences.append(sentence.format(seconds=text.seconds(whole), **facts))
     return sentences
 

@@ -125,7 +125,7 @@ def panels(titles: Sequence[str], heights: Sequence[int], *, legend: bool = Fals
         cols=1,
         row_heights=list(heights),
         vertical_spacing=GAP_PX / total if count > 1 else 0.0,
-        subplot_titles=[label(title) for title in titles] if count > 1 else None,
+        subplot_titles=list(titles) if count > 1 else None,
     )
     figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK})
     return dressed(figure, plot_px=total, legend=legend)

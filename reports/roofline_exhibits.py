@@ -72,7 +72,7 @@ def _percent(value: float | None) -> float | None:
 
 def _figure(drawn: Sequence[tuple[Place, Sequence[Reached]]]) -> go.Figure:
     figure = plot_style.panels(
-        [place.title for place, _found in drawn],
+        [place.short for place, _found in drawn],
         [plot_style.BAR_PX * len(found) + 20 for _place, found in drawn],
         legend=True,
     )
@@ -100,7 +100,7 @@ def _alt(place: Place, found: Sequence[Reached]) -> str:
     """Return the comparable rows that come nearest to the best product and least near."""
     column = "share_of_best_matmul"
     pairs = [(one.shares[column], one.line) for one in found if one.line.row.comparable]
-    known = sorted((share, line.label) for share, line in pairs if share is not None)
+    known = sorted((share, line.short) for share, line in pairs if share is not None)
     if not known:
         return nobody(place)
     (least, low), (most, high) = known[0], known[-1]
@@ -109,7 +109,7 @@ def _alt(place: Place, found: Sequence[Reached]) -> str:
         sentence = _("{title}: {high} reaches {most} of the best product.")
     else:
         sentence = _("{title}: {high} reaches {most} of the best product, {low} {least}.")
-    return sentence.format(title=place.title, high=high, low=low, **shown)
+    return sentence.format(title=place.short, high=high, low=low, **shown)
 
 
 def _shown(value: float | None) -> str:

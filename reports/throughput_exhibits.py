@@ -38,7 +38,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
     if not drawn:
         return ()
     cut = [
-        line.label
+        line.short
         for place, of in drawn
         for line, one in zip(place.lines, of, strict=True)
         if one and one.high is not None and one.high > _end(of)
@@ -75,7 +75,7 @@ def _end(speeds: Sequence[Speed | None]) -> float:
 
 def _figure(drawn: Sequence[tuple[Place, Sequence[Speed | None]]]) -> go.Figure:
     figure = plot_style.panels(
-        [place.title for place, _speeds in drawn],
+        [place.short for place, _speeds in drawn],
         [plot_style.BAR_PX * len(place.lines) + 10 for place, _speeds in drawn],
     )
     for panel, (place, speeds) in enumerate(drawn, start=1):
@@ -136,7 +136,7 @@ def _alt(place: Place) -> str:
         sentence = _("{title}: {label} is fastest with {rate} examples per second.")
         if ranked[0].row.shares_place or len(ranked) == 1:
             sentence = _("{title}: {label} has {rate} examples per second.")
-        sentences.append(sentence.format(title=place.title, label=ranked[0].label, rate=text.rate(first.mean)))
+        sentences.append(sentence.format(title=place.short, label=ranked[0].short, rate=text.rate(first.mean)))
     for line in ranked[1:]:
         found = line.row.to_fastest
         times, low, high = (text.number(value) for value in _ratio(line))
@@ -146,8 +146,8 @@ def _alt(place: Place) -> str:
             sentence = _("{label}: {times} times its seconds ({low} to {high}), which shows no difference.")
         else:
             sentence = _("{label}: {times} times its seconds, without an interval.")
-        sentences.append(sentence.format(label=line.label, times=times, low=low, high=high))
-    if others := [line.label for line in place.lines if not line.row.comparable]:
+        sentences.append(sentence.format(label=line.short, times=times, low=low, high=high))
+    if others := [line.short for line in place.lines if not line.row.comparable]:
         sentences.append(_("Not comparable: {labels}.").format(labels=", ".join(others)))
     return joined(sentences)
 

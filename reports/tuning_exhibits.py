@@ -39,7 +39,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
     if any(gain.found.ratio is not None and gain.found.low is None for gain in gains):
         sentences.append(_("One process on a side gives no interval."))
     if odd := [gain for gain in gains if gain.found.ratio is None]:
-        labels = ", ".join(dict.fromkeys(gain.tuned.label for gain in odd))
+        labels = ", ".join(dict.fromkeys(gain.tuned.short for gain in odd))
         sentences.append(_("Not comparable, and not drawn: {labels}.").format(labels=labels))
     drawn = [gain for gain in gains if gain.found.ratio is not None]
     return (
@@ -80,13 +80,13 @@ def _figure(gains: Sequence[Gain]) -> go.Figure:
             x=[found.ratio],
             y=[at],
             mode="markers",
-            name=tuned.label,
+            name=tuned.short,
             marker={"symbol": tuned.look.symbol, "color": tuned.look.colour, "size": 11},
             error_x=error,
             hovertemplate="%{x:.3~g}×",
         )
         figure.add_trace(shown)
-    plot_style.named_rows(figure, [f"{gain.tuned.label}, {gain.place.group.task}" for gain in gains])
+    plot_style.named_rows(figure, [f"{gain.tuned.short}, {gain.place.group.task}" for gain in gains])
     ends = [value for gain in gains for value in (gain.found.ratio, gain.found.low, gain.found.high) if value]
     scale = plot_style.logarithmic(min(*ends, 1.0), max(*ends, 1.0))
     figure.update_xaxes(title={"text": _("times as fast as stock<br>(logarithmic)")}, **scale)
@@ -106,7 +106,9 @@ def _alt(gain: Gain) -> str:
     if found.verdict == "faster":
         sentence = _("{task}, {label}: {times} times as fast as stock ({low} to {high}), which is slower.")
     times, low, high = (text.number(value) for value in (found.ratio, found.low, found.high))
-    return sentence.format(task=gain.place.group.task, label=gain.tuned.label, times=times, low=low, high=high)
+    return sentence.format(
+        task=plot_style.label(gain.place.group.task), label=gain.tuned.short, times=times, low=low, high=high
+    )
 
 
 def _headers() -> tuple[str, ...]:
