@@ -181,7 +181,9 @@ class _Sharing:
 
     def __call__(self, record: Record) -> Record:
         names = ("task", "machine", "ceilings")
-        return msgspec.structs.replace(record, **{name: self._first_equal(name, getattr(record, name)) for name in names})
+        return msgspec.structs.replace(
+            record, **{name: self._first_equal(name, getattr(record, name)) for name in names}
+        )
 
     def _first_equal(self, name: str, value: Any) -> Any:
         known = self._known.setdefault(name, [])
