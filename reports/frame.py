@@ -174,16 +174,15 @@ def _row(record: Record, facts: _OfTasks) -> Row:
     why_not = why_not_comparable(record, reading)
     speed = _speed(record, reading)
     digest, work = facts(record)
-    return {
-        **_identity(record, digest),
-        **speed,
-        **figures(record, speed["step_s"], work),
-        **_phases(record.measured),
-        **_quality(record),
-        **_environment(record),
-        "comparable": not why_not,
-        "why_not_comparable": why_not,
-    }
+    return (
+        _identity(record, digest)
+        | speed
+        | figures(record, speed["step_s"], work)
+        | _phases(record.measured)
+        | _quality(record)
+        | _environment(record)
+        | {"comparable": not why_not, "why_not_comparable": why_not}
+    )
 
 
 def _identity(record: Record, digest: str) -> Row:

@@ -37,8 +37,8 @@ def render(
         study_folder: the study.
         formats: of `FORMATS`. `terminal` goes to stdout, `json` too unless `out` is given.
         out: the file for the one format that is not `terminal`; else `<study>/report.md`, `<study>/report.html` and
-            `<study>/report.csv`, the last one with `<study>/report.verdicts.csv` beside it where there are two rows to
-            compare, and with `<study>/report.stages.csv` where tasks have stages.
+            `<study>/report.csv`, the latter with `<study>/report.verdicts.csv` beside it where there are two rows to compare, and with
+            `<study>/report.stages.csv` where tasks have stages.
         stdout: in place of `sys.stdout`.
 
     Raises:
@@ -142,8 +142,7 @@ def _check(formats: Sequence[str], out: Path | None, study_folder: Path) -> None
         return
     if len(in_files) != 1:
         raise UsageError(
-            "-o names one file, for one of the formats md, csv, json and html; "
-            f"received {', '.join(formats) or 'no format'}"
+            f"-o names one file, for one of the formats md, csv, json and html; received {', '.join(formats) or 'no format'}"
         )
     if out.suffix == ".json" and out.resolve().parent == study_folder.resolve():
         raise UsageError(f"{out} would lie among the study's records: choose another folder")
