@@ -276,13 +276,17 @@ def _line(label: str, row: Row, columns: _Columns) -> Line:
             number(row.times_slower, text.ratio(row.times_slower)),
             words(interval or text.NOTHING),
             words(said_verdicts.verdict(row)),
-            number(speed and speed.median, text.rate(speed.median if speed else None)),
+            _rate(speed.median if speed else None),
             number(row.quality_mean, _quality(row)),
             number(row.host_peak_bytes, text.megabytes(row.host_peak_bytes)),
             *((number(row.device_peak_bytes, text.megabytes(row.device_peak_bytes)),) if columns.device else ()),
             *((words("; ".join(_reasons(row)), quoted=True),) if columns.reasons else ()),
         ),
     )
+
+
+def _rate(value: float | None) -> Cell:
+    return number(value, text.rate(value))
 
 
 def _quality(row: Row) -> str:

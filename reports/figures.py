@@ -29,7 +29,12 @@ def figures(record: Record, step_s: float | None, work: Work | None = None) -> F
         step_s: seconds of its optimizer step, if they are known.
         work: as `work_of` returns it for this task and preset, for who has it already.
     """
-    return inference(record) | roofline(record, step_s, work or work_of(record)) | energy(record) | twin(record)
+    return {
+        **inference(record),
+        **roofline(record, step_s, work or work_of(record)),
+        **energy(record),
+        **twin(record),
+    }
 
 
 def inference(record: Record) -> Figures:

@@ -133,7 +133,7 @@ def _noise(values: NDArray[np.float64]) -> float:
 
 def _median(values: NDArray[np.float64]) -> float:
     """Return the median of a few dozen numbers, for which NumPy's takes eight times as long."""
-    return statistics.median(values.tolist())
+    return float(statistics.median(values.tolist()))
 
 
 def _changepoints(scaled: NDArray[np.float64]) -> Sequence[int]:

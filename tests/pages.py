@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -48,7 +49,7 @@ def hostile() -> list[Record]:
         device_name=HOSTILE,
         memory=Memory(reasons={HOSTILE: HOSTILE}),
     )
-    nothing = {"quality": {"accuracy": None}, "losses": (None,), "loss_steps": (1,)}
+    nothing: dict[str, Any] = {"quality": {"accuracy": None}, "losses": (None,), "loss_steps": (1,)}
     found = [
         record("torch", repeat=0, status="crashed", reason=huge, found=evil, machine=replace(MACHINE, cpu=HOSTILE)),
         record("torch", repeat=1, status="crashed", reason=HOSTILE, parity=ParityVerdict(passed=False, reason=HOSTILE)),
@@ -59,7 +60,12 @@ def hostile() -> list[Record]:
         for repeat, seconds in enumerate((low, high, low)):
             blocks = tuple(block("steady", 1, seconds) for _count in range(10))
             losses = (1e308, 5e-324, -1e308)
-            facts = {"blocks": blocks, "losses": losses, "loss_steps": (1, 2, 3), "device_name": f"{HOSTILE}{place}"}
+            facts: dict[str, Any] = {
+                "blocks": blocks,
+                "losses": losses,
+                "loss_steps": (1, 2, 3),
+                "device_name": f"{HOSTILE}{place}",
+            }
             found.append(record(name, mode="graph", repeat=repeat, found=measured(**facts, accuracy=1e308)))
             found.append(record(f"{name}{EVIL}", repeat=repeat, found=measured(seconds, 5e-324), mode=EVIL))
     named = replace(found[-1].task, name=HOSTILE)

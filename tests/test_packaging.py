@@ -34,6 +34,11 @@ def test_the_wheel_holds_the_pins(wheel: set[str], backend: str) -> None:
         assert str(pins.pins_file(backend, variant).relative_to(ROOT)) in wheel
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "reports" / "templates").iterdir()), ids=lambda path: path.name)
+def test_the_wheel_holds_what_the_page_is_made_of(wheel: set[str], path: Path) -> None:
+    assert str(path.relative_to(ROOT)) in wheel
+
+
 def test_the_wheel_holds_the_licence(wheel: set[str]) -> None:
     assert f"evenbench-{__version__}.dist-info/licenses/LICENSE" in wheel
 

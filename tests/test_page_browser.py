@@ -72,8 +72,8 @@ def show(contexts: Callable[..., BrowserContext], files: dict[str, Path]) -> Ite
         shown = context.new_page()
         shown.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
         shown.on("pageerror", lambda error: complaints.append(str(error)))
-        shown.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-        shown.on("request", lambda request: complaints.append(request.url) if _is_foreign(request.url) else None)
+        shown.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+        shown.on("request", lambda request: complaints.extend(_foreign(request.url)))
         shown.goto(files[name].as_uri())
         return shown
 
@@ -81,8 +81,8 @@ def show(contexts: Callable[..., BrowserContext], files: dict[str, Path]) -> Ite
     assert not complaints
 
 
-def _is_foreign(url: str) -> bool:
-    return not url.startswith(("file:", "data:"))
+def _foreign(url: str) -> list[str]:
+    return [] if url.startswith(("file:", "data:")) else [url]
 
 
 def see_all(shown: Page) -> None:
@@ -235,7 +235,7 @@ def foreign_words(shown: Page) -> list[str]:
 def test_english_that_was_left_in_a_page_is_found(contexts: Callable[..., BrowserContext]) -> None:
     shown = contexts().new_page()
     shown.set_content(
-        "<title>研究</title><p>这是 torch eager 的结果</p><p>not yet translated 页面</p><p lang=en>a quoted text here</p>"
+        "<title>研究</title><p>这是 torch eager 的结果</p><p>not yet translated 页面</p><p lang=en>a quoted text</p>"
         "<code>evenbench run it now</code><img alt='three words here'><script>let us not look</script>"
     )
     assert foreign_words(shown) == ["not yet translated", "three words here"]
