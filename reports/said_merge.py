@@ -14,7 +14,6 @@ from reports.rows import CELL, Group, Row
 from reports.stages import Table
 from reports.studies import Loaded
 
-
 COMPUTED = ("task_version", "task_fingerprint", "dataset_fingerprint")
 """What must be equal for two machines to stand in one table."""
 
