@@ -68,12 +68,12 @@ def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
     memory = {
         name.removesuffix("_bytes"): f"{text.megabytes(getattr(measured.memory, name))} MB"
         if getattr(measured.memory, name) is not None
-        else f"{text.NOTHING} {_(measured.memory.reasons.get(name, ''))}"
+        else f"{text.NOTHING} {text.quoted(measured.memory.reasons.get(name, ''))}"
         for name in measured.memory.__struct_fields__
         if name != "reasons"
     }
     reasons = measured.memory.reasons
-    others = {name: _(why) for name, why in reasons.items() if name.removesuffix("_bytes") not in memory}
+    others = {name: text.quoted(why) for name, why in reasons.items() if name.removesuffix("_bytes") not in memory}
     yield noop("memory"), memory | others
     if instruments := _instruments(record):
         yield noop("instruments"), instruments
@@ -83,8 +83,8 @@ def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
     yield (
         noop("traps"),
         {
-            trap.name: (_("harmful: {sentence}") if trap.harmful else _("harmless: {sentence}")).format(
-                sentence=_(trap.sentence)
+            _(trap.name): (_("harmful: {sentence}") if trap.harmful else _("harmless: {sentence}")).format(
+                sentence=text.quoted(trap.sentence)
             )
             for trap in measured.traps
         },
