@@ -55,6 +55,7 @@ def _parts(diagnosis: "Diagnosis") -> "list[RenderableType]":
     from rich.box import SIMPLE
     from rich.table import Table
 
+    from harness.wide_text import Words
     from reports.record_words import said
 
     machine = diagnosis.machine
@@ -80,7 +81,7 @@ def _parts(diagnosis: "Diagnosis") -> "list[RenderableType]":
         memory=machine.memory_free_bytes / 1e9,
         disk=machine.disk_free_bytes / 1e9,
     )
-    parts: list[RenderableType] = [summary, overview]
+    parts: list[RenderableType] = [Words(summary), overview]
     if detail.row_count:
         parts.append(detail)
     return [*parts, _troubles(diagnosis)]
@@ -103,6 +104,7 @@ def _troubles(diagnosis: "Diagnosis") -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
+    from harness.wide_text import Words
     from reports.record_words import said
 
     found = [(said(checkup.error), True) for checkup in diagnosis.backends if checkup.error]
@@ -117,5 +119,5 @@ def _troubles(diagnosis: "Diagnosis") -> "RenderableType":
         return _("Nothing wrong was found.")
     grid = Table.grid(padding=(0, 1))
     for line, harmful in sorted(found, key=lambda row: not row[1]):
-        grid.add_row(Text("!", style="bold red") if harmful else Text("i", style="blue"), Text(line))
+        grid.add_row(Text("!", style="bold red") if harmful else Text("i", style="blue"), Words(line))
     return grid

@@ -9,6 +9,7 @@ from rich.text import Text
 from harness.language import _, noop
 from harness.record import Evaluation, Measured, Record
 from harness.spec import fingerprint
+from harness.wide_text import Words
 from reports import text
 from reports.figures import figures
 from reports.record_words import stage_name
@@ -32,7 +33,7 @@ def show(record: Record, console: Console) -> None:
         grid.add_column(overflow="fold")
         for name, value in facts.items():
             grid.add_row(
-                Text(f"  {printable(_name(name), 60)}"), Text(printable(value, LONGEST_VALUE), overflow="fold")
+                Words(f"  {printable(_name(name), 60)}"), Words(printable(value, LONGEST_VALUE), overflow="fold")
             )
         console.print(grid, highlight=False)
     tail = record.outcome.stderr_tail
