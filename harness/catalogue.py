@@ -11,8 +11,8 @@ from typing import IO, Any
 
 import click
 
-from harness import cli_report, registry
-from harness.cli_help import paragraphs
+from harness import cli_help, cli_report, registry
+from harness.cli_help import OF_CLICK_COUNTED, paragraphs
 from harness.language import CATALOGUES, DOMAIN, LANGUAGES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,6 +86,8 @@ def extract(
     module = import_module(f"harness.{Path(file.name).stem}")
     commands = [value for value in vars(module).values() if isinstance(value, click.Command)]
     listed = (said for _module, _name, said in getattr(module, "COMMANDS", {}).values())
+    counted = OF_CLICK_COUNTED if module is cli_help else ()
+    yield from ((1, "ngettext", both, []) for both in counted)
     summaries = [registry.task(name).summary for name in registry.task_names()] if module is cli_report else []
     yield from ((1, "_", text, []) for text in dict.fromkeys([*listed, *help_of(commands), *summaries]))
 

@@ -4,6 +4,7 @@
 that `--help` answers at once.
 """
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -104,7 +105,9 @@ def main() -> None:
     """Run the command line and exit with its code; a mistake of the user is one sentence, never a traceback."""
     signal.signal(signal.SIGTERM, _on_terminate)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
-    with language.use(language.of_the_user()):
+    asked = os.environ.get("EVENBENCH_LANG", "")
+    with language.use(asked if asked in language.LANGUAGES else language.of_the_user()):
+        make_click_speak(language.current())  # before --lang is read: --help may stand in front of it
         _main()
 
 

@@ -55,6 +55,9 @@ def _parts(diagnosis: "Diagnosis") -> "list[RenderableType]":
     from rich.box import SIMPLE
     from rich.table import Table
 
+    from harness.wide_text import Words
+    from reports.record_words import said
+
     machine = diagnosis.machine
     headings = (_("backend"), _("works"), _("version"), _("devices"), _("modes"), _("interpreter"))
     overview = Table(*headings, box=SIMPLE, pad_edge=False)
@@ -65,7 +68,7 @@ def _parts(diagnosis: "Diagnosis") -> "list[RenderableType]":
     for checkup in diagnosis.backends:
         overview.add_row(*_overview_row(checkup))
         if (facts := checkup.description) is not None:
-            where = f"{checkup.python}\n{_(checkup.reason) if checkup.reason else ''}"
+            where = f"{checkup.python}\n{said(checkup.reason or '')}"
             detail.add_row(checkup.backend, facts.python, f"{facts.import_s:.1f} s", where)
     summary = _(
         "Evenbench {version}, Python {python}, {cores} processors, load {load:.1f}, {memory:.1f} GB of memory and "
@@ -78,7 +81,7 @@ def _parts(diagnosis: "Diagnosis") -> "list[RenderableType]":
         memory=machine.memory_free_bytes / 1e9,
         disk=machine.disk_free_bytes / 1e9,
     )
-    parts: list[RenderableType] = [summary, overview]
+    parts: list[RenderableType] = [Words(summary), overview]
     if detail.row_count:
         parts.append(detail)
     return [*parts, _troubles(diagnosis)]
@@ -101,16 +104,20 @@ def _troubles(diagnosis: "Diagnosis") -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    found = [(checkup.error, True) for checkup in diagnosis.backends if checkup.error]
+    from harness.wide_text import Words
+    from reports.record_words import said
+
+    found = [(said(checkup.error), True) for checkup in diagnosis.backends if checkup.error]
     traps = [(_("machine"), trap) for trap in diagnosis.traps]
     traps += [(checkup.backend, trap) for checkup in diagnosis.backends for trap in checkup.traps]
     sentence = _("{row}: {what}: {reason}")
     found += [
-        (sentence.format(row=where, what=_(trap.name), reason=_(trap.sentence)), trap.harmful) for where, trap in traps
+        (sentence.format(row=where, what=_(trap.name), reason=said(trap.sentence)), trap.harmful)
+        for where, trap in traps
     ]
     if not found:
         return _("Nothing wrong was found.")
     grid = Table.grid(padding=(0, 1))
     for line, harmful in sorted(found, key=lambda row: not row[1]):
-        grid.add_row(Text("!", style="bold red") if harmful else Text("i", style="blue"), Text(line))
+        grid.add_row(Text("!", style="bold red") if harmful else Text("i", style="blue"), Words(line))
     return grid

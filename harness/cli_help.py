@@ -40,6 +40,8 @@ OF_CLICK = (
     noop("{value} is not in the range {range}."),
 )
 """Words and sentences of click that a person meets here."""
+OF_CLICK_COUNTED = (("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)"),)
+"""Those for one thing and for several."""
 
 
 class Formatter(click.HelpFormatter):

@@ -78,12 +78,13 @@ def _show(study: str, found: "Needs") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from harness.wide_text import Words
     from reports import text
 
     console = Console()
 
     def plain(words: str) -> Text:
-        return Text(text.printable(words))
+        return Words(text.printable(words))
 
     sentence = _("Repeats that show a ratio of {ratio}× in {power} of the studies")
     console.print(plain(sentence.format(ratio=text.number(found.ratio), power=text.percent(found.power, 0))))

@@ -11,6 +11,7 @@ from rich.progress import Progress as Bar
 from harness.language import _
 from harness.record import Record
 from harness.spec import RunSpec
+from reports.record_words import said
 
 
 class Progress:
@@ -58,7 +59,7 @@ class Progress:
         spec, outcome = record.spec, record.outcome
         name = _seeded(f"{spec.task} {spec.backend} {spec.device} {spec.mode}", spec.seed)
         line = f"{self.done}/{self.runs} {name} {_(outcome.status)}"
-        self._say(_("{what}: {reason}").format(what=line, reason=_(outcome.reason)) if outcome.reason else line)
+        self._say(_("{what}: {reason}").format(what=line, reason=said(outcome.reason)) if outcome.reason else line)
 
     def _now(self, text: str) -> None:
         self.bar.update(self.line, description=escape(text[:40]))

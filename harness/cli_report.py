@@ -215,11 +215,10 @@ def _study_table(rows: list[dict[str, Any]]) -> "Table":
 
 def _plain(value: str) -> Any:
     """Return text of unknown origin as it may be printed."""
-    from rich.text import Text
-
+    from harness.wide_text import Words
     from reports.text import printable
 
-    return Text(printable(value))
+    return Words(printable(value))
 
 
 _LOOK = {"tasks": _tasks, "backends": _backends, "studies": _studies}

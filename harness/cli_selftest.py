@@ -40,6 +40,8 @@ def _print(found: "Selftest") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from harness.wide_text import Words
+
     styles = {noop("DEVIATES"): "bold red", noop("too noisy"): "yellow"}
     headings = (_("case"), _("what"), _("expected"), _("measured"), _("verdict"))
     table = Table(*headings, box=SIMPLE, pad_edge=False)
@@ -47,7 +49,7 @@ def _print(found: "Selftest") -> None:
     last = ""
     for one in found.findings:
         cells = ("" if one.case == last else _(one.case), _(one.what), _(one.expected), _(one.measured))
-        table.add_row(*map(Text, cells), Text(_(one.verdict), style=styles.get(one.verdict, "green")))
+        table.add_row(*map(Words, cells), Text(_(one.verdict), style=styles.get(one.verdict, "green")))
         last = one.case
     console = Console()
     console.print(table)

@@ -186,9 +186,10 @@ def table(name: str, trials: "Iterable[Trial]", *, to_stderr: bool = False) -> N
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from harness.knobs import label
+    from harness.wide_text import Words
+    from reports.record_words import said
 
     title = _("{name}: trials").format(name=name)
     shown = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
@@ -199,8 +200,8 @@ def table(name: str, trials: "Iterable[Trial]", *, to_stderr: bool = False) -> N
         rate = "-" if trial.examples_per_s is None else f"{trial.examples_per_s:,.0f}"
         again = f"{min(trial.repeats):,.0f}–{max(trial.repeats):,.0f}" if trial.repeats else "-"
         proven = "-" if not trial.parity else _("pass") if trial.parity == "pass" else _("FAIL")
-        reason = f"\n{_(trial.why_not)}" if trial.why_not else ""
-        shown.add_row(rate, again, proven, Text(label(trial.settings) + reason))
+        reason = f"\n{said(trial.why_not)}" if trial.why_not else ""
+        shown.add_row(rate, again, proven, Words(label(trial.settings) + reason))
     console = Console(stderr=to_stderr)
     console.print(shown)
     sentence = _("examples/s: in the search; slowest to fastest when run again in turn with stock")

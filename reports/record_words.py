@@ -5,6 +5,7 @@ sentences with numbers those that a reader meets often are taken apart by their 
 """
 
 import re
+from collections.abc import Callable
 from functools import cache
 
 from harness.language import _, is_translated, noop
@@ -65,18 +66,93 @@ SENTENCES = (
     ),
     noop("disturbed by other processes in each of {attempts} attempts: it may be higher"),
     noop("{count} labels"),
+    # why a run is not comparable
+    noop("it is the reference, which computes in float64"),
+    noop("parity was not checked"),
+    noop("parity was not checked: {sentence}"),
+    noop("parity failed"),
+    noop("parity failed: {sentence}"),
+    noop("the run ended as {status}"),
+    noop("no steady block was measured"),
+    noop("the batch size is not known"),
+    noop("too noisy to say: {count} of {blocks} steady blocks were disturbed by {sentence}"),
+    noop("other processes"),
+    noop("the hypervisor"),
+    noop("the control group's quota"),
+    noop("`synchronize` came back with {share} of the work still to do"),
+    noop("mini-batches that it had not trained on before took {times} times as long: it remembers them"),
+    noop("outputs that it had not given before took {times} times as long: it remembers them"),
+    # how a run ended
+    noop("took longer than its limit of {seconds} s (--timeout)"),
+    noop("memory ran out: the process was ended by the system"),
+    noop("memory ran out: {sentence}"),
+    noop("the worker ended with signal {signal}: {sentence}"),
+    noop("the worker ended with exit code {code}: {sentence}"),
+    noop("{sentence}: lower the learning rate or look at the data"),
+    noop("differs from the reference in {sentence}"),
+    # what the doctor says of the machine and of a backend
+    noop(
+        "a product of two 512x512 float32 matrices is wrong by {error}, which is not float32: unset what lowers the "
+        "precision of products (ONEDNN_DEFAULT_FPMATH_MODE, TF32 and bfloat16 switches)"
+    ),
+    noop(
+        "denormal numbers are computed, not flushed to zero; a recurrent net can run many times slower for it than in "
+        "a framework that flushes by itself"
+    ),
+    noop(
+        "it computes with {threads} threads where {cores} processors are at hand, so that it is not measured like the "
+        "others: unset what sets its threads (OMP_NUM_THREADS and the like)"
+    ),
+    noop("{names} come from another project than harness: install Evenbench in an environment of its own"),
+    noop("ONEDNN_DEFAULT_FPMATH_MODE={mode} lets products be less than float32: unset it"),
+    noop("only {size} GB of memory are free: end what else is running"),
+    noop(
+        "only {size} GB are free for {path}, and the environments take about 6 GB: make room, or set EVENBENCH_HOME "
+        "to a folder on a larger disk"
+    ),
+    noop(
+        "the load average is {load} on {cores} processors, and one foreign process can make small kernels many times "
+        "slower: wait until the machine is quiet before measuring"
+    ),
+    noop("the reference runs where Evenbench runs"),
+    noop("the managed environment {name}"),
+    noop("{framework} is installed where Evenbench runs, and {backend} has no managed environment"),
+    noop("no interpreter has {framework}: run `evenbench env create {backend}`"),
+    noop("there is no managed environment {name}: {sentence}"),
+    noop("the managed environment {name} was not finished: {sentence}"),
+    noop("the managed environment {name} was built from other pins than today's: {sentence}"),
+    noop("run `evenbench env create {backend}`"),
+    noop("named by {path}"),
 )
-"""A field stands for a word or a number."""
+"""A field stands for a word or a number; `sentence` for words that are looked up in turn, `path`, `names` for any."""
+LONGEST = 2000
+"""Characters of a sentence that may be one of ours."""
+WORD = r"[\w.,%+-]+"
+
+TRAPS = (
+    noop("denormals"), noop("reduced precision"), noop("threads"), noop("noise"), noop("disk"), noop("numpy 2"),
+    noop("slow convolutions"), noop("spinning threads"), noop("forced TF32"), noop("oneDNN precision"),
+    noop("automatic XLA"), noop("sibling packages"),
+)  # fmt: skip
 
 
-def said(sentence: str) -> str:
-    """Return a sentence of a record in the language in use, or as it is where the catalogue lacks it."""
-    if not sentence or is_translated(sentence):
-        return _(sentence) if sentence else ""
+def said(sentence: str, quote: Callable[[str], str] = str) -> str:
+    """Return a sentence of a record in the language in use; what the catalogue lacks is given to `quote`."""
+    if is_translated(sentence):
+        return _(sentence)
+    if len(sentence) > LONGEST:
+        return quote(sentence)
     for pattern in SENTENCES:
         if found := _expression(pattern).fullmatch(sentence):
-            return _(pattern).format(**{name: _(value) for name, value in found.groupdict().items()})
-    return sentence
+            fields = found.groupdict()
+            return _(pattern).format(
+                **{name: said(value, quote) if name == "sentence" else _(value) for name, value in fields.items()}
+            )
+    for between in ("; ", " and "):
+        parts = sentence.split(between)
+        if len(parts) > 1 and any(said(part) != part for part in parts):
+            return _(between).join(said(part, quote) for part in parts)
+    return quote(sentence)
 
 
 def stage_name(name: str) -> str:
@@ -86,5 +162,10 @@ def stage_name(name: str) -> str:
 
 @cache
 def _expression(pattern: str) -> re.Pattern[str]:
-    """Return what a pattern's sentences look like; a field is a word or a number."""
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[\\w.,-]+)", re.escape(pattern)))
+    """Return what a pattern's sentences look like."""
+
+    def field(found: re.Match[str]) -> str:
+        anything = found[1] in ("sentence", "path", "names")
+        return f"(?P<{found[1]}>{'.+' if anything else WORD})"
+
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", field, re.escape(pattern)), re.DOTALL)

@@ -9,6 +9,7 @@ from rich.text import Text
 from harness.language import _, noop
 from harness.record import Evaluation, Measured, Record
 from harness.spec import fingerprint
+from harness.wide_text import Words
 from reports import text
 from reports.figures import figures
 from reports.record_words import stage_name
@@ -32,7 +33,7 @@ def show(record: Record, console: Console) -> None:
         grid.add_column(overflow="fold")
         for name, value in facts.items():
             grid.add_row(
-                Text(f"  {printable(_name(name), 60)}"), Text(printable(value, LONGEST_VALUE), overflow="fold")
+                Words(f"  {printable(_name(name), 60)}"), Words(printable(value, LONGEST_VALUE), overflow="fold")
             )
         console.print(grid, highlight=False)
     tail = record.outcome.stderr_tail
@@ -68,12 +69,12 @@ def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
     memory = {
         name.removesuffix("_bytes"): f"{text.megabytes(getattr(measured.memory, name))} MB"
         if getattr(measured.memory, name) is not None
-        else f"{text.NOTHING} {_(measured.memory.reasons.get(name, ''))}"
+        else f"{text.NOTHING} {text.quoted(measured.memory.reasons.get(name, ''))}"
         for name in measured.memory.__struct_fields__
         if name != "reasons"
     }
     reasons = measured.memory.reasons
-    others = {name: _(why) for name, why in reasons.items() if name.removesuffix("_bytes") not in memory}
+    others = {name: text.quoted(why) for name, why in reasons.items() if name.removesuffix("_bytes") not in memory}
     yield noop("memory"), memory | others
     if instruments := _instruments(record):
         yield noop("instruments"), instruments
@@ -83,8 +84,8 @@ def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
     yield (
         noop("traps"),
         {
-            trap.name: (_("harmful: {sentence}") if trap.harmful else _("harmless: {sentence}")).format(
-                sentence=_(trap.sentence)
+            _(trap.name): (_("harmful: {sentence}") if trap.harmful else _("harmless: {sentence}")).format(
+                sentence=text.quoted(trap.sentence)
             )
             for trap in measured.traps
         },

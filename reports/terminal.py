@@ -7,14 +7,13 @@ rich's markup does anything.
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, JustifyMethod, OverflowMethod, RenderableType
-from rich.containers import Lines
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from harness.language import _
-from harness.line_breaks import breaks, is_wide
+from harness.wide_text import Words
 from reports import content as c
 from reports.content import Content, Section
 from reports.stages import Table as Figures
@@ -35,30 +34,6 @@ def show(content: Content, console: Console) -> None:
     console.width = max(console.width, NARROWEST)
     for part in _parts(content):
         console.print(part, highlight=False, emoji=False)
-
-
-class Words(Text):
-    """Text that is broken into lines as its language wants it: rich breaks at spaces, of which Chinese has none."""
-
-    def wrap(
-        self,
-        console: Console,
-        width: int,
-        *,
-        justify: JustifyMethod | None = None,
-        overflow: OverflowMethod | None = None,
-        tab_size: int = 8,
-        no_wrap: bool | None = None,
-    ) -> Lines:
-        """Return the lines of at most so many cells."""
-        if no_wrap or self.no_wrap or not is_wide(self.plain):
-            return super().wrap(console, width, justify=justify, overflow=overflow, tab_size=tab_size, no_wrap=no_wrap)
-        found = self.divide(breaks(self.plain, width))
-        for line in found:
-            line.rstrip()
-        if wanted := justify or self.justify:
-            found.justify(console, width, justify=wanted, overflow=overflow or self.overflow or "fold")
-        return found
 
 
 def plain(text: str, style: str = "") -> Text:

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.language import _, is_translated
+from harness.language import _
 from reports.record_words import said
 
 NOTHING = "—"
@@ -104,8 +104,7 @@ def counted(value: str) -> str:
 
 def quoted(sentence: str) -> str:
     """Return text of a record in the language in use, or marked as quoted where the catalogue lacks it."""
-    found = said(sentence)
-    return f"{OPEN}{sentence}{CLOSE}" if found == sentence and not is_translated(sentence) else found
+    return said(sentence, lambda words: f"{OPEN}{words}{CLOSE}")
 
 
 def parts(line: str) -> Iterator[tuple[str, bool]]:

@@ -22,6 +22,7 @@ from backends.mindspore.boltzmann import GraphBoltzmann, MindSporeBoltzmann
 from backends.mindspore.optimizers import Updater, step_numbers
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
+from harness.language import noop
 from harness.model import takes_tokens
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
@@ -191,22 +192,22 @@ class MindSporeBackend:
     def traps(self) -> tuple[Trap, ...]:
         found = []
         if int(np.__version__.partition(".")[0]) >= 2:
-            sentence = "MindSpore 2.10 is compiled against NumPy 1.x and fails with NumPy 2: install 'numpy<2'"
+            sentence = noop("MindSpore 2.10 is compiled against NumPy 1.x and fails with NumPy 2: install 'numpy<2'")
             found.append(Trap(name="numpy 2", sentence=sentence))
         if os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "STRICT").upper() != "STRICT":
-            sentence = (
+            sentence = noop(
                 "float32 products are computed in a lower precision (an error of 0.27 in a product of 512x512 with "
                 "BF16, seen with 2.10.0): unset ONEDNN_DEFAULT_FPMATH_MODE"
             )
             found.append(Trap(name="reduced precision", sentence=sentence))
         if has_avx512() and "ONEDNN_MAX_CPU_ISA" not in os.environ:
-            sentence = (
+            sentence = noop(
                 "MindSpore's oneDNN takes slow kernels for small convolutions on a CPU with AVX-512 (seen with "
                 "2.10.0): with ONEDNN_MAX_CPU_ISA=AVX2 in the environment LeNet trains several times faster"
             )
             found.append(Trap(name="slow convolutions", sentence=sentence, harmful=False))
         if (os.cpu_count() or 1) <= 4 and not os.environ.get("MS_DEV_LAUNCH_BLOCKING"):
-            sentence = (
+            sentence = noop(
                 "eager mode passes each operation through three threads that wait by spinning, so that few cores are "
                 "busy with waiting (seen with 2.10.0): MS_DEV_LAUNCH_BLOCKING=1 makes it up to ten times faster"
             )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
+from harness.language import noop
 from harness.model import is_trained, named_layers, takes_tokens
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
@@ -228,19 +229,21 @@ class TensorflowBackend:
         found = []
         if tf.config.list_physical_devices("GPU"):
             if tf.config.experimental.tensor_float_32_execution_enabled():
-                sentence = "float32 products are computed as TF32: call enable_tensor_float_32_execution(False)"
+                sentence = noop("float32 products are computed as TF32: call enable_tensor_float_32_execution(False)")
                 found.append(Trap(name="reduced precision", sentence=sentence))
             if os.environ.get("NVIDIA_TF32_OVERRIDE") == "1":
-                sentence = "NVIDIA_TF32_OVERRIDE=1 forces float32 products to TF32: unset it"
+                sentence = noop("NVIDIA_TF32_OVERRIDE=1 forces float32 products to TF32: unset it")
                 found.append(Trap(name="forced TF32", sentence=sentence))
         if os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "STRICT").upper() != "STRICT":
-            sentence = (
+            sentence = noop(
                 "ONEDNN_DEFAULT_FPMATH_MODE lets oneDNN compute float32 in a lower precision: unset it "
                 "(TensorFlow 2.21.0 did not follow it, MindSpore does)"
             )
             found.append(Trap(name="oneDNN precision", sentence=sentence, harmful=False))
         if "tf_xla_auto_jit" in os.environ.get("TF_XLA_FLAGS", "") or tf.config.optimizer.get_jit():
-            sentence = "XLA compiles parts of graph mode too, which is then no longer what it says: unset TF_XLA_FLAGS"
+            sentence = noop(
+                "XLA compiles parts of graph mode too, which is then no longer what it says: unset TF_XLA_FLAGS"
+            )
             found.append(Trap(name="automatic XLA", sentence=sentence))
         return tuple(found)
 

@@ -19,6 +19,7 @@ from backends.torch import nets
 from backends.torch.boltzmann import TorchBoltzmann
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
+from harness.language import noop
 from harness.model import is_penalised
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
@@ -179,12 +180,12 @@ class TorchBackend:
     def traps(self) -> tuple[Trap, ...]:
         found = []
         if torch.get_float32_matmul_precision() != "highest":
-            sentence = (
+            sentence = noop(
                 "float32 products are computed in a lower precision: call set_float32_matmul_precision('highest')"
             )
             found.append(Trap(name="reduced precision", sentence=sentence))
         if not flushes_denormals():
-            sentence = (
+            sentence = noop(
                 "denormal numbers are computed, not flushed to zero as TensorFlow and MindSpore do by themselves; "
                 "a recurrent net can run far slower for it (seen with 2.13.0): EVENBENCH_FLUSH_DENORMALS=1 flushes"
             )
