@@ -7,7 +7,6 @@ own policy lets no script run but the two that stand here by their hashes, and n
 import base64
 import hashlib
 import re
-import shlex
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -104,7 +103,6 @@ def _title(parts: Sequence[Part]) -> str:
 def _study(part: Part, number: int | None) -> dict[str, Any]:
     """Return what the templates show of one study; `number` tells its anchors from those of others."""
     prefix = "" if number is None else f"study-{number}-"
-    plan = part.loaded.plan
     return {
         "name": part.loaded.name,
         "prefix": prefix,
@@ -117,7 +115,6 @@ def _study(part: Part, number: int | None) -> dict[str, Any]:
         "machines": part.said.machines,
         "backends": part.said.backends,
         "legend": part.said.legend,
-        "command": f"evenbench {shlex.join(plan.command)}" if plan else "",
     }
 
 

@@ -20,6 +20,7 @@ MOST_ROWS = 400
 FEWEST_TO_FILTER = 9
 NUMBER = r"[-+−]?(?:\d[\d,]*)(?:\.\d+)?(?:e[-+]?\d+)?"
 READABLE = re.compile(rf"(?:≈ )?({NUMBER})(?:×| %)?(?: \(.*\))?")
+RANGE = re.compile(rf"({NUMBER})–{NUMBER}")
 SEVERAL = re.compile(rf"{NUMBER}(?: {NUMBER})+")
 
 
@@ -62,10 +63,10 @@ def of_table(table: Table, *, can_sort: bool) -> Sheet:
 
 
 def read(shown: str, *, quoted: bool = False) -> Cell:
-    """Return a cell with the number that can be read in it; of several numbers side by side, their mean."""
+    """Return a cell with the number that can be read in it: of a range the low end, of several numbers their mean."""
     if quoted:
         return Cell(shown=shown, quoted=True)
-    if match := READABLE.fullmatch(shown):
+    if match := READABLE.fullmatch(shown) or RANGE.fullmatch(shown):
         return Cell(shown=shown, value=_value(match[1]))
     if SEVERAL.fullmatch(shown):
         values = [_value(part) for part in shown.split()]

@@ -40,8 +40,6 @@ def _parts() -> dict[str, str]:
         "machine": _("Machine"),
         "backends": _("Backends: versions, settings and known traps"),
         "legend": _("What the numbers mean"),
-        "repeat": _("Repeat it"),
-        "repeat_how": _("The study was made by this command; its plan stands in study.json beside the records."),
         "quality_is": _("quality: {metric}"),
         "main_table": _("{place}: all rows"),
         "left_out_parts": _("and {count} other ones, which the Markdown report holds"),

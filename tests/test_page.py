@@ -178,7 +178,8 @@ def test_a_figure_ends_no_script_and_holds_no_number_that_cannot_be_drawn() -> N
 
 @pytest.mark.parametrize(
     ("shown", "value"),
-    [("1,234", 1234), ("6.40× (6.26–6.56)", 6.4), ("≈ 1", 1), ("1.5 %", 1.5), ("0.5 1.5", 1), ("-3e-5", -3e-5),
+    [("1,234", 1234), ("6.40× (6.26–6.56)", 6.4), ("≈ 1", 1), ("1.5 %", 1.5), ("0.5 1.5", 1),
+     ("10–20", 10), ("-3e-5", -3e-5),
      ("3 ok", None), ("—", None), ("not comparable", None)],
 )  # fmt: skip
 def test_the_number_of_a_cell_is_read_as_a_reader_would(shown: str, value: float | None) -> None:

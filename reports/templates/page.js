@@ -79,6 +79,8 @@
 
   // Pictures
 
+  const HEIGHT = 420;
+  const LEGEND = 70;
   const plots = () => [...document.querySelectorAll(".plot")];
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
@@ -108,8 +110,12 @@
     const found = { ...layout, autosize: true, dragmode: false };
     delete found.width;
     if (!layout.margin) found.margin = { t: layout.title?.text ? 60 : 20, r: 12, b: 48, l: 56 };
-    if (width < 560 && !layout.legend) {
-      found.legend = { orientation: "h", x: 0, xanchor: "left", y: -0.2, yanchor: "top" };
+    if (width < 560) {
+      found.legend = layout.legend || { orientation: "h", x: 0, xanchor: "left", y: -0.2, yanchor: "top" };
+      if (layout.showlegend) { // its names stand below each other there
+        found.height = (layout.height || HEIGHT) + LEGEND;
+        found.margin = { ...found.margin, b: (found.margin?.b ?? layout.margin?.b ?? 48) + LEGEND };
+      }
     }
     return found;
   }
@@ -119,6 +125,7 @@
     plot.dataset.drawn = "yes";
     const figure = JSON.parse(document.getElementById(plot.dataset.figure).textContent);
     const layout = fitted(figure.layout, plot.clientWidth);
+    if (layout.height) plot.style.height = `${layout.height}px`;
     Plotly.newPlot(plot, figure.data, layout, { displayModeBar: false, responsive: true, scrollZoom: false });
     plot.dataset.ink = figure.layout.font?.color || "";
     repaint(plot, {});
@@ -137,7 +144,7 @@
     }, { rootMargin: "600px 0px" });
     plots().forEach((plot) => {
       const figure = JSON.parse(document.getElementById(plot.dataset.figure).textContent);
-      plot.style.height = `${Math.min(figure.layout.height || 420, 1600)}px`; // so that nothing moves when it is drawn
+      plot.style.height = `${figure.layout.height || HEIGHT}px`; // so that nothing moves when it is drawn
       watcher.observe(plot);
     });
   }
