@@ -6,6 +6,9 @@ import click
 
 from harness.cli_options import json_option, results_option
 
+MOST = 5
+"""Files of a kind that are named on stderr."""
+
 
 @click.command()
 @click.argument("name", metavar="OUT")
@@ -26,6 +29,7 @@ def merge(name: str, studies: tuple[str, ...], results: str, as_json: bool) -> N
     from harness.merge import merge as join
     from harness.store import check_name
     from reports.studies import find
+    from reports.text import first
 
     if len(studies) < 2:
         raise UsageError(_("merge joins two studies or more; received {count}").format(count=len(studies)))
@@ -40,7 +44,7 @@ def merge(name: str, studies: tuple[str, ...], results: str, as_json: bool) -> N
             (source.damaged, _("damaged, left out")),
             (source.links, _("a link, not followed")),
         ):
-            for file in files:
+            for file in first(files, MOST, _("files, all named in study.json")):
                 _say(f"{source.name}: {what}: {file}")
     count = sum(source.records for source in study.merged_from)
     said = _("{count} records of {studies} studies are in {folder}; `evenbench report {name}` shows them")

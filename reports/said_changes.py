@@ -1,6 +1,6 @@
 """A comparison of two studies in words: machines, changes, verdicts by measure, what could not be compared."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.language import _, ngettext, noop
@@ -9,7 +9,6 @@ from reports.compare_studies import Compared
 from reports.document import Document, Part
 from reports.environment_changes import Change
 from reports.gate import MEASURES
-from reports.pairing import Place
 from reports.said_compared import labels, memory, place_label, quality, speeds
 from reports.statistics import ALPHA, POWER
 
@@ -64,13 +63,34 @@ def _summary(found: Compared) -> list[str]:
     if why := found.why_nothing():
         return [*lead, f"{why[:1].upper()}{why[1:]}."]
     verdicts = [line.found.verdict for line in found.lines if line.is_compared()]
-    counts = [(verdicts.count(verdict), verdict) for verdict in ("slower", "faster", "no difference shown")]
     said = ngettext(
-        "{count} row compared; in training B is: {verdicts}.", "{count} rows compared; in training B is: {verdicts}.",
+        "{count} row compared; in training B is: {verdicts}.",
+        "{count} rows compared; in training B is: {verdicts}.",
         len(verdicts),
-    )  # fmt: skip
-    shown = ", ".join(_("{verdict} in {count}").format(verdict=_(verdict), count=count) for count, verdict in counts)
-    return [*lead, said.format(count=len(verdicts), verdicts=shown), *_gate(found)]
+    )
+    return [
+        *lead,
+        said.format(count=len(verdicts), verdicts=_counted(verdicts)),
+        *_inference(found),
+        *_gate(found),
+    ]
+
+
+def _inference(found: Compared) -> list[str]:
+    """Return a sentence on each measure of inference in which a difference is shown."""
+    said = []
+    for measure in MEASURES:
+        shown = [line.found.inference[measure].verdict for line in found.lines if measure in line.found.inference]
+        if set(shown) & {"slower", "faster"}:
+            said.append(_("In {measure} B is: {verdicts}.").format(measure=_(measure), verdicts=_counted(shown)))
+    return said
+
+
+def _counted(verdicts: Sequence[str]) -> str:
+    return ", ".join(
+        _("{verdict} in {count}").format(verdict=_(verdict), count=verdicts.count(verdict))
+        for verdict in ("slower", "faster", "no difference shown")
+    )
 
 
 def _gate(found: Compared) -> list[str]:
@@ -164,13 +184,12 @@ def _left_out(found: Compared, names: Sequence[str]) -> list[Part]:
         )
         for key, count_a, count_b in found.unclear
     ]
-    only: Callable[[Sequence[Place]], list[str]] = lambda places: [place_label(place) for place in places]  # noqa: E731
     lists = (
         (_("Refused: not the same task or not the same data"), refused),
         (_("Not comparable"), others),
         (_("Not paired"), unclear),
-        (_("Only in {study}").format(study=found.a), only(found.only_a)),
-        (_("Only in {study}").format(study=found.b), only(found.only_b)),
+        (_("Only in {study}").format(study=found.a), list(map(place_label, found.only_a))),
+        (_("Only in {study}").format(study=found.b), list(map(place_label, found.only_b))),
         (
             _("Damaged records, left out"),
             [f"{study}, {Path(path).name}: {reason}" for study, path, reason in found.damaged],
