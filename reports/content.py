@@ -35,7 +35,6 @@ QUALITY = (
 )
 """All headers of test quality that there can be; they are made from the names of the metrics."""
 SPLIT_BY = (noop("task version"), noop("task fingerprint"), noop("dataset fingerprint"), noop("machine"))
-MORE_REASONS = noop("and {count} other reasons")
 
 BASELINES = {"bag_of_words_accuracy": noop("bag of words (logistic regression on the same tokens)")}
 
@@ -263,7 +262,7 @@ def _why_not(row: Row) -> tuple[str, ...]:
 
 
 def _first(reasons: tuple[str, ...]) -> tuple[str, ...]:
-    return text.first(tuple(map(text.quoted, reasons)), 3, MORE_REASONS)
+    return text.first(tuple(map(text.quoted, reasons)), 3, noop("reasons"))
 
 
 def _backends(frame: pd.DataFrame) -> tuple[str, ...]:
