@@ -307,4 +307,5 @@ def _tuned(backend: str, runs: pd.DataFrame) -> list[str]:
 
 
 def _facts(value: str) -> str:
-    return text.names(f"{name} {fact}" for name, fact in json.loads(value).items())
+    facts = json.loads(value).items()
+    return text.names(f"{name} {text.quoted(fact) if ' ' in fact else _(fact)}" for name, fact in facts)
