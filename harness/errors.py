@@ -16,7 +16,7 @@ class EvenbenchError(Exception):
     translation for the person who reads it.
     """
 
-    def __init__(self, message: str, **fields: object) -> None:
+    def __init__(self, message: str, /, **fields: object) -> None:
         super().__init__(message.format(**fields) if fields else message)
         self.message = message
         self.fields = fields

@@ -35,8 +35,6 @@ QUALITY = (
 )
 """All headers of test quality that there can be; they are made from the names of the metrics."""
 SPLIT_BY = (noop("task version"), noop("task fingerprint"), noop("dataset fingerprint"), noop("machine"))
-MORE_RUNS = noop("and {count} other runs")
-MORE_REASONS = noop("and {count} other reasons")
 
 BASELINES = {"bag_of_words_accuracy": noop("bag of words (logistic regression on the same tokens)")}
 
@@ -121,7 +119,7 @@ def _lead(loaded: Loaded) -> tuple[str, ...]:
     merged = said_merge.lead(loaded)
     lead += merged
     if merged and (missing := loaded.missing()):
-        lead.append(_("Without a record: {runs}.").format(runs=", ".join(text.first(missing, 5, MORE_RUNS))))
+        lead.append(_("Without a record: {runs}.").format(runs=", ".join(text.first(missing, 5, noop("runs")))))
     elif missing := loaded.missing():
         lead.append(
             _("Without a record: {runs}; `evenbench run --resume {study}` runs what is missing.").format(
@@ -271,7 +269,7 @@ def _why_not(row: Row) -> tuple[str, ...]:
 
 
 def _first(reasons: tuple[str, ...]) -> tuple[str, ...]:
-    return text.first(tuple(map(text.quoted, reasons)), 3, MORE_REASONS)
+    return text.first(tuple(map(text.quoted, reasons)), 3, noop("reasons"))
 
 
 def _backends(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -316,4 +314,5 @@ def _tuned(backend: str, runs: pd.DataFrame) -> list[str]:
 
 
 def _facts(value: str) -> str:
-    return text.names(f"{name} {fact}" for name, fact in json.loads(value).items())
+    facts = json.loads(value).items()
+    return text.names(f"{name} {text.quoted(fact) if ' ' in fact else _(fact)}" for name, fact in facts)

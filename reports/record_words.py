@@ -24,6 +24,9 @@ WORDS = (
     # stages of a Boltzmann machine and of its net
     noop("bottom"), noop("top"), noop("joint"), noop("trained"), noop("composed"), noop("fine-tuned"),
     noop("fine-tuning"), noop("random start"), noop("linear probe"), noop("all labels"),
+    # settings of the frameworks
+    noop("computed"), noop("flushed to zero"), noop("allocated as needed"), noop("channels last"), noop("as given"),
+    noop("torch's choice"), noop("fused"),
     # starts of the estimate of log Z
     noop("uniform"), noop("base-rate"),
 )  # fmt: skip
@@ -66,6 +69,11 @@ SENTENCES = (
     ),
     noop("disturbed by other processes in each of {attempts} attempts: it may be higher"),
     noop("{count} labels"),
+    noop("0 (automatic: one per core that the process may use when TensorFlow starts)"),
+    noop(
+        "denormal numbers are computed, not flushed to zero as TensorFlow and MindSpore do by themselves; a recurrent "
+        "net can run {times} times slower for it (seen with {version}): EVENBENCH_FLUSH_DENORMALS=1 flushes"
+    ),
     # why a run is not comparable
     noop("it is the reference, which computes in float64"),
     noop("parity was not checked"),

@@ -23,7 +23,7 @@ def lead(loaded: Loaded) -> tuple[str, ...]:
     sources = loaded.plan.merged_from if loaded.plan else ()
     if not sources:
         return ()
-    names = text.first([source.name for source in sources], 40, noop("and {count} other studies"))
+    names = text.first([source.name for source in sources], 40, noop("studies"))
     said = [
         ngettext("Merged from {count} study: {names}.", "Merged from {count} studies: {names}.", len(sources)).format(
             count=len(sources), names=", ".join(names)
@@ -42,7 +42,7 @@ def _left_out(source: Source) -> list[str]:
     )
     return [
         _("{source}, {what}: {files}.").format(
-            source=source.name, what=what, files="; ".join(text.first(files, 3, noop("and {count} other files")))
+            source=source.name, what=what, files="; ".join(text.first(files, 3, noop("files")))
         )
         for files, what in parts
         if files

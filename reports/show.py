@@ -79,7 +79,7 @@ def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
     if instruments := _instruments(record):
         yield noop("instruments"), instruments
     yield noop("versions"), {"python": measured.python} | measured.versions
-    yield noop("settings"), measured.settings
+    yield noop("settings"), {name: text.quoted(value) for name, value in measured.settings.items()}
     yield noop("tuned settings"), record.tuned_settings
     yield (
         noop("traps"),
