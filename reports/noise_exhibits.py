@@ -144,7 +144,7 @@ def _figure(drawn: Sequence[tuple[Place, Sequence[Process]]]) -> go.Figure:
         ends = [value / one.typical for one in of for value in (*one.ends, *one.disturbed)]
         axis = {"title": {"text": _("seconds per step<br>over the row's median")}}
         if max(ends) > WIDE * min(ends):
-            axis = {"title": {"text": _("seconds per step<br>over the row's median (logarithmic)")}}
+            axis = {"title": {"text": _("seconds per step<br>over the row's median (log)")}}
             axis |= plot_style.logarithmic(min(ends), max(ends))
         figure.update_xaxes(**axis, row=panel, col=1)
     return figure
