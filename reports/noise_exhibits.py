@@ -142,9 +142,9 @@ def _figure(drawn: Sequence[tuple[Place, Sequence[Process]]]) -> go.Figure:
             figure.add_trace(shown, row=panel, col=1)
         plot_style.named_rows(figure, [one.label for one in of], panel=panel)
         ends = [value / one.typical for one in of for value in (*one.ends, *one.disturbed)]
-        axis = {"title": {"text": _("seconds per step over the row's median")}}
+        axis = {"title": {"text": _("seconds per step<br>over the row's median")}}
         if max(ends) > WIDE * min(ends):
-            axis = {"title": {"text": _("seconds per step over the row's median<br>(logarithmic)")}}
+            axis = {"title": {"text": _("seconds per step<br>over the row's median (log)")}}
             axis |= plot_style.logarithmic(min(ends), max(ends))
         figure.update_xaxes(**axis, row=panel, col=1)
     return figure

@@ -251,7 +251,7 @@ def test_disturbed_blocks_are_marked_and_counted() -> None:
     assert len(crosses) == 1
     assert crosses[0].x[0] == pytest.approx(0.07 / (0.01 * 1.0045))
     assert "1 of 11 blocks were disturbed" in found.alt
-    assert "logarithmic" in found.figure.layout.xaxis.title.text
+    assert "(log)" in found.figure.layout.xaxis.title.text
 
 
 def test_failures_say_why_and_how_to_run_them_again(tmp_path: Path) -> None:
