@@ -10,7 +10,6 @@ import pandas as pd
 from msgspec import Struct
 
 from harness.knobs import label
-from harness.language import _
 from harness.layers import Dense
 from harness.record import Record
 from reports import instruments, said_merge, said_verdicts, stages, text
@@ -58,11 +57,11 @@ class Content(Struct, frozen=True, kw_only=True):
     damaged: tuple[tuple[str, str], ...]
     """Path and reason."""
     machines: tuple[str, ...]
-    machine_tables: tuple[stages.Table, ...]
-    """Of a merged study, whose machines they hold side by side."""
     backends: tuple[str, ...]
     """Versions, settings and traps of every backend."""
     legend: tuple[str, ...]
+    machine_tables: tuple[stages.Table, ...] = ()
+    """Of a merged study, whose machines they hold side by side."""
 
 
 def content(loaded: Loaded, frame: pd.DataFrame, parts: pd.DataFrame, groups: Iterable[Group]) -> Content:
@@ -73,13 +72,13 @@ def content(loaded: Loaded, frame: pd.DataFrame, parts: pd.DataFrame, groups: It
     sections = tuple(_section(group, records, frame, parts, pairs) for group in found)
     return Content(
         title=f"Study {loaded.name}",
-        lead=_lead(loaded),
+        lead=said_merge.lead(loaded) or _lead(loaded),
         sections=sections,
         damaged=tuple((damaged.path, damaged.reason) for damaged in loaded.damaged),
         machines=tuple(dict.fromkeys(machine_names(frame))),
-        machine_tables=tuple(said_merge.tables(loaded, frame, found, [row_labels(group.rows) for group in found])),
         backends=_backends(frame),
         legend=legend(loaded.records) if sections else (),
+        machine_tables=tuple(said_merge.tables(loaded, frame, found, [row_labels(group.rows) for group in found])),
     )
 
 
@@ -92,11 +91,7 @@ def _lead(loaded: Loaded) -> tuple[str, ...]:
         )
     elif loaded.records:
         lead.append(f"{len(loaded.records)} runs have a record; how many were planned is not known.")
-    merged = said_merge.lead(loaded)
-    lead += merged
-    if merged and (missing := loaded.missing()):
-        lead.append(_("Without a record: {runs}.").format(runs=", ".join(text.first(missing, 5, _("runs")))))
-    elif missing := loaded.missing():
+    if missing := loaded.missing():
         lead.append(
             f"Without a record: {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}; "
             f"`evenbench run --resume {loaded.name}` runs what is missing."

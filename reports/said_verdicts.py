@@ -54,8 +54,8 @@ def pairs(group: Group, labels: Sequence[str]) -> Table | None:
 def _cells(item: Comparison, labels: Sequence[str]) -> tuple[str, ...]:
     accuracy = text.NOTHING
     if item.accuracy_difference is not None:
-        interval = f"{signed(item.accuracy_low)} to {signed(item.accuracy_high)}"
-        accuracy = f"{signed(item.accuracy_difference)} ({interval}), {item.accuracy_test}"
+        interval = f"{_signed(item.accuracy_low)} to {_signed(item.accuracy_high)}"
+        accuracy = f"{_signed(item.accuracy_difference)} ({interval}), {item.accuracy_test}"
     return (
         labels[item.a],
         labels[item.b],
@@ -68,8 +68,7 @@ def _cells(item: Comparison, labels: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def signed(value: float | None) -> str:
-    """Return a difference with its sign."""
+def _signed(value: float | None) -> str:
     return text.NOTHING if value is None else f"{round(value, 4) + 0.0:+.4f}"  # no minus before a zero
 
 
@@ -124,7 +123,7 @@ def _accuracies(group: Group, labels: Sequence[str]) -> Iterator[str]:
     for row, label in zip(group.rows, labels, strict=True):
         found = row.to_fastest
         if found and found.accuracy_difference is not None:
-            shown = f"{label} ({signed(found.accuracy_difference)})"
+            shown = f"{label} ({_signed(found.accuracy_difference)})"
             against.setdefault(found.accuracy_verdict, []).append(shown)
     if against:
         fastest = next(label for row, label in zip(group.rows, labels, strict=True) if row.rank and not row.to_fastest)
