@@ -74,6 +74,15 @@ class Damaged(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+def with_source(record: Record, path: Path) -> Record:
+    """Return the record with the name of the study that its file was merged from, if its file's name has one."""
+    stem = re.sub(INTERRUPTED, "", path.stem)
+    end = f"{SOURCE_END}{record.spec.run_id}"
+    if not stem.endswith(end):
+        return record
+    return replace(record, spec=replace(record.spec, source=stem.removesuffix(end)))
+
+
 class Store:
     """One study's folder."""
 
@@ -243,15 +252,6 @@ def _no_search_for_cycles() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def with_source(record: Record, path: Path) -> Record:
-    """Return the record with the name of the study that its file was merged from, if its file's name has one."""
-    stem = re.sub(INTERRUPTED, "", path.stem)
-    end = f"{SOURCE_END}{record.spec.run_id}"
-    if not stem.endswith(end):
-        return record
-    return replace(record, spec=replace(record.spec, source=stem.removesuffix(end)))
 
 
 def known_studies(results: Path) -> UsageError:

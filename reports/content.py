@@ -68,11 +68,11 @@ class Content(Struct, frozen=True, kw_only=True):
     damaged: tuple[tuple[str, str], ...]
     """Path and reason."""
     machines: tuple[str, ...]
-    machine_tables: tuple[stages.Table, ...]
-    """Of a merged study, whose machines they hold side by side."""
     backends: tuple[str, ...]
     """Versions, settings and traps of every backend."""
     legend: tuple[str, ...]
+    machine_tables: tuple[stages.Table, ...] = ()
+    """Of a merged study, whose machines they hold side by side."""
 
     def lists(self) -> list[tuple[str, tuple[str, ...]]]:
         """Return the lists at the end of a report that are not empty, each with its title."""
@@ -94,13 +94,13 @@ def content(loaded: Loaded, frame: pd.DataFrame, parts: pd.DataFrame, groups: It
     sections = tuple(_section(group, records, frame, parts, pairs) for group in found)
     return Content(
         title=_("Study {name}").format(name=loaded.name),
-        lead=_lead(loaded),
+        lead=said_merge.lead(loaded) or _lead(loaded),
         sections=sections,
         damaged=tuple((damaged.path, text.quoted(damaged.reason)) for damaged in loaded.damaged),
         machines=tuple(dict.fromkeys(machine_names(frame, _(MACHINE)).tolist())),
-        machine_tables=tuple(said_merge.tables(loaded, frame, found, [row_labels(group.rows) for group in found])),
         backends=_backends(frame),
         legend=legend(loaded.records) if sections else (),
+        machine_tables=tuple(said_merge.tables(loaded, frame, found, [row_labels(group.rows) for group in found])),
     )
 
 
@@ -116,11 +116,7 @@ def _lead(loaded: Loaded) -> tuple[str, ...]:
         lead.append(
             _("{count} runs have a record; how many were planned is not known.").format(count=len(loaded.records))
         )
-    merged = said_merge.lead(loaded)
-    lead += merged
-    if merged and (missing := loaded.missing()):
-        lead.append(_("Without a record: {runs}.").format(runs=", ".join(text.first(missing, 5, noop("runs")))))
-    elif missing := loaded.missing():
+    if missing := loaded.missing():
         lead.append(
             _("Without a record: {runs}; `evenbench run --resume {study}` runs what is missing.").format(
                 runs=f"{text.names(missing[:5])}{' ...' if len(missing) > 5 else ''}", study=loaded.name

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,8 @@ MAKERS = (
     "reports.parity_exhibits",
     "reports.evidence_exhibits",
     "reports.noise_exhibits",
+    "reports.mistakes_exhibits",
+    "reports.choice_exhibits",
     "reports.failure_exhibits",
     "reports.machine_exhibits",
 )
@@ -43,9 +44,8 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         runs: its frame, one row per run.
         groups: its summary.
     """
-    there = [name for name in MAKERS if find_spec(name)]
     with np.errstate(all="ignore"):  # what a record says is not always finite in the middle of a sum
-        return tuple(one for name in there for one in import_module(name).exhibits(loaded, runs, groups))
+        return tuple(one for name in MAKERS for one in import_module(name).exhibits(loaded, runs, groups))
 
 
 def load_figures(study: str | Path) -> Figures:

@@ -7,7 +7,6 @@ from reports import text
 from reports.compare_studies import Compared, Line
 from reports.document import Part
 from reports.pairing import KEY, Place
-from reports.said_verdicts import signed
 from reports.stages import Table
 from reports.statistics import MARGIN
 
@@ -106,9 +105,9 @@ def quality(found: Compared, names: Sequence[str]) -> Part | None:
             interval = _("none, in any seed") if item.accuracy_test == PAIRED else _("none")
         elif item.accuracy_difference is not None:
             interval = _("{difference} ({low} to {high})").format(
-                difference=signed(item.accuracy_difference),
-                low=signed(item.accuracy_low),
-                high=signed(item.accuracy_high),
+                difference=_signed(item.accuracy_difference),
+                low=_signed(item.accuracy_low),
+                high=_signed(item.accuracy_high),
             )
         means = [text.quality(place.row.quality_mean, place.row.metric) for place in (line.a, line.b)]
         rows.append((name, line.a.row.metric.replace("_", " "), *means, interval, _accuracy(line)))
@@ -149,3 +148,7 @@ def _part(
 def _rate(place: Place) -> str:
     speed = place.row.throughput_examples_per_s
     return text.rate(speed.median if speed else None)
+
+
+def _signed(value: float | None) -> str:
+    return text.NOTHING if value is None else f"{round(value, 4) + 0.0:+.4f}"  # no minus before a zero

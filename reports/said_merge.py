@@ -19,18 +19,32 @@ COMPUTED = ("task_version", "task_fingerprint", "dataset_fingerprint")
 
 
 def lead(loaded: Loaded) -> tuple[str, ...]:
-    """Return sentences on what a study was merged from; none for a study that was run."""
-    sources = loaded.plan.merged_from if loaded.plan else ()
-    if not sources:
+    """Return the first sentences of a merged study's report; none for a study that was run."""
+    if loaded.plan is None or not loaded.plan.merged_from:
         return ()
-    names = text.first([source.name for source in sources], 40, noop("studies"))
+    sources = loaded.plan.merged_from
     said = [
-        ngettext("Merged from {count} study: {names}.", "Merged from {count} studies: {names}.", len(sources)).format(
-            count=len(sources), names=", ".join(names)
+        ngettext(
+            "{count} of {planned} planned runs have a record; merged {date} from {studies} study: {names}.",
+            "{count} of {planned} planned runs have a record; merged {date} from {studies} studies: {names}.",
+            len(sources),
+        ).format(
+            count=len(loaded.records),
+            planned=len(loaded.plan.specs),
+            date=loaded.plan.created_at,
+            studies=len(sources),
+            names=", ".join(text.first([source.name for source in sources], 40, noop("studies"))),
         )
     ]
     for source in sources:
         said += _left_out(source)
+    if missing := loaded.missing():
+        said.append(_("Without a record: {runs}.").format(runs=", ".join(text.first(missing, 5, noop("runs")))))
+    builds = dict.fromkeys(f"{r.evenbench} {r.git_revision or ''}".strip() for r in loaded.records)
+    if len(builds) > 1:
+        said.append(_("Measured by different code: Evenbench {builds}.").format(builds=", ".join(builds)))
+    else:
+        said += [_("Measured by Evenbench {build}.").format(build=build) for build in builds]
     return tuple(said)
 
 

@@ -177,7 +177,8 @@ def test_a_merged_study_has_a_report_with_its_machines(form: str, tmp_path: Path
     assert "student29-quick" in shown
     if form in ("terminal", "md"):
         assert "Machines" in shown
-        assert "Merged from 30 studies" in shown
+        assert "120 of 120 planned runs have a record" in shown
+        assert "from 30 studies: student0-quick" in " ".join(shown.replace("\\", "").split())
         assert "--resume" not in shown
 
 
