@@ -81,14 +81,15 @@ def disturbances(block: Block, cores: int) -> tuple[str, ...]:
     if noise is None:
         return ()
     room = cores * block.seconds
-    found = []
+    stolen = noise.steal_seconds or 0.0
+    found: tuple[str, ...] = ()
     if (noise.foreign_cpu_seconds or 0.0) > MOST_FOREIGN * room:
-        found.append("other processes")
-    if (noise.steal_seconds or 0.0) > max(MOST_STEAL * room, TICK_S):
-        found.append("the hypervisor")
+        found += ("other processes",)
+    if stolen > TICK_S and stolen > MOST_STEAL * room:
+        found += ("the hypervisor",)
     if (noise.throttled_seconds or 0.0) > MOST_THROTTLED * block.seconds:
-        found.append("the control group's quota")
-    return tuple(found)
+        found += ("the control group's quota",)
+    return found
 
 
 def _difference(before: float | None, after: float | None) -> float | None:

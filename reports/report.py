@@ -57,6 +57,7 @@ def render(
     loaded = studies.load(study_folder)
     runs = frame(loaded.records)
     parts = stages(loaded.records)
+    loaded = studies.without_latencies(loaded)
     groups = summarize(runs)
     said = content(loaded, runs, parts, groups)
     written = []
@@ -125,6 +126,7 @@ def render_several(
 def _loaded_part(folder: Path) -> "Part":
     loaded = studies.load(folder)
     runs = frame(loaded.records)
+    loaded = studies.without_latencies(loaded)
     groups = summarize(runs)
     return _part(loaded, runs, groups, content(loaded, runs, stages(loaded.records), groups))
 
