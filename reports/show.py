@@ -8,7 +8,7 @@ from rich.text import Text
 
 from harness.record import Measured, Record
 from harness.spec import fingerprint
-from reports import text
+from reports import show_installation, text
 from reports.figures import figures
 from reports.settled import read
 from reports.speed import examples_per_s
@@ -71,6 +71,10 @@ def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
     yield "memory", memory | others
     if instruments := _instruments(record):
         yield "instruments", instruments
+    if installed := show_installation.installation(record):
+        yield "installation", installed
+    if record.mistakes:
+        yield "students' mistakes", show_installation.mistakes(record)
     yield "versions", {"python": measured.python} | measured.versions
     yield "settings", measured.settings
     yield "tuned settings", record.tuned_settings
