@@ -1,4 +1,4 @@
-"""What a choice consists of: who was judged, by what, how likely who is the best, what decided it, what would change it."""
+"""What a choice consists of: who was judged, by what, how likely the best, what decided it, what would change it."""
 
 from typing import Literal
 

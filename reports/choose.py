@@ -1,8 +1,8 @@
 """A choice by weighted needs over what a study measured: who is likely the best, by how much, and what decided it.
 
 Nobody is called the winner whose probability of being the best is below `SURE`: then the leader is called tied with as
-many of the likeliest others as it takes until their probabilities add up to `SURE`. Modes and profiles of one backend do not compete
-with each other: the one with the highest expected score stands for the backend.
+many of the likeliest others as it takes until their probabilities add up to `SURE`. Modes and profiles of one backend
+do not compete with each other: the one with the highest expected score stands for the backend.
 """
 
 from collections.abc import Mapping, Sequence
