@@ -19,7 +19,7 @@ from harness.interpreters import Interpreter
 from harness.language import _
 from harness.model import takes_tokens
 from harness.provoke import provoke
-from harness.record import Ceiling, Mistake, ParityVerdict, Record
+from harness.record import Ceiling, Installation, Mistake, ParityVerdict, Record
 from harness.registry import reference_name
 from harness.registry import task as find_task
 from harness.spec import DeviceKind, RunSpec, Task
@@ -73,6 +73,7 @@ class Conductor:
         self.checker = Checker()
         self._prepared: dict[tuple[str, str, str, int], Prepared] = {}
         self._ceilings: dict[DeviceKind, tuple[Ceiling, ...]] = {}
+        self._installations: dict[tuple[str, DeviceKind], Installation] = {}
         self._mistakes: dict[tuple[str, DeviceKind], tuple[Mistake, ...]] = {}
         self._verdicts: dict[tuple[str, ...], ParityVerdict] = {}
 
@@ -118,7 +119,7 @@ class Conductor:
             )
             record = replace(
                 record,
-                installation=installation(spec.backend, self.plan.interpreters[spec.backend, spec.device]),
+                installation=self._installation(spec.backend, spec.device),
                 mistakes=self._mistakes.get((spec.backend, spec.device), ()),
             )
             self.store.add(record)
@@ -142,6 +143,11 @@ class Conductor:
                 self.listener.preparing(what.format(backend=name, device=device))
                 found.append(ceiling(name, device, interpreter, self.setting.cores))
             self._ceilings[device] = tuple(found)
+
+    def _installation(self, backend: str, device: DeviceKind) -> Installation:
+        if (backend, device) not in self._installations:
+            self._installations[backend, device] = installation(backend, self.plan.interpreters[backend, device])
+        return self._installations[backend, device]
 
     def _make_mistakes(self, specs: tuple[RunSpec, ...]) -> None:
         """Ask every backend on every device what it says of students' mistakes, unless that is remembered."""

@@ -5,7 +5,10 @@ candidate failed counts as the worst there is; one that could not be read (too n
 unknown, which is something else.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
 
 import pandas as pd
 from msgspec import Struct
@@ -20,6 +23,11 @@ from reports.rows import CELL, Group, Row
 
 FAILED = ("unsupported", "diverged", "out_of_memory", "timeout", "crashed")
 """Endings that say that the candidate cannot do the task here."""
+
+
+OTHER_FACTS = ("run_id", "status", "target", "install_reason")
+Facts = Mapping[str, Any]
+"""Of one run, by the names of the frame's columns."""
 
 
 class Field(Struct, frozen=True, kw_only=True):
@@ -40,7 +48,7 @@ def field(records: Sequence[Record], runs: pd.DataFrame, groups: Sequence[Group]
         groups: the summary of it.
         needs: whose limits exclude.
     """
-    known = with_times(records, runs).set_index("run_id", drop=False)
+    known = facts_of(records, runs)
     wanted = [group for group in groups if needs.limits.device in (None, group.device)]
     titles = _titles(wanted)
     keys = dict.fromkeys((row.backend, row.mode, row.profile) for group in groups for row in group.rows)
@@ -63,14 +71,18 @@ def field(records: Sequence[Record], runs: pd.DataFrame, groups: Sequence[Group]
     return Field(tasks=titles, candidates=tuple(found), excluded=tuple(excluded))
 
 
-def with_times(records: Iterable[Record], runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with the seconds that criteria are made of and that no column has."""
+def facts_of(records: Iterable[Record], runs: pd.DataFrame) -> dict[str, Facts]:
+    """Return by run what the criteria read: columns of the frame, and the seconds that no column has."""
     times = {record.spec.run_id: time_to_target(record) for record in records}
-    return runs.assign(
+    more = runs.assign(
         seconds_per_example=(runs["median_step_s"] / runs["batch_size"]).astype("float64"),
         compile_s=runs["build_s"] + runs["first_step_s"],
         target_s=runs["run_id"].map(times).astype("float64"),
     )
+    columns = [criterion.column for criterion in CRITERIA if criterion.column]
+    wanted = pd.concat([more[list(OTHER_FACTS)], more[columns].astype("float64")], axis=1)
+    found = [dict(zip(wanted.columns, values, strict=True)) for values in wanted.itertuples(index=False, name=None)]
+    return {facts["run_id"]: facts for facts in found}
 
 
 def time_to_target(record: Record) -> float | None:
@@ -95,9 +107,9 @@ def _titles(groups: Sequence[Group]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _candidate(key: Key, rows: Mapping[str, Row], titles: Sequence[str], runs: pd.DataFrame) -> Candidate:
-    own = {title: runs.loc[list(row.run_ids)] for title, row in rows.items()}
-    every = pd.concat(own.values())
+def _candidate(key: Key, rows: Mapping[str, Row], titles: Sequence[str], runs: Mapping[str, Facts]) -> Candidate:
+    own = {title: [runs[run_id] for run_id in row.run_ids] for title, row in rows.items()}
+    every = [facts for part in own.values() for facts in part]
     readings: dict[str, dict[str, Reading]] = {}
     for criterion in CRITERIA:
         if criterion.per_task:
@@ -113,10 +125,10 @@ def _candidate(key: Key, rows: Mapping[str, Row], titles: Sequence[str], runs: p
     return Candidate(backend=backend, mode=mode, profile=profile, readings=readings)
 
 
-def _of_task(criterion: Criterion, row: Row, own: pd.DataFrame) -> Reading:
-    """Return what a row says by a criterion, given its runs."""
-    completed = own[own["status"].isin(COMPLETED)]
-    if len(completed) == 0 and own["status"].isin(FAILED).all():
+def _of_task(criterion: Criterion, row: Row, own: Sequence[Facts]) -> Reading:
+    """Return what a row says by a criterion, given the facts of its runs."""
+    completed = [facts for facts in own if facts["status"] in COMPLETED]
+    if not completed and all(facts["status"] in FAILED for facts in own):
         return Reading(failed=True, why=_("all runs failed: {status}").format(status=row.status))
     if not row.comparable:
         return Reading(why="; ".join(row.why_not_comparable) or _("the runs were interrupted"))
@@ -124,10 +136,10 @@ def _of_task(criterion: Criterion, row: Row, own: pd.DataFrame) -> Reading:
         seeds = tuple(sorted(row.accuracy_per_seed))
         accuracies = tuple(row.accuracy_per_seed[seed] for seed in seeds)
         return Reading(values=accuracies, seeds=seeds, why="" if seeds else _("the task has no accuracy"))
-    values = tuple(float(value) for value in completed[criterion.column].dropna() if value > 0)
+    values = tuple(value for value in _numbers(completed, criterion.column) if value > 0)
     if criterion.name != "time_to_accuracy":
         return Reading(values=values, why="" if values else _("it was not measured"))
-    if not completed["target"].astype(bool).all():
+    if not all(facts["target"] for facts in completed):
         return Reading(why=_("the task names no target"))
     return Reading(
         values=values,
@@ -137,13 +149,17 @@ def _of_task(criterion: Criterion, row: Row, own: pd.DataFrame) -> Reading:
     )
 
 
-def _of_backend(criterion: Criterion, own: pd.DataFrame) -> Reading:
+def _of_backend(criterion: Criterion, own: Sequence[Facts]) -> Reading:
     """Return what all runs of a candidate say alike: the median, where records of several installations differ."""
-    values = own[criterion.column].dropna()
-    if len(values):
-        return Reading(values=(float(values.median()),))
-    reasons = [reason for reason in own["install_reason"] if reason] if criterion.column.startswith("install") else []
+    if values := _numbers(own, criterion.column):
+        return Reading(values=(median(values),))
+    installed = criterion.column.startswith("install")
+    reasons = [facts["install_reason"] for facts in own if facts["install_reason"]] if installed else []
     return Reading(why=reasons[0] if reasons else _("it was not measured"))
+
+
+def _numbers(own: Sequence[Facts], column: str) -> list[float]:
+    return [facts[column] for facts in own if math.isfinite(facts[column])]
 
 
 def _devices(groups: Sequence[Group]) -> dict[str, set[str]]:

@@ -7,7 +7,8 @@ import pandas as pd
 from harness.language import _
 from reports import needs, said_choice
 from reports.candidates import field
-from reports.choose import Choice, choose_from
+from reports.choice import Choice
+from reports.choose import choose_from
 from reports.exhibit import Cell, Exhibit, grid, number, words
 from reports.rows import Group
 from reports.studies import Loaded

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from harness.language import _
 from reports import said_choice as said
-from reports.choose import Choice
+from reports.choice import Choice
 from reports.terminal import NARROWEST, figures, listed, plain
 
 

@@ -1,131 +1,31 @@
 """A choice by weighted needs over what a study measured: who is likely the best, by how much, and what decided it.
 
-Nobody is called the winner whose probability of being the best is below `SURE`: then all that may well be the best are
-called a tie, the smallest set whose probabilities add up to `SURE`. Modes and profiles of one backend do not compete
-with each other: the one with the highest expected score stands for the backend.
+Nobody is called the winner whose probability of being the best is below `SURE`: then the leader is called tied with as
+many of the likeliest others as it takes until their probabilities add up to `SURE`. Modes and profiles of one backend
+do not compete with each other: the one with the highest expected score stands for the backend.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from reports import weights as sensitivity
 from reports.candidates import Field, field
+from reports.choice import SURE, Choice, Deciding, Move, Pair, Scored, Used
 from reports.criteria import CRITERIA, Criterion
-from reports.draws import DRAWS, SEED, Values, values_of
+from reports.draws import DRAWS, Values, values_of
 from reports.frame import frame
 from reports.needs import Needs
-from reports.readings import Candidate, Reading
+from reports.readings import Candidate
 from reports.studies import Loaded
 from reports.summary import summarize
 
-SURE = 0.95
 SAME_SCORE = 1e-9
 """Scores of one draw that differ by less are equal, and share being the best."""
 
 Array = NDArray[np.float64]
-
-
-class Scored(Struct, frozen=True, kw_only=True):
-    """A candidate, judged."""
-
-    label: str
-    backend: str
-    mode: str
-    profile: str
-    stands_for_backend: bool
-    """It is compared; else another mode or profile of its backend has a higher expected score."""
-    score: float
-    """Expected, from 0 to 1."""
-    score_low: float
-    score_high: float
-    """The middle 95 % of the draws."""
-    probability_best: float | None
-    """Share of the draws in which it has the highest score; null for one that does not stand for its backend."""
-    values: dict[str, float]
-    """Expected value by criterion."""
-    raw: dict[str, float | None]
-    """What people read, by criterion: the number, or its geometric mean over the tasks where it was measured."""
-    readings: dict[str, dict[str, Reading]]
-    """What all of it comes from."""
-    remarks: tuple[tuple[str, str, str], ...]
-    """Criterion, task and reason where a number is missing or failed; a task of no name is the whole."""
-    one_process: tuple[str, ...]
-    """Criteria with a number of one process alone."""
-
-
-class Used(Struct, frozen=True, kw_only=True):
-    """A criterion that entered."""
-
-    name: str
-    weight: float
-    share: float
-    """Of the sum of the weights that entered."""
-    tasks: tuple[str, ...]
-
-
-class Pair(Struct, frozen=True, kw_only=True):
-    """Two candidates beside each other."""
-
-    a: str
-    b: str
-    probability_a_better: float
-    tie: bool
-    """Neither is better with a probability of `SURE`."""
-
-
-class Deciding(Struct, frozen=True, kw_only=True):
-    """The measurement that speaks most for the leader against the runner-up."""
-
-    criterion: str
-    margin: float
-    """The leader's expected score less the runner-up's."""
-    adds: float
-    """What this criterion adds to it."""
-    changes_the_order: bool
-    """Put equal for both, the runner-up would be at least as good."""
-
-
-class Move(Struct, frozen=True, kw_only=True):
-    """A change of one weight that changes the leader."""
-
-    criterion: str
-    weight: float
-    then: float
-    """Where both are equal; beyond it, `winner` leads."""
-    share: float
-    share_then: float
-    winner: str
-
-
-class Choice(Struct, frozen=True, kw_only=True):
-    """The decision, with all that it rests on."""
-
-    study: str
-    needs: Needs
-    verdict: Literal["winner", "tie", "only one", "none"]
-    leader: str | None
-    tied: tuple[str, ...]
-    candidates: tuple[Scored, ...]
-    """Best first."""
-    excluded: tuple[tuple[str, str], ...]
-    criteria: tuple[Used, ...]
-    dropped: tuple[str, ...]
-    """Criteria with a weight that nobody was measured by."""
-    tasks: tuple[str, ...]
-    pairs: tuple[Pair, ...]
-    deciding: Deciding | None
-    moves: tuple[Move, ...]
-    """The smallest first."""
-    draws: int = DRAWS
-    seed: int = SEED
-
-    def best(self) -> tuple[Scored, ...]:
-        """Return the candidates that stand for their backends, best first."""
-        return tuple(item for item in self.candidates if item.stands_for_backend)
 
 
 def choose(loaded: Loaded, needs: Needs, draws: int = DRAWS) -> Choice:
@@ -222,19 +122,22 @@ def _best(scores: Array) -> list[float]:
 
 
 def _verdict(found: Sequence[tuple[str, float]]) -> tuple[Literal["winner", "tie", "only one"], tuple[str, ...]]:
-    """Return the verdict on candidates in their order, and who shares the place if several do."""
+    """Return the verdict on candidates and their probabilities, the leader first, and who ties if several do.
+
+    The winner must be sure and lead by expected score too: one that is mostly a little better and seldom much worse
+    is none.
+    """
     if len(found) == 1:
         return "only one", ()
-    by_chance = sorted(found, key=lambda item: -item[1])
-    if by_chance[0][1] >= SURE:
+    (leader, probability), *_ = found
+    if probability >= SURE:
         return "winner", ()
-    tied = []
-    together = 0.0
-    for label, probability in by_chance:
-        tied.append(label)
-        together += probability
-        if together >= SURE - SAME_SCORE:
+    tied = [leader]
+    for label, more in sorted(found[1:], key=lambda item: -item[1]):
+        if probability >= SURE - SAME_SCORE:
             break
+        tied.append(label)
+        probability += more
     return "tie", tuple(tied)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from harness.language import _, ngettext
 from reports import text
-from reports.choose import SURE, Choice, Move, Scored
+from reports.choice import SURE, Choice, Move, Scored
 from reports.criteria import CRITERIA, Criterion
 from reports.stages import Table
 

@@ -10,7 +10,7 @@ from harness.language import _, noop
 from harness.record import Evaluation, Measured, Record
 from harness.spec import fingerprint
 from harness.wide_text import Words
-from reports import text
+from reports import show_installation, text
 from reports.figures import figures
 from reports.record_words import stage_name
 from reports.settled import read
@@ -78,6 +78,10 @@ def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
     yield noop("memory"), memory | others
     if instruments := _instruments(record):
         yield noop("instruments"), instruments
+    if installed := show_installation.installation(record):
+        yield noop("installation"), installed
+    if record.mistakes:
+        yield noop("students' mistakes"), show_installation.mistakes(record)
     yield noop("versions"), {"python": measured.python} | measured.versions
     yield noop("settings"), {name: text.quoted(value) for name, value in measured.settings.items()}
     yield noop("tuned settings"), record.tuned_settings

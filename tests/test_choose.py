@@ -23,7 +23,8 @@ from harness.cli_choose import choose as choose_command
 from harness.errors import UsageError
 from harness.record import Evaluation, Installation, Memory, Mistake, Phases, Record
 from reports import choice_exhibits, choice_terminal, needs, said_choice, weights
-from reports.choose import SURE, Choice, choose
+from reports.choice import SURE, Choice
+from reports.choose import _verdict, choose
 from reports.criteria import CRITERIA
 from reports.draws import ONE_PROCESS_RATIO
 from reports.frame import frame
@@ -136,6 +137,13 @@ def test_speeds_that_overlap_are_a_tie_and_a_third_that_is_far_behind_is_none_of
     text = on_terminal(found)
     assert "A tie between" in text
     assert "is the best choice" not in text
+
+
+def test_the_tie_is_the_leader_and_as_many_as_it_takes_to_be_sure() -> None:
+    assert _verdict([("a", 0.96), ("b", 0.04)]) == ("winner", ())
+    assert _verdict([("a", 0.5), ("b", 0.02), ("c", 0.48)]) == ("tie", ("a", "c"))
+    assert _verdict([("a", 0.4), ("b", 0.3), ("c", 0.3)]) == ("tie", ("a", "b", "c"))
+    assert _verdict([("a", 0.03), ("b", 0.97)]) == ("tie", ("a", "b")), "mostly better, but worse on the whole"
 
 
 def test_the_choice_flips_exactly_where_it_said() -> None:

@@ -1,20 +1,23 @@
 """What an installation takes: as the stamp says it, with a reason where there is none, and code counted as code."""
 
+import io
 from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 from records_factory import record
+from rich.console import Console
 
 from harness import environments, registry
 from harness.environments import STAMP, Stamp
 from harness.home import environments_folder
 from harness.installation import adapter_lines, code_lines, installation
 from harness.interpreters import Interpreter
-from harness.record import Installation
+from harness.record import Installation, Mistake
 from harness.registry import Entry
 from reports.frame import frame
+from reports.show import show
 
 NAME = registry.framework_names()[0]
 CODE = '''"""A module's docstring,
@@ -109,3 +112,16 @@ def test_an_adapter_from_elsewhere_is_counted_where_its_entry_says(tmp_path: Pat
 
 def test_a_record_that_was_made_before_has_no_installation() -> None:
     assert record().installation == Installation()
+
+
+def test_show_tells_of_the_installation_and_the_mistakes() -> None:
+    stream = io.StringIO()
+    made = Mistake(name="input size", mode="eager", error_type="E", message="bad \x1b[31m shape", names_given=True)
+    found = Installation(install_s=41.3, bytes=961_000_000, packages=14, installer="pip", adapter_lines=542)
+    show(replace(record(), installation=found, mistakes=(made,)), Console(file=stream, width=100))
+    for word in ("41.3 s, pip", "961 MB", "14", "542", "wrong input size", "unclear: E: bad"):
+        assert word in stream.getvalue()
+    assert "\x1b[31m" not in stream.getvalue()
+    stream = io.StringIO()
+    show(record(), Console(file=stream, width=100))
+    assert "installation" not in stream.getvalue()

@@ -22,6 +22,7 @@ from test_failing_well import HERE_INTERPRETER, SETTING, Silent, new_store, spec
 import backends
 from harness import mistakes, provoke, registry
 from harness.cli_mistakes import mistakes as mistakes_command
+from harness.cli_run import run as run_command
 from harness.errors import UsageError
 from harness.execute import available_cores, worker_environment, workplace
 from harness.interpreters import Interpreter
@@ -321,3 +322,16 @@ def test_the_list_of_mistakes_needs_nothing_that_a_worker_has_not() -> None:
     heavy = ["pandas", "rich", "click", "scipy", "plotly", "platformdirs"]
     done = subprocess.run([sys.executable, "-c", allowed, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"), [((), True), (("--no-mistakes",), False), (("--preset", "smoke"), False)], ids=str
+)
+def test_a_run_makes_them_unless_it_is_to_be_short(
+    given: tuple[str, ...], asked: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plans: list[Plan] = []
+    monkeypatch.setattr("harness.cli_run._conduct", lambda plan, *_, **__: plans.append(plan))
+    args = ["--task", "xor", "--backend", "well", "--results", str(tmp_path), *given]
+    CliRunner().invoke(run_command, args, catch_exceptions=False, standalone_mode=False)
+    assert [plan.with_mistakes for plan in plans] == [asked]

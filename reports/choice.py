@@ -1,0 +1,111 @@
+"""What a choice consists of: who was judged, by what, how likely the best, what decided it, what would change it."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from reports.draws import DRAWS, SEED
+from reports.needs import Needs
+from reports.readings import Reading
+
+SURE = 0.95
+"""The probability of being the best from which somebody is called the winner."""
+
+
+class Scored(Struct, frozen=True, kw_only=True):
+    """A candidate, judged."""
+
+    label: str
+    backend: str
+    mode: str
+    profile: str
+    stands_for_backend: bool
+    """It is compared; else another mode or profile of its backend has a higher expected score."""
+    score: float
+    """Expected, from 0 to 1."""
+    score_low: float
+    score_high: float
+    """The middle 95 % of the draws."""
+    probability_best: float | None
+    """Share of the draws in which it has the highest score; null for one that does not stand for its backend."""
+    values: dict[str, float]
+    """Expected value by criterion."""
+    raw: dict[str, float | None]
+    """What people read, by criterion: the number, or its geometric mean over the tasks where it was measured."""
+    readings: dict[str, dict[str, Reading]]
+    """What all of it comes from."""
+    remarks: tuple[tuple[str, str, str], ...]
+    """Criterion, task and reason where a number is missing or failed; a task of no name is the whole."""
+    one_process: tuple[str, ...]
+    """Criteria with a number of one process alone."""
+
+
+class Used(Struct, frozen=True, kw_only=True):
+    """A criterion that entered."""
+
+    name: str
+    weight: float
+    share: float
+    """Of the sum of the weights that entered."""
+    tasks: tuple[str, ...]
+
+
+class Pair(Struct, frozen=True, kw_only=True):
+    """Two candidates beside each other."""
+
+    a: str
+    b: str
+    probability_a_better: float
+    tie: bool
+    """Neither is better with a probability of `SURE`."""
+
+
+class Deciding(Struct, frozen=True, kw_only=True):
+    """The measurement that speaks most for the leader against the runner-up."""
+
+    criterion: str
+    margin: float
+    """The leader's expected score less the runner-up's."""
+    adds: float
+    """What this criterion adds to it."""
+    changes_the_order: bool
+    """Put equal for both, the runner-up would be at least as good."""
+
+
+class Move(Struct, frozen=True, kw_only=True):
+    """A change of one weight that changes the leader."""
+
+    criterion: str
+    weight: float
+    then: float
+    """Where both are equal; beyond it, `winner` leads."""
+    share: float
+    share_then: float
+    winner: str
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """The decision, with all that it rests on."""
+
+    study: str
+    needs: Needs
+    verdict: Literal["winner", "tie", "only one", "none"]
+    leader: str | None
+    tied: tuple[str, ...]
+    candidates: tuple[Scored, ...]
+    """Best first."""
+    excluded: tuple[tuple[str, str], ...]
+    criteria: tuple[Used, ...]
+    dropped: tuple[str, ...]
+    """Criteria with a weight that nobody was measured by."""
+    tasks: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+    deciding: Deciding | None
+    moves: tuple[Move, ...]
+    """The smallest first."""
+    draws: int = DRAWS
+    seed: int = SEED
+
+    def best(self) -> tuple[Scored, ...]:
+        """Return the candidates that stand for their backends, best first."""
+        return tuple(item for item in self.candidates if item.stands_for_backend)
