@@ -58,9 +58,9 @@ def _cells(item: Comparison, labels: Sequence[str]) -> tuple[str, ...]:
     accuracy = text.NOTHING
     if item.accuracy_difference is not None:
         accuracy = _("{difference} ({low} to {high}), {test}").format(
-            difference=signed(item.accuracy_difference),
-            low=signed(item.accuracy_low),
-            high=signed(item.accuracy_high),
+            difference=_signed(item.accuracy_difference),
+            low=_signed(item.accuracy_low),
+            high=_signed(item.accuracy_high),
             test=_(item.accuracy_test),
         )
     said = _(item.verdict)
@@ -76,8 +76,7 @@ def _cells(item: Comparison, labels: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def signed(value: float | None) -> str:
-    """Return a difference with its sign."""
+def _signed(value: float | None) -> str:
     return text.NOTHING if value is None else f"{round(value, 4) + 0.0:+.4f}"  # no minus before a zero
 
 
@@ -149,7 +148,7 @@ def _accuracies(group: Group, labels: Sequence[str]) -> Iterator[str]:
     for row, label in zip(group.rows, labels, strict=True):
         found = row.to_fastest
         if found and found.accuracy_difference is not None:
-            shown = f"{label} ({signed(found.accuracy_difference)})"
+            shown = f"{label} ({_signed(found.accuracy_difference)})"
             against.setdefault(found.accuracy_verdict, []).append(shown)
     if against:
         fastest = next(label for row, label in zip(group.rows, labels, strict=True) if row.rank and not row.to_fastest)
