@@ -301,6 +301,6 @@ def _reasons(row: Row) -> Iterable[str]:
     if row.ok_runs < row.runs:
         yield row.status
     if not row.comparable:
-        yield from text.first(row.why_not_comparable, MOST_REASONS, noop("reasons"))
+        yield from text.first(row.why_not_comparable, MOST_REASONS, noop("and {count} other reasons"))
     elif row.ok_runs < row.runs:
-        yield from text.first(row.reasons, MOST_REASONS, noop("reasons"))
+        yield from text.first(row.reasons, MOST_REASONS, noop("and {count} other reasons"))

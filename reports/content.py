@@ -35,6 +35,7 @@ QUALITY = (
 )
 """All headers of test quality that there can be; they are made from the names of the metrics."""
 SPLIT_BY = (noop("task version"), noop("task fingerprint"), noop("dataset fingerprint"), noop("machine"))
+MORE_REASONS = noop("and {count} other reasons")
 
 BASELINES = {"bag_of_words_accuracy": noop("bag of words (logistic regression on the same tokens)")}
 
@@ -265,7 +266,7 @@ def _why_not(row: Row) -> tuple[str, ...]:
 
 
 def _first(reasons: tuple[str, ...]) -> tuple[str, ...]:
-    return text.first(tuple(map(text.quoted, reasons)), 3, noop("reasons"))
+    return text.first(tuple(map(text.quoted, reasons)), 3, MORE_REASONS)
 
 
 def _backends(frame: pd.DataFrame) -> tuple[str, ...]:

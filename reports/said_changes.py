@@ -26,7 +26,7 @@ def document(found: Compared) -> Document:
     names = labels(found)
     parts = [_changes(found.changes)]
     if failures := _failures(found, names):
-        parts.insert(0, Part(title=_("Worse"), items=text.first(failures, MOST, noop("lines"))))
+        parts.insert(0, Part(title=_("Worse"), items=text.first(failures, MOST, noop("and {count} other lines"))))
     parts += [part for part in (*speeds(found, names), quality(found, names), memory(found, names)) if part]
     parts += _left_out(found, names)
     if any(line.is_compared() for line in found.lines):
@@ -50,7 +50,7 @@ def _machines(found: Compared) -> str:
 
 
 def _several(values: Sequence[str]) -> str:
-    return _(" or ").join(text.first(values, 3, noop("values")))
+    return _(" or ").join(text.first(values, 3, noop("and {count} other values")))
 
 
 def _summary(found: Compared) -> list[str]:
@@ -144,7 +144,7 @@ def _changes(changes: Sequence[Change]) -> Part:
     for change in changes:
         grouped.setdefault(change.scopes, []).append(_change(change))
     items = [f"{', '.join(map(_, scopes))}: {'; '.join(facts)}" for scopes, facts in grouped.items()]
-    return Part(title=title, items=text.first(items, MOST, noop("lines")))
+    return Part(title=title, items=text.first(items, MOST, noop("and {count} other lines")))
 
 
 def _change(change: Change) -> str:
@@ -158,7 +158,7 @@ def _change(change: Change) -> str:
 
 
 def _words(found: set[str]) -> str:
-    return " ".join(text.first(sorted(found), 6, noop("words"))) or text.NOTHING
+    return " ".join(text.first(sorted(found), 6, noop("and {count} other words"))) or text.NOTHING
 
 
 def _failures(found: Compared, names: Sequence[str]) -> list[str]:
@@ -195,7 +195,7 @@ def _left_out(found: Compared, names: Sequence[str]) -> list[Part]:
             [f"{study}, {Path(path).name}: {reason}" for study, path, reason in found.damaged],
         ),
     )
-    return [Part(title=title, items=text.first(lines, MOST, noop("lines"))) for title, lines in lists if lines]
+    return [Part(title=title, items=text.first(lines, MOST, noop("and {count} other lines"))) for title, lines in lists if lines]
 
 
 def _legend(found: Compared) -> tuple[str, ...]:

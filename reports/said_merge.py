@@ -33,13 +33,13 @@ def lead(loaded: Loaded) -> tuple[str, ...]:
             planned=len(loaded.plan.specs),
             date=loaded.plan.created_at,
             studies=len(sources),
-            names=", ".join(text.first([source.name for source in sources], 40, noop("studies"))),
+            names=", ".join(text.first([source.name for source in sources], 40, noop("and {count} other studies"))),
         )
     ]
     for source in sources:
         said += _left_out(source)
     if missing := loaded.missing():
-        said.append(_("Without a record: {runs}.").format(runs=", ".join(text.first(missing, 5, noop("runs")))))
+        said.append(_("Without a record: {runs}.").format(runs=", ".join(text.first(missing, 5, noop("and {count} other runs")))))
     builds = dict.fromkeys(f"{r.evenbench} {r.git_revision or ''}".strip() for r in loaded.records)
     if len(builds) > 1:
         said.append(_("Measured by different code: Evenbench {builds}.").format(builds=", ".join(builds)))
@@ -56,7 +56,7 @@ def _left_out(source: Source) -> list[str]:
     )
     return [
         _("{source}, {what}: {files}.").format(
-            source=source.name, what=what, files="; ".join(text.first(files, 3, noop("files")))
+            source=source.name, what=what, files="; ".join(text.first(files, 3, noop("and {count} other files")))
         )
         for files, what in parts
         if files

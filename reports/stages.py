@@ -18,6 +18,7 @@ from reports.rows import Group, Row
 
 FIGURE, COMPARABLE, UNRELIABLE = noop("figure"), noop("comparable"), noop("(unreliable)")
 MOST_REMARKS = 6
+MORE_REMARKS = noop("and {count} other remarks")
 
 Cell = Callable[["Side"], str]
 
@@ -104,7 +105,7 @@ def remarks(found: Iterable[Side]) -> tuple[str, ...]:
                 remark=text.quoted(sentence),
             )
         )
-    return text.first(lines, MOST_REMARKS, noop("remarks"))
+    return text.first(lines, MOST_REMARKS, MORE_REMARKS)
 
 
 def _table(title: str, found: Sequence[Side], figures: dict[str, Cell]) -> Table:

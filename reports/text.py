@@ -73,10 +73,9 @@ def when(time: str) -> str:
     return time or NOTHING
 
 
-def first(lines: Sequence[str], most: int, what: str) -> tuple[str, ...]:
-    """Return the first lines, and how many other ones there are."""
-    more = (_("and {count} other {what}").format(count=len(lines) - most, what=_(what)),)
-    return (*lines[:most], *(more if len(lines) > most else ()))
+def first(lines: Sequence[str], most: int, more: str) -> tuple[str, ...]:
+    """Return the first lines, and how many other ones there are: the field `count` of `more`."""
+    return (*lines[:most], *((_(more).format(count=len(lines) - most),) if len(lines) > most else ()))
 
 
 def names(items: Iterable[str]) -> str:
