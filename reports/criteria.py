@@ -107,7 +107,7 @@ CRITERIA = (
     Criterion(
         name="adapter_code",
         title=noop("adapter's code"),
-        unit=noop("and {count} other lines"),
+        unit=noop("lines"),
         scale="ratio",
         spread="exact",
         column="adapter_lines",

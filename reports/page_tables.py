@@ -98,7 +98,7 @@ def _sheet(caption: str, headers: Sequence[str], rows: tuple[tuple[Cell, ...], .
     return Sheet(
         caption=caption,
         heads=tuple(
-            Head(shown=name, is_number=_is_number(column)) for name, column in zip(headers, columns, strict=True)
+            Head(shown=_(name), is_number=_is_number(column)) for name, column in zip(headers, columns, strict=True)
         ),
         rows=shown,
         left_out=len(rows) - len(shown),

@@ -110,7 +110,9 @@ def render_several(
         return render(study_folders[0], formats, out, stdout=stdout)
     others = [name for name in dict.fromkeys(formats) if name != "html"]
     if "html" not in formats and out is not None:
-        raise UsageError(f"-o names one file, but there are {len(folders)} studies: only the format html joins them")
+        raise UsageError(
+            "-o names one file, but there are {folders} studies: only the format html joins them", folders=len(folders)
+        )
     if "html" in formats and out is None:
         raise UsageError("one page of several studies belongs to none of their folders: name its file with -o")
     if "html" in formats and out is not None:

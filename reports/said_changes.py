@@ -195,7 +195,11 @@ def _left_out(found: Compared, names: Sequence[str]) -> list[Part]:
             [f"{study}, {Path(path).name}: {reason}" for study, path, reason in found.damaged],
         ),
     )
-    return [Part(title=title, items=text.first(lines, MOST, noop("and {count} other lines"))) for title, lines in lists if lines]
+    return [
+        Part(title=title, items=text.first(lines, MOST, noop("and {count} other lines")))
+        for title, lines in lists
+        if lines
+    ]
 
 
 def _legend(found: Compared) -> tuple[str, ...]:

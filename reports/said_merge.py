@@ -39,7 +39,11 @@ def lead(loaded: Loaded) -> tuple[str, ...]:
     for source in sources:
         said += _left_out(source)
     if missing := loaded.missing():
-        said.append(_("Without a record: {runs}.").format(runs=", ".join(text.first(missing, 5, noop("and {count} other runs")))))
+        said.append(
+            _("Without a record: {runs}.").format(
+                runs=", ".join(text.first(missing, 5, noop("and {count} other runs")))
+            )
+        )
     builds = dict.fromkeys(f"{r.evenbench} {r.git_revision or ''}".strip() for r in loaded.records)
     if len(builds) > 1:
         said.append(_("Measured by different code: Evenbench {builds}.").format(builds=", ".join(builds)))

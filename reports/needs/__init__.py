@@ -196,7 +196,7 @@ def _wrong(path: str, text: str, field: str, problem: str) -> UsageError:
         return UsageError(
             _("{path}, line {line}, {field}: {problem}").format(path=path, line=line, field=field, problem=problem)
         )
-    return UsageError(f"{path}: {problem}")
+    return UsageError("{path}: {problem}", path=path, problem=problem)
 
 
 def _line_of(text: str, field: str) -> int | None:
