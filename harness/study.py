@@ -16,6 +16,7 @@ from harness.errors import DataError
 from harness.execute import Setting, ceiling, execute
 from harness.installation import installation
 from harness.interpreters import Interpreter
+from harness.language import _
 from harness.model import takes_tokens
 from harness.provoke import provoke
 from harness.record import Ceiling, Installation, Mistake, ParityVerdict, Record
@@ -155,7 +156,7 @@ class Conductor:
                 device,
                 self.plan.interpreters[backend, device],
                 self.setting.cores,
-                say=lambda what: self.listener.preparing(f"students' mistakes: {what}"),
+                say=lambda what: self.listener.preparing(_("students' mistakes: {what}").format(what=what)),
             )
 
     def _forget_twins(self, spec: RunSpec) -> None:
