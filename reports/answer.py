@@ -275,7 +275,7 @@ def _line(label: str, row: Row, columns: _Columns) -> Line:
             words(label),
             number(row.times_slower, text.ratio(row.times_slower)),
             words(interval or text.NOTHING),
-            words(said_verdicts.verdict(row)),
+            words(_(said_verdicts.verdict(row))),
             _rate(speed.median if speed else None),
             number(row.quality_mean, _quality(row)),
             number(row.host_peak_bytes, text.megabytes(row.host_peak_bytes)),
