@@ -29,6 +29,7 @@ def choose(study: str, wanted: str, **asked: Any) -> None:
     """
     import msgspec
 
+    from harness.language import _
     from reports import needs, studies
     from reports.choose import choose as decide
 
@@ -36,7 +37,7 @@ def choose(study: str, wanted: str, **asked: Any) -> None:
     folder = studies.find(study, Path(asked["results"]).expanduser())
     loaded = studies.load(folder)
     for damaged in loaded.damaged:
-        click.echo(f"{damaged.path} was left out: {damaged.reason}", err=True)
+        click.echo(_("{path} was left out: {reason}").format(path=damaged.path, reason=damaged.reason), err=True)
     choice = decide(loaded, wishes)
     if asked["as_json"]:
         click.echo(msgspec.json.format(msgspec.json.encode(choice), indent=2).decode())

@@ -16,6 +16,7 @@ from harness.execute import judge, launch, workplace
 from harness.home import cache_folder
 from harness.interpreters import Interpreter
 from harness.jobs import MistakeJob
+from harness.language import _
 from harness.mistakes import BLUNDERS
 from harness.record import Mistake
 from harness.registry import Entry, entry
@@ -33,7 +34,7 @@ def provoke(
     cores: tuple[int, ...],
     *,
     remember: bool = True,
-    say: Say = lambda _: None,
+    say: Say = lambda text: None,
 ) -> tuple[Mistake, ...]:
     """Return what a backend says of every mistake in its default mode, none where it has no step to plant them in."""
     described = entry(backend)
@@ -44,7 +45,7 @@ def provoke(
         return known
     found = []
     for blunder in BLUNDERS:
-        say(f"{backend}, {device}: {blunder.title}")
+        say(_("{backend}, {device}: {mistake}").format(backend=backend, device=device, mistake=_(blunder.title)))
         found.append(_make(blunder.name, described, device, interpreter, cores))
     if file is not None and not any(one.reason and not one.died for one in found):
         _write(file, tuple(found))

@@ -157,7 +157,7 @@ class Conductor:
                 device,
                 self.plan.interpreters[backend, device],
                 self.setting.cores,
-                say=lambda what: self.listener.preparing(f"students' mistakes: {what}"),
+                say=lambda what: self.listener.preparing(_("students' mistakes: {what}").format(what=what)),
             )
 
     def _forget_twins(self, spec: RunSpec) -> None:

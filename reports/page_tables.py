@@ -53,8 +53,8 @@ def of_rows(rows: Sequence[dict[str, str]], caption: str) -> Sheet:
     headers = tuple(rows[0]) if rows else ()
     foreign = {content.REASON, _(content.REASON)}
     cells = tuple(tuple(read(row[name], quoted=name in foreign) for name in headers) for row in rows)
-    shown = _names_first(headers, cells)
-    return _sheet(caption, *shown, can_sort=True)
+    headers, cells = _names_first(headers, cells)
+    return _sheet(caption, tuple(map(_, headers)), cells, can_sort=True)
 
 
 def of_table(table: Table, *, can_sort: bool) -> Sheet:

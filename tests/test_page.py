@@ -17,6 +17,7 @@ from harness.record import Machine, Record
 from reports import page_figures, page_tables
 from reports.answer import answer
 from reports.exhibit import grid, number
+from reports.exhibits import exhibits
 from reports.frame import frame
 from reports.page import page
 from reports.report import render, render_several
@@ -217,3 +218,11 @@ def test_a_study_without_records_has_a_page(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "s", [])
     render(folder, ("html",))
     assert "There is nothing to compare yet." in (folder / "report.html").read_text("utf-8")
+
+
+def test_the_real_exhibits_bear_hostile_records() -> None:
+    bare = pages.part(pages.hostile(), name="hostile")
+    shown = exhibits(bare.loaded, frame(bare.loaded.records), bare.groups)
+    found = page([bare._replace(exhibits=shown)])
+    assert pages.EVIL not in found
+    assert "<script>window" not in found
