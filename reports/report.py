@@ -125,6 +125,15 @@ def render_several(
     return tuple(written)
 
 
+def page_of(folder: Path) -> str:
+    """Return the HTML page of one study, in the language in use.
+
+    Raises:
+        UsageError: there is no study in this folder.
+    """
+    return _page([_loaded_part(folder)])
+
+
 def _loaded_part(folder: Path) -> "Part":
     loaded = studies.load(folder)
     runs = frame(loaded.records)

@@ -21,6 +21,7 @@ from reports import studies, text
 from reports.catalogue import Catalogue, Remembered, stamp
 from reports.compare_studies import compare_studies
 from reports.document import Document
+from reports.report import page_of
 from reports.said_changes import document
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -37,13 +38,6 @@ REPORT_POLICY = (
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox allow-scripts allow-downloads"
 )
 """A report carries its own scripts, so it runs in a sandbox: without an origin, it cannot read the other pages."""
-
-
-def page_of(folder: Path) -> str:
-    """Return the report of a study as one HTML page, in the language in use."""
-    from reports.plain_page import plain_page
-
-    return plain_page(folder)
 
 
 def create_app(results: Path, host: str = LOOPBACK[1], page: Callable[[Path], str] = page_of) -> Flask:
@@ -151,7 +145,7 @@ def _guard(app: Flask, host: str) -> None:
 
     @app.errorhandler(EvenbenchError)
     def refused(error: EvenbenchError) -> tuple[str, int]:
-        return render_template("serve_error.html.j2", code=400, said=str(error)), 400
+        return render_template("serve_error.html.j2", code=400, said=language.said(error)), 400
 
     @app.context_processor
     def links() -> dict[str, Any]:
