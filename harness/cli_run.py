@@ -281,5 +281,6 @@ def _print_json(records: "tuple[Record, ...]", study: "Path") -> None:
 def _print_report(study: "Path") -> None:
     from reports.report import render
 
-    render(study, ("md", "csv", "terminal"))  # the files first: whoever reads stdout may go away
-    click.echo("\n" + _("The records and the report (report.md, report.csv) are in") + f"\n{study}")
+    render(study, ("md", "csv", "html", "terminal"))  # the files first: whoever reads stdout may go away
+    said = _("The report as a page for a browser; report.md and report.csv lie beside it:")
+    click.echo(f"\n{said}\n{study / 'report.html'}")
