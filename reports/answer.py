@@ -280,7 +280,7 @@ def _line(label: str, row: Row, columns: _Columns) -> Line:
             number(row.quality_mean, _quality(row)),
             number(row.host_peak_bytes, text.megabytes(row.host_peak_bytes)),
             *((number(row.device_peak_bytes, text.megabytes(row.device_peak_bytes)),) if columns.device else ()),
-            *((words("; ".join(_reasons(row)), quoted=True),) if columns.reasons else ()),
+            *((words(text.clauses(_reasons(row))),) if columns.reasons else ()),
         ),
     )
 
@@ -299,8 +299,10 @@ def _quality(row: Row) -> str:
 def _reasons(row: Row) -> Iterable[str]:
     """Return why a row is not comparable, and how its runs ended if not all ended well."""
     if row.ok_runs < row.runs:
-        yield row.status
+        yield text.counted(row.status)
     if not row.comparable:
-        yield from text.first(row.why_not_comparable, MOST_REASONS, noop("and {count} other reasons"))
+        yield from text.first(
+            tuple(map(text.quoted, row.why_not_comparable)), MOST_REASONS, noop("and {count} other reasons")
+        )
     elif row.ok_runs < row.runs:
-        yield from text.first(row.reasons, MOST_REASONS, noop("and {count} other reasons"))
+        yield from text.first(tuple(map(text.quoted, row.reasons)), MOST_REASONS, noop("and {count} other reasons"))

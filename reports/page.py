@@ -29,7 +29,7 @@ LONGEST = 1_000
 """Characters of one string that the page shows."""
 MOST_SECTIONS = 60
 """Sections of one study, and comparisons of the answer; more would be no page to read."""
-LATIN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+QUOTED = Markup('<span lang="en" class="quoted" translate="no">{}</span>')
 
 
 class Part(NamedTuple):
@@ -80,17 +80,18 @@ def _fit(value: Any) -> Any:
 
 
 def _mixed(line: str) -> Markup:
-    """Return a line that quotes foreign text, which is marked as English on a page that is not."""
-    shown = text.printable(line, LONGEST)
-    if language.current() == language.LANGUAGES[0]:
-        return escape(shown)
-    marked: list[Markup] = []
-    end = 0
-    for match in LATIN.finditer(shown):
-        quoted = Markup('<span lang="en" class="quoted" translate="no">{}</span>').format(match[0])
-        marked += [escape(shown[end : match.start()]), quoted if " " in match[0] else escape(match[0])]
-        end = match.end()
-    return Markup("").join((*marked, escape(shown[end:])))
+    """Return a line in which what it quotes in English is marked as such."""
+    shown = (
+        QUOTED.format(text.printable(piece, LONGEST)) if quoted else escape(_kept(piece))
+        for piece, quoted in text.parts(line)
+    )
+    return Markup("").join(shown)
+
+
+def _kept(piece: str) -> str:
+    """Return a piece of a line as it may be shown, with the spaces at its ends."""
+    ends = (" " if piece[:1] == " " else "", " " if len(piece) > 1 and piece[-1:] == " " else "")
+    return text.printable(piece, LONGEST).join(ends)
 
 
 def _title(parts: Sequence[Part]) -> str:

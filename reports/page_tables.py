@@ -51,8 +51,7 @@ def of_grid(grid: Grid, caption: str) -> Sheet:
 def of_rows(rows: Sequence[dict[str, str]], caption: str) -> Sheet:
     """Return the table of a section: one row per backend, mode and profile."""
     headers = tuple(rows[0]) if rows else ()
-    foreign = {content.REASON, _(content.REASON)}
-    cells = tuple(tuple(read(row[name], quoted=name in foreign) for name in headers) for row in rows)
+    cells = tuple(tuple(read(row[name]) for name in headers) for row in rows)
     headers, cells = _names_first(headers, cells)
     return _sheet(caption, tuple(map(_, headers)), cells, can_sort=True)
 
@@ -62,10 +61,8 @@ def of_table(table: Table, *, can_sort: bool) -> Sheet:
     return _sheet(table.title, table.headers, tuple(tuple(map(read, row)) for row in table.rows), can_sort=can_sort)
 
 
-def read(shown: str, *, quoted: bool = False) -> Cell:
+def read(shown: str) -> Cell:
     """Return a cell with the number that can be read in it: of a range the low end, of several numbers their mean."""
-    if quoted:
-        return Cell(shown=shown, quoted=True)
     if match := READABLE.fullmatch(shown) or RANGE.fullmatch(shown):
         return Cell(shown=shown, value=_value(match[1]))
     if SEVERAL.fullmatch(shown):
