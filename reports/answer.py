@@ -270,7 +270,13 @@ def _line(label: str, row: Row, columns: _Columns) -> Line:
     found, speed = row.to_fastest, row.throughput_examples_per_s
     interval = "" if not found or found.low is None else f"{text.number(found.low)}–{text.number(found.high)}"
     return Line(
-        kind="apart" if row.rank is None else "slower" if row.rank > 1 else "tied" if row.shares_place else "fastest",
+        kind="apart"
+        if row.rank is None
+        else "slower"
+        if row.rank > 1
+        else "tied"
+        if row.shares_place or row.alone
+        else "fastest",
         cells=(
             words(label),
             number(row.times_slower, text.ratio(row.times_slower)),

@@ -230,7 +230,7 @@ def _cells(row: Row, label: str, quality_header: str, has_device: bool) -> dict[
     several = speed is not None and speed.runs > 1
     one_run = _(ONE_RUN)
     cells = {
-        RANK: text.NOTHING if row.rank is None else f"≈ {row.rank}" if row.shares_place else str(row.rank),
+        RANK: text.NOTHING if row.rank is None or row.alone else f"≈ {row.rank}" if row.shares_place else str(row.rank),
         BACKEND: label,
         RATE: text.rate(speed.median if speed else None),
         RANGE: f"{text.rate(speed.low)}–{text.rate(speed.high)}" if speed and several else one_run if speed else "",

@@ -60,6 +60,7 @@ def _ranked(group: Group, comparisons: tuple[Comparison, ...]) -> Group:
                 row,
                 rank=ranks[old],
                 shares_place=list(ranks.values()).count(ranks[old]) > 1,
+                alone=len(ranks) == 1,
                 times_slower=against.ratio if against else 1.0,
                 to_fastest=against and msgspec.structs.replace(against, a=place_of[old], b=place_of[0]),
             )

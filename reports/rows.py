@@ -84,6 +84,8 @@ class Row(Struct, frozen=True, kw_only=True):
     that are shown to be faster."""
     shares_place: bool = False
     """Another row has the same place: no order of the two is shown."""
+    alone: bool = False
+    """No other row of its group is comparable, so that it is faster than none."""
     times_slower: float | None = None
     """Seconds of this row over those of the fastest, geometric means over the processes."""
     to_fastest: Comparison | None = None

@@ -9,7 +9,7 @@ from reports.stages import Table
 from reports.statistics import ALPHA, MARGIN, POWER
 from reports.verdicts import Comparison
 
-FASTEST, NOT_COMPARABLE = noop("fastest"), noop("not comparable")
+FASTEST, NOT_COMPARABLE, ALONE = noop("fastest"), noop("not comparable"), noop("no other row")
 PAIRS = noop("Every pair")
 HEADERS = (
     noop("row"), noop("against"), noop("× slower"), noop("verdict"), noop("p (Holm)"), noop("could have shown"),
@@ -29,6 +29,8 @@ def verdict(row: Row) -> str:
         return row.to_fastest.verdict
     if row.rank is None:
         return NOT_COMPARABLE
+    if row.alone:
+        return ALONE
     return "no difference shown" if row.shares_place else FASTEST
 
 

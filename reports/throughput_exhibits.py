@@ -134,7 +134,7 @@ def _alt(place: Place) -> str:
     sentences = []
     if first:
         sentence = _("{title}: {label} is fastest with {rate} examples per second.")
-        if ranked[0].row.shares_place or len(ranked) == 1:
+        if ranked[0].row.shares_place or ranked[0].row.alone:
             sentence = _("{title}: {label} has {rate} examples per second.")
         sentences.append(sentence.format(title=place.short, label=ranked[0].short, rate=text.rate(first.mean)))
     for line in ranked[1:]:
@@ -182,7 +182,7 @@ def _cells(place: Place, line: Line, one: Speed | None) -> list[Cell]:
     row = line.row
     mean, low, high = one or (None, None, None)
     spread = row.throughput_examples_per_s
-    rank = f"≈ {row.rank}" if row.shares_place else str(row.rank)
+    rank = text.NOTHING if row.alone else f"≈ {row.rank}" if row.shares_place else str(row.rank)
     return [
         name(place.title),
         name(line.label),

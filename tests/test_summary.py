@@ -13,6 +13,7 @@ from records_factory import FAIL, LENET, MACHINE, PASS, UNCHECKED, died, measure
 from harness.record import ParityVerdict, Record
 from reports.frame import frame
 from reports.rows import Group, Row
+from reports.said_verdicts import verdict
 from reports.summary import summarize
 from reports.verdicts import Side, compare
 
@@ -305,3 +306,10 @@ def test_a_row_without_accuracy_has_no_verdict_on_it() -> None:
     without = [replace(item, measured=replace(item.measured, quality={})) for item in items]
     (found,) = group(without).comparisons
     assert (found.accuracy_verdict, found.accuracy_difference) == ("not comparable", None)
+
+
+def test_a_row_that_nothing_can_be_compared_with_is_not_called_the_fastest() -> None:
+    found = rows(runs("torch", 0.01, 0.02, 0.04) + runs("tensorflow", 0.01, parity=FAIL))
+    alone, other = found["torch eager"], found["tensorflow eager"]
+    assert (alone.alone, verdict(alone)) == (True, "no other row")
+    assert (other.alone, verdict(other)) == (False, "not comparable")
