@@ -197,7 +197,11 @@ def test_several_studies_make_one_page_and_other_formats_stay_beside_each(tmp_pa
     out = tmp_path / "both.html"
     written = render_several(folders, ("md", "html"), out)
     assert set(written) == {folders[0] / "report.md", folders[1] / "report.md", out}
-    assert len(re.findall("<h1>2 studies</h1>", out.read_text("utf-8"))) == 1
+    found = out.read_text("utf-8")
+    assert len(re.findall("<h1>2 studies</h1>", found)) == 1
+    anchors = re.findall(r'<[a-z0-9]+ (?:[^<>]* )?id="([^"]+)"', found)
+    assert len(anchors) == len(set(anchors)) > 40
+    assert set(re.findall(r'href="#([^"]+)"', found)) <= set(anchors)
     with pytest.raises(UsageError, match="belongs to none of their folders"):
         render_several(folders, ("html",))
     with pytest.raises(UsageError, match="only the format html joins them"):
