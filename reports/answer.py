@@ -14,7 +14,7 @@ from reports.content import row_labels
 from reports.exhibit import Cell, number, words
 from reports.rows import CELL, Group, Row
 
-MOST_NAMED = 4
+MOST_NAMED = 6
 """With more comparisons than these, they are counted."""
 MOST_ROWS_NAMED = 4
 """Rows of one comparison that a sentence names."""
@@ -121,10 +121,15 @@ def _place(study: str, group: Group, every: Sequence[tuple[str, Group]]) -> str:
 def _sentences(found: Sequence[_Found]) -> Iterable[str]:
     if not found:
         return
+    telling = [item for item in found if len(item.comparable()) > 1 and item.can_show()]
     if len(found) <= MOST_NAMED:
         yield from map(_of_one, found)
+    elif len(telling) <= MOST_NAMED:
+        yield from map(_of_one, telling)
+        yield from _mute(len(found) - len(telling))
     else:
-        yield from _counted(found)
+        yield from _counted(telling, len(found))
+        yield from _mute(len(found) - len(telling))
     yield from _accuracies(found)
     rows = [row for item in found for row in item.group.rows]
     apart = sum(not row.comparable for row in rows)
@@ -174,16 +179,11 @@ def _by_how_much(label: str, row: Row) -> str:
     return _("{row} {ratio}").format(row=label, ratio=text.ratio(found.ratio, found.low, found.high))
 
 
-def _counted(found: Sequence[_Found]) -> Iterable[str]:
-    """Yield how often which row is the fastest, how often that is open, and how often nothing can be said."""
+def _counted(telling: Sequence[_Found], every: int) -> Iterable[str]:
+    """Yield how often which row is the fastest, and how often that is open."""
     winners: dict[str, int] = {}
-    open_, mute = 0, 0
-    for item in found:
-        if len(item.comparable()) < 2 or not item.can_show():
-            mute += 1
-        elif item.ties():
-            open_ += 1
-        else:
+    for item in telling:
+        if not item.ties():
             winners[item.fastest()] = winners.get(item.fastest(), 0) + 1
     if winners:
         order = sorted(winners.items(), key=lambda pair: -pair[1])
@@ -191,25 +191,31 @@ def _counted(found: Sequence[_Found]) -> Iterable[str]:
             ngettext("{row} in {count} of them", "{row} in {count} of them", count).format(row=row, count=count)
             for row, count in order
         ]
-        yield _(
-            "Of {all} comparisons, {count} have a row that is faster than every other comparable one: {rows}."
-        ).format(all=len(found), count=sum(winners.values()), rows=_listed(shown))
+        yield ngettext(
+            "Of {all} comparisons, {count} has a row that is faster than every other comparable one: {rows}.",
+            "Of {all} comparisons, {count} have a row that is faster than every other comparable one: {rows}.",
+            sum(winners.values()),
+        ).format(all=every, count=sum(winners.values()), rows=_listed(shown))
     else:
         yield _("In none of {all} comparisons is a row shown to be faster than every other comparable one.").format(
-            all=len(found)
+            all=every
         )
-    if open_:
+    if open_ := len(telling) - sum(winners.values()):
         yield ngettext(
             "In {count} comparison no difference from the fastest row is shown for at least one other.",
             "In {count} comparisons no difference from the fastest row is shown for at least one other.",
             open_,
         ).format(count=open_)
-    if mute:
+
+
+def _mute(count: int) -> Iterable[str]:
+    """Yield in how many comparisons nothing can be said."""
+    if count:
         yield ngettext(
             "In {count} comparison nothing can be shown, for want of comparable rows or of processes.",
             "In {count} comparisons nothing can be shown, for want of comparable rows or of processes.",
-            mute,
-        ).format(count=mute)
+            count,
+        ).format(count=count)
 
 
 def _accuracies(found: Sequence[_Found]) -> Iterable[str]:

@@ -83,14 +83,22 @@ def test_the_answer_says_where_accuracies_differ() -> None:
 
 
 def test_many_comparisons_are_counted_not_named() -> None:
-    items = [item for name in "abcde" for backend, s in (("torch", 0.01), ("tensorflow", 0.02)) for item in
+    items = [item for name in "abcdefg" for backend, s in (("torch", 0.01), ("tensorflow", 0.02)) for item in
              several(backend, s, of=name)]  # fmt: skip
-    items += [record("torch", dataset="f"), record("torch", dataset="f", mode="graph")]
+    items += [record("torch", dataset="h"), record("torch", dataset="h", mode="graph")]
     said = sentences(items)
     assert said[0] == (
-        "Of 6 comparisons, 5 have a row that is faster than every other comparable one: torch eager in 5 of them."
+        "Of 8 comparisons, 7 have a row that is faster than every other comparable one: torch eager in 7 of them."
     )
     assert said[1] == "In 1 comparison nothing can be shown, for want of comparable rows or of processes."
+
+
+def test_of_many_comparisons_the_few_that_show_something_are_named() -> None:
+    items = [*several("torch", 0.01, of="a"), *several("tensorflow", 0.02, of="a")]
+    items += [one for name in "bcdefghi" for one in several("torch", 0.01, of=name)]
+    said = sentences(items)
+    assert said[0].startswith("lenet-mnist (a): torch eager is the fastest; slower is tensorflow eager 2.00×")
+    assert said[1] == "In 8 comparisons nothing can be shown, for want of comparable rows or of processes."
 
 
 def test_the_rows_of_two_machines_are_two_comparisons_that_their_places_tell_apart() -> None:
