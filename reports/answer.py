@@ -141,9 +141,9 @@ def _sentences(found: Sequence[_Found]) -> Iterable[str]:
         ).format(count=apart, all=len(rows))
     machines = len({item.group.machine for item in found})
     if machines > 1:
-        yield _("The rows come from {count} machines, and only rows of the same machine are compared.").format(
-            count=machines
-        )
+        yield _(
+            "The rows come from {count} machines or choices of processors, and only rows of the same one are compared."
+        ).format(count=machines)
 
 
 def _of_one(item: _Found) -> str:

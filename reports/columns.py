@@ -119,7 +119,8 @@ FRAME: dict[str, Column] = {
     "install_reason": Column("text", "Why these three are missing: the harness did not build it."),
     "adapter_lines": Column("whole", "Lines of code of the backend's adapter."),
     "clear_messages": Column(
-        "real", "Share of students' mistakes that did harm whose message names what was expected and what came."
+        "real",
+        "Share of those students' mistakes that did harm which the framework's message named, by the rule of mistakes.",
     ),
     "framework_version": Column("text", "Version of the backend's framework."),
     "versions": Column("text", "Versions of the framework and what lies below it, as a JSON object."),

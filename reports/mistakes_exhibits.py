@@ -14,8 +14,8 @@ from reports.studies import Loaded
 
 NOTE = noop(
     "One training step of a small LeNet with one mistake in it, in each framework's default mode. Named: the message "
-    "holds what was expected and what came. Silent: nothing was said, and the loss is another one. As meant: the "
-    "framework converted the input, and the loss is the right one."
+    "holds what was expected and what came, of a label out of range one of the two. Silent: nothing was said, and the "
+    "loss is another one. As meant: the framework converted the input, and the loss is the right one."
 )
 
 
@@ -29,12 +29,12 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         _("framework"),
         _("mistake"),
         _("what came"),
+        _("what was said"),
+        _("exception"),
         _("names what was expected"),
         _("names what came"),
-        _("exception"),
         _("characters"),
         _("seconds"),
-        _("what was said"),
     )
     shares = [said_mistakes.clear_messages(f"{backend} {device}", found) for (backend, device), found in asked.items()]
     note = " ".join((_(NOTE), *(f"{share}." for share in shares)))
@@ -52,12 +52,12 @@ def _row(backend: str, device: str, one: Mistake) -> tuple[Cell, ...]:
         words(f"{backend} {device}", quoted=True),
         words(said_mistakes.title(one)),
         words(said_mistakes.ending_word(one)),
+        words(said_mistakes.said(one), quoted=bool(one.message or one.reason)),
+        words(one.error_type or text.NOTHING, quoted=True),
         words(_yes(one.names_expected) if observed else text.NOTHING),
         words(_yes(one.names_given) if observed else text.NOTHING),
-        words(one.error_type or text.NOTHING, quoted=True),
         number(one.characters, f"{one.characters:,}"),
         number(one.seconds),
-        words(said_mistakes.said(one), quoted=bool(one.message or one.reason)),
     )
 
 

@@ -139,7 +139,7 @@ def _could_show(found: Compared) -> list[str]:
 def _changes(changes: Sequence[Change]) -> Part:
     title = _("What changed")
     if not changes:
-        return Part(title=title, notes=(_("Nothing that a record holds."),))
+        return Part(title=title, notes=(_("Nothing changed in what the records hold."),))
     grouped: dict[tuple[str, ...], list[str]] = {}
     for change in changes:
         grouped.setdefault(change.scopes, []).append(_change(change))

@@ -68,7 +68,7 @@ def ranking(choice: Choice) -> Table:
 def pairs(choice: Choice) -> list[str]:
     """Return a sentence on every pair that is a tie."""
     return [
-        _("{a} and {b}: a tie, {a} is the better one with {chance}.").format(
+        _("{a} and {b}: a tie, {a} is the better one with a probability of {chance}.").format(
             a=pair.a, b=pair.b, chance=chance(pair.probability_a_better)
         )
         for pair in choice.pairs

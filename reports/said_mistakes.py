@@ -1,5 +1,6 @@
 """What the frameworks said of students' mistakes, in words: once for the terminal, the page and `choose`."""
 
+import re
 from collections.abc import Sequence
 
 from harness.language import _, noop
@@ -32,15 +33,20 @@ def said(mistake: Mistake) -> str:
     if mistake.reason:
         return mistake.reason
     if mistake.error_type is not None:
-        return f"{mistake.error_type}: {mistake.message}"
+        return f"{mistake.error_type}: {_without_colours(mistake.message)}"
     if mistake.message:
-        return mistake.message
+        return _without_colours(mistake.message)
     if mistake.loss is None:
         return _("nothing; the loss became NaN or infinite")
     loss, right = text.number(mistake.loss, 4), text.number(mistake.right_loss, 4)
     if ending(mistake) == "as meant":
         return _("nothing; the loss is {right}, that of the right input").format(right=right)
     return _("nothing; the loss became {loss} instead of {right}").format(loss=loss, right=right)
+
+
+def _without_colours(message: str) -> str:
+    """Return a message without the sequences by which terminals colour text; the record holds them."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", message)
 
 
 def clear_messages(name: str, made: Sequence[Mistake]) -> str:

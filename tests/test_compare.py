@@ -52,7 +52,7 @@ def test_a_study_against_its_repetition_shows_nothing_and_nothing_changed(tmp_pa
     assert [line.found.verdict for line in found.lines] == ["no difference shown"] * 2
     assert found.changes == ()
     assert not found.is_worse()
-    assert "Nothing that a record holds." in words(found)
+    assert "Nothing changed in what the records hold." in words(found)
     assert "On the same kind of machine: Test CPU, 4 processors, 8 GB." in words(found)
 
 

@@ -108,7 +108,10 @@ def test_the_rows_of_two_machines_are_two_comparisons_that_their_places_tell_apa
     found = answer([("s", summarize(frame(items)))])
     assert len(found.comparisons) == 2
     assert "Other CPU" in found.comparisons[1].title
-    assert found.sentences[-1] == "The rows come from 2 machines, and only rows of the same machine are compared."
+    assert (
+        found.sentences[-1]
+        == "The rows come from 2 machines or choices of processors, and only rows of the same one are compared."
+    )
 
 
 def test_equal_run_ids_of_two_studies_stay_apart() -> None:

@@ -17,6 +17,7 @@ from harness.language import _
 from harness.spec import DeviceKind
 
 FOLDER = Path(__file__).parent
+LARGEST_WEIGHT = 1e6
 UNITS = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
@@ -147,8 +148,10 @@ def _problems(needs: Needs) -> list[tuple[str, str]]:
     """Return what is wrong with the numbers: the field, and the sentence."""
     found = []
     for name, weight in needs.weight_of().items():
-        if not (math.isfinite(weight) and weight >= 0):
-            found.append((f"weights.{name}", _("a weight is a number from 0, not {value}").format(value=weight)))
+        if not 0 <= weight <= LARGEST_WEIGHT:
+            found.append(
+                (f"weights.{name}", _("a weight is a number from 0 to 1,000,000, not {value}").format(value=weight))
+            )
     if not any(weight > 0 for weight in needs.weight_of().values()) and not found:
         found.append(("weights", _("at least one weight must be above 0")))
     if not (math.isfinite(needs.worthless_at) and needs.worthless_at > 1):
