@@ -80,7 +80,8 @@ def _commands(loaded: Loaded) -> tuple[Exhibit, ...]:
         return ()
     sentence = _(
         "Where the records go is left to whoever repeats it: --study and --results are left out. Variables of the "
-        "shell and the choice of processors are no part of a command: what was in force stands among the settings above."
+        "shell and the choice of processors are no part of a command: what was in force stands among the settings "
+        "above."
     )
     if len(again) > MOST_COMMANDS:
         sentence = f"{sentence} {_('Of the failed runs the first {count} are listed.').format(count=MOST_COMMANDS)}"

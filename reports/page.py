@@ -121,7 +121,7 @@ def _study(part: Part, number: int | None) -> dict[str, Any]:
 
 def _exhibit(shown: Exhibit, prefix: str) -> dict[str, Any]:
     return {
-        "anchor": f"{prefix}picture-{_anchor(shown.name)}",
+        "anchor": f"{prefix}{_anchor(shown.name)}",
         "title": shown.title,
         "note": shown.note,
         "alt": shown.alt,

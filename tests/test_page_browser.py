@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pages
+import plotly.graph_objects as go
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from records_factory import write_study
 
 from harness import language
+from reports.exhibit import Exhibit
 from reports.page import page
 from reports.page_words import words
 from reports.report import render
@@ -252,3 +254,18 @@ def test_the_chinese_page_is_chinese(contexts: Callable[..., BrowserContext], tm
     shown.goto((tmp_path / "zh.html").as_uri())
     assert shown.locator("html").get_attribute("lang") == "zh-Hans"
     assert not foreign_words(shown)
+
+
+def test_a_wide_picture_scrolls_inside_its_box_on_a_phone(
+    contexts: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    figure = go.Figure(go.Heatmap(z=[[1, 2], [3, 4]]), {"meta": {"least_px": 700}, "height": 300})
+    found = pages.part(pages.records(), (Exhibit(name="x", title="x", figure=figure),))
+    (tmp_path / "wide.html").write_text(page([found]), "utf-8")
+    shown = contexts(viewport=PHONE).new_page()
+    shown.goto((tmp_path / "wide.html").as_uri())
+    shown.locator(".plot").scroll_into_view_if_needed()
+    shown.wait_for_selector(".plot .main-svg")
+    assert shown.evaluate("document.querySelector('.plot').clientWidth") == 700
+    assert shown.evaluate("document.querySelector('.pan').tabIndex") == 0
+    assert shown.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

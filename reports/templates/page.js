@@ -124,6 +124,11 @@
     if (plot.dataset.drawn || !window.Plotly) return;
     plot.dataset.drawn = "yes";
     const figure = JSON.parse(document.getElementById(plot.dataset.figure).textContent);
+    const least = figure.layout.meta?.least_px || 0; // below it a picture cannot be read: it scrolls inside its box
+    if (least > plot.clientWidth) {
+      plot.style.minWidth = `${least}px`;
+      plot.parentElement.tabIndex = 0;
+    }
     const layout = fitted(figure.layout, plot.clientWidth);
     if (layout.height) plot.style.height = `${layout.height}px`;
     Plotly.newPlot(plot, figure.data, layout, { displayModeBar: false, responsive: true, scrollZoom: false });
