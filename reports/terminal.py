@@ -115,5 +115,7 @@ def listed(title: str, lines: Iterable[str]) -> Iterator[RenderableType]:
 def _bullets(lines: Iterable[str]) -> Iterator[RenderableType]:
     for line in lines:
         bullet = Table.grid(padding=(0, 1, 0, 0))
+        bullet.add_column()
+        bullet.add_column(overflow="fold")  # a path may be longer than a line
         bullet.add_row(Text("-"), plain(line))
         yield Padding(bullet, (0, 0, 0, 0))
