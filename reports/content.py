@@ -4,7 +4,7 @@ The strings are as they came from the records; whoever shows them escapes them f
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 from msgspec import Struct
@@ -145,7 +145,11 @@ def _section(group: Group, records: dict[str, Record], frame: pd.DataFrame, part
     of_group = [records[run_id] for row in group.rows for run_id in row.run_ids]
     return Section(
         title=" · ".join(str(getattr(group, name)) for name in CELL),
-        notes=(*_notes(group, labels), *_training_notes(group.rows, labels, of_group)),
+        notes=(
+            *_notes(group, labels),
+            *_parity_notes(group.rows, labels, records),
+            *_training_notes(group.rows, labels, of_group),
+        ),
         quality_header=header,
         rows=tuple(_cells(row, label, header, has_device) for row, label in zip(group.rows, labels, strict=True)),
         below=(
@@ -180,6 +184,14 @@ def _notes(group: Group, labels: Sequence[str]) -> tuple[str, ...]:
         sentence = _("One process shows nothing of how the next would come out: one run of {rows}.")
         notes.append(sentence.format(rows=text.names(single)))
     return tuple(notes)
+
+
+def _parity_notes(rows: Sequence[Row], labels: Sequence[str], records: Mapping[str, Record]) -> Iterator[str]:
+    """Yield what is to be said of parity that passed."""
+    for row, named in zip(rows, labels, strict=True):
+        verdicts = [records[run_id].parity for run_id in row.run_ids]
+        for remark in dict.fromkeys(verdict.reason for verdict in verdicts if verdict.passed and verdict.reason):
+            yield _("{row} passed parity with a remark: {remark}.").format(row=named, remark=text.quoted(remark))
 
 
 def _training_notes(rows: Sequence[Row], labels: Sequence[str], records: Sequence[Record]) -> list[str]:

@@ -6,7 +6,6 @@ lighter.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -180,11 +179,6 @@ def named_rows(figure: go.Figure, labels: Sequence[str], *, panel: int = 1, size
         showgrid=False,
         zeroline=False,
     )
-
-
-def stops(counts: Iterable[int]) -> list[int]:
-    """Return where each of several runs of rows begins."""
-    return [0, *accumulate(counts)][:-1]
 
 
 def logarithmic(low: float, high: float) -> dict[str, Any]:

@@ -1,14 +1,21 @@
 """What many tests share."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from harness import interpreters, registry
 from harness.errors import EvenbenchError
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+NOT_IN_TESTS = ("quic", "gpu", "background-networking", "component-update", "sync")
+"""What the browser is started without."""
 FOUND: pytest.StashKey[dict[str, str | EvenbenchError]] = pytest.StashKey()
 
 
@@ -45,3 +52,21 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVENBENCH_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Start the system's Chromium; without one the tests are skipped, but fail where CI says that it tests."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        missing = "there is no chromium on PATH: install Debian's package chromium"
+        if os.environ.get("CI"):
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in NOT_IN_TESTS)]
+        found = playwright.chromium.launch(executable_path=chromium, args=options)
+        yield found
+        found.close()

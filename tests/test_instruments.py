@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 from records_factory import LENET, block, measured, record, write_study
@@ -15,7 +16,7 @@ from harness.flops import training_step
 from harness.record import Block, Ceiling, Energy, Inference, Noise, Phases, Record, Twin
 from reports import export, instruments, show, terminal
 from reports.content import Content, Section, content
-from reports.figures import clean_latencies, figures
+from reports.figures import _quantiles, clean_latencies, figures
 from reports.frame import frame, stages
 from reports.instruments import NO_TWINS, ORDER, pays_after
 from reports.legend import legend
@@ -287,3 +288,10 @@ def test_a_record_without_instruments_has_columns_without_numbers() -> None:
     assert math.isnan(row["latency_median_s"])
     assert math.isnan(row["joules"])
     assert row["twin"] == ""
+
+
+def test_quantiles_are_those_of_numpy() -> None:
+    random = np.random.default_rng(3)
+    for count in (1, 2, 3, 20, 1000):
+        calls = np.sort(random.lognormal(-8, 1, count))
+        assert _quantiles(calls, (0.5, 0.95, 0.99)) == pytest.approx(np.quantile(calls, (0.5, 0.95, 0.99)).tolist())

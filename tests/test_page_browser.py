@@ -1,8 +1,6 @@
 """The page in a browser: it opens from disk without a network, its tables and pictures work, and nothing in it runs."""
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ import pages
 import plotly.graph_objects as go
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from records_factory import write_study
 
 from harness import language
@@ -21,27 +19,10 @@ from reports.page_words import words
 from reports.report import render
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
-OFFLINE = ("quic", "gpu", "background-networking", "component-update", "sync")
 PAGES = ("good", "hostile", "several", "study")
 """With exhibits of every kind, with hostile ones, of two studies, and as the command makes it."""
 SERIOUS = ("serious", "critical")
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the system's Chromium; without one the tests are skipped, but fail where CI says that it tests."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        missing = "there is no chromium on PATH: install Debian's package chromium"
-        if os.environ.get("CI"):
-            pytest.fail(missing, pytrace=False)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in OFFLINE)]
-        found = playwright.chromium.launch(executable_path=chromium, args=options)
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

@@ -649,3 +649,14 @@ def test_a_row_that_is_too_noisy_says_so_even_if_it_missed_its_target() -> None:
     assert f"torch eager: not comparable: {sentence}" in section.troubles
     assert section.rows[0][c.RANK] == text.NOTHING
     assert "too noisy to say: 10 blocks are read, 0 discarded, 6 disturbed" in shown_alone(item)
+
+
+def test_a_remark_on_parity_that_passed_is_not_kept_quiet(tmp_path: Path) -> None:
+    verdict = ParityVerdict(passed=True, reason="the first draw differs")
+    remarked = [record(repeat=i, parity=verdict) for i in (0, 1)]
+    folder = write_study(tmp_path / "s", remarked)
+    stream = io.StringIO()
+    render(folder, ("terminal", "md", "html"), stdout=stream)
+    said = "torch eager passed parity with a remark: the first draw differs."
+    for shown in (stream.getvalue(), *((folder / f"report.{name}").read_text("utf-8") for name in ("md", "html"))):
+        assert shown.count(said) == 1

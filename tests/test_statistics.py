@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower
 from statsmodels.stats.weightstats import ttost_ind
 
@@ -64,8 +65,15 @@ def test_holm_is_stricter_the_more_is_compared() -> None:
     assert [s.verdict(0.1, p) for p in s.holm([0.01, 0.04, 0.03])] == ["slower", *["no difference shown"] * 2]
 
 
-def test_holm_keeps_the_chance_of_any_false_verdict_small(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_holm_is_that_of_statsmodels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels 0.14 collects at every call, a tenth of a second
+    random = np.random.default_rng(4)
+    for count in (1, 2, 3, 10, 45):
+        p_values = [*random.uniform(0, 0.2, count), 0.05, 0.05]
+        assert s.holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]))
+
+
+def test_holm_keeps_the_chance_of_any_false_verdict_small() -> None:
     random, wrong, tries = np.random.default_rng(2), 0, 400
     for _ in range(tries):
         sides = random.standard_normal((4, 5)).tolist()

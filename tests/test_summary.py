@@ -88,8 +88,7 @@ def noisy_runs(backend: str, step_s: float, random: np.random.Generator, count: 
     return runs(backend, *(step_s * np.exp(0.02 * random.standard_normal(count))).tolist())
 
 
-def test_a_planted_faster_row_is_found_and_equal_rows_are_not_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels 0.14 collects at every call, a tenth of a second
+def test_a_planted_faster_row_is_found_and_equal_rows_are_not_told_apart() -> None:
     random, found_it, told_apart = np.random.default_rng(7), 0, 0
     for _ in range(40):
         equal = noisy_runs("torch", 0.01, random) + noisy_runs("tensorflow", 0.01, random)
@@ -288,11 +287,8 @@ def test_an_empty_frame_has_no_groups() -> None:
     assert summarize(frame([])) == ()
 
 
-def test_a_framework_against_itself_is_called_different_in_at_most_one_of_twenty_studies(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_framework_against_itself_is_called_different_in_at_most_one_of_twenty_studies() -> None:
     """An A/A test of the whole way: six equal rows, three processes each, so fifteen pairs in a study."""
-    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels 0.14 collects at every call, a tenth of a second
     random, wrong, tries = np.random.default_rng(11), 0, 150
     for _ in range(tries):
         seconds = np.exp(0.05 * random.standard_normal((6, 3)))
