@@ -8,7 +8,7 @@ import errno
 import gc
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -201,33 +201,43 @@ class Store:
 
         An interrupted attempt is left out where the run was finished later.
         """
-        with _no_search_for_cycles():
-            return self._records()
-
-    def _records(self) -> tuple[list[Record], list[Damaged]]:
-        decoder = msgspec.json.Decoder(Record)
-        found: dict[str, Record] = {}
-        damaged = []
-        share = _Sharing()
-        for path in self.record_files():
-            try:
-                record = share(with_source(decoder.decode(path.read_bytes()), path))
-            except (OSError, msgspec.MsgspecError) as error:
-                damaged.append(Damaged(path=str(path), reason=str(error)))
-                continue
-            run_id = record.spec.run_id
-            if run_id not in found or found[run_id].outcome.status == "interrupted":
-                found[run_id] = record
-        return list(found.values()), damaged
+        with no_search_for_cycles():
+            return gathered(each(self.record_files()))
 
 
-class _Sharing:
+def each(files: Iterable[Path]) -> Iterator[Record | Damaged]:
+    """Yield what every file holds, one after the other; equal tasks, machines and limits are one object."""
+    decoder = msgspec.json.Decoder(Record)
+    share = Sharing()
+    for path in files:
+        try:
+            yield share(with_source(decoder.decode(path.read_bytes()), path))
+        except (OSError, msgspec.MsgspecError) as error:
+            yield Damaged(path=str(path), reason=str(error))
+
+
+def gathered(read: Iterable[Record | Damaged]) -> tuple[list[Record], list[Damaged]]:
+    """Return the records and the damaged files among what was read, without attempts of runs that were done later."""
+    found: dict[str, Record] = {}
+    damaged = []
+    for item in read:
+        if isinstance(item, Damaged):
+            damaged.append(item)
+            continue
+        run_id = item.spec.run_id
+        if run_id not in found or found[run_id].outcome.status == "interrupted":
+            found[run_id] = item
+    return list(found.values()), damaged
+
+
+class Sharing:
     """Lets equal tasks, machines and limits of records be one object: they are a quarter of a large study's memory."""
 
     def __init__(self) -> None:
         self._known: dict[str, list[Any]] = {}
 
     def __call__(self, record: Record) -> Record:
+        """Return the record, with what was equal in an earlier one replaced by the very same object."""
         names = ("task", "machine", "ceilings")
         return msgspec.structs.replace(
             record, **{name: self._first_equal(name, getattr(record, name)) for name in names}
@@ -243,7 +253,7 @@ class _Sharing:
 
 
 @contextmanager
-def _no_search_for_cycles() -> Iterator[None]:
+def no_search_for_cycles() -> Iterator[None]:
     """Pause Python's search for cycles: among millions of new objects that have none it takes longer than reading."""
     was_on = gc.isenabled()
     gc.disable()

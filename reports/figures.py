@@ -6,7 +6,6 @@ Every figure follows from one record alone; what was not measured is None. Needs
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.errors import EvenbenchError
 from harness.flops import Work, timed_step
@@ -42,8 +41,7 @@ def inference(record: Record) -> Figures:
     cores = len(record.affinity)
     single = next((item for item in record.measured.inference if item.latencies), None)
     batched = next((item for item in record.measured.inference if not item.latencies), None)
-    calls = np.sort(clean_latencies(single, cores)) if single else np.empty(0)
-    quantiles = _quantiles(calls, (0.5, 0.95, 0.99))
+    quantiles = _quantiles(clean_latencies(single, cores) if single else (), (0.5, 0.95, 0.99))
     blocks = [block for item in record.measured.inference for block in steady(item.blocks)]
     disturbed = sum(1 for block in blocks if disturbances(block, cores))
     read = steady(batched.blocks) if batched else []
@@ -65,19 +63,24 @@ def inference(record: Record) -> Figures:
     }
 
 
-def _quantiles(calls: NDArray[np.float64], shares: Sequence[float]) -> list[float | None]:
-    """Return quantiles of rising seconds, linear between the calls; none where a call took what no call can take.
+def _quantiles(calls: Sequence[float], shares: Sequence[float]) -> list[float | None]:
+    """Return quantiles of seconds, linear between the calls; none where a call took what no call can take.
 
     As NumPy's own, which takes longer than all the rest that is read of a run.
     """
-    if not len(calls) or not (is_time(calls[0]) and is_time(calls[-1])):
+    last = len(calls) - 1
+    places = [divmod(share * last, 1) for share in shares]
+    ends = [(int(below), min(int(below) + 1, last)) for below, _part in places]
+    if last < 0:
         return [None] * len(shares)
-    found: list[float | None] = []
-    for share in shares:
-        below, part = divmod(share * (len(calls) - 1), 1)
-        low, high = calls[int(below)], calls[min(int(below) + 1, len(calls) - 1)]
-        found.append(float(low + (high - low) * part))
-    return found
+    found = np.fromiter(calls, np.float64, len(calls))
+    found.partition(sorted({0, last, *(end for pair in ends for end in pair)}))
+    if not (is_time(found[0]) and is_time(found[-1])):
+        return [None] * len(shares)
+    return [
+        float(found[low] + (found[high] - found[low]) * part)
+        for (low, high), (_below, part) in zip(ends, places, strict=True)
+    ]
 
 
 def clean_latencies(single: Inference, cores: int) -> list[float]:

@@ -14,8 +14,9 @@ from harness.errors import StoreError, UsageError, unknown_name
 from reports import export, latex, markdown, studies, terminal
 from reports.columns import FRAME, STAGES, VERDICTS
 from reports.content import content
-from reports.frame import frame, stages
+from reports.frame import stages
 from reports.parquet import to_parquet
+from reports.reader import read_study
 from reports.summary import summarize
 
 if TYPE_CHECKING:
@@ -54,10 +55,8 @@ def render(
     wanted = tuple(dict.fromkeys(formats))
     _check(wanted, out, study_folder)
     stream = sys.stdout if stdout is None else stdout
-    loaded = studies.load(study_folder)
-    runs = frame(loaded.records)
+    loaded, runs = read_study(study_folder)
     parts = stages(loaded.records)
-    loaded = studies.without_latencies(loaded)
     groups = summarize(runs)
     said = content(loaded, runs, parts, groups)
     written = []
@@ -135,9 +134,7 @@ def page_of(folder: Path) -> str:
 
 
 def _loaded_part(folder: Path) -> "Part":
-    loaded = studies.load(folder)
-    runs = frame(loaded.records)
-    loaded = studies.without_latencies(loaded)
+    loaded, runs = read_study(folder)
     groups = summarize(runs)
     return _part(loaded, runs, groups, content(loaded, runs, stages(loaded.records), groups))
 

@@ -145,6 +145,11 @@ def _changepoints(scaled: NDArray[np.float64]) -> Sequence[int]:
     return [int(place) for place in pelt.fit(scaled.reshape(-1, 1)).predict(pen=penalty)[:-1]]
 
 
+def prepare() -> None:
+    """Import what finds changepoints, before this process is copied."""
+    _kernel_cpd()
+
+
 def _kernel_cpd() -> Any:
     """Return PELT with squared error around a mean: with the linear kernel it is the same cost, and written in C."""
     from ruptures import KernelCPD  # a second to import, and often not needed

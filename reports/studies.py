@@ -1,9 +1,8 @@
 """Which study and which run is meant, and all that can be read of it. Needs no pandas."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
-
-import msgspec
 
 from harness.errors import StoreError, UsageError
 from harness.record import Record
@@ -77,8 +76,12 @@ def _holds_a_study(folder: Path) -> bool:
         return False
 
 
-def load(folder: Path) -> Loaded:
+def load(folder: Path, records: Callable[[Store], tuple[list[Record], list[Damaged]]] = Store.records) -> Loaded:
     """Read a study; what is damaged, its plan included, is listed and left out.
+
+    Args:
+        folder: of the study.
+        records: reads the records and lists the damaged ones.
 
     Raises:
         UsageError: there is no study in this folder.
@@ -89,20 +92,10 @@ def load(folder: Path) -> Loaded:
         plan = store.study()
     except StoreError as error:
         damaged_plan = [Damaged(path=str(folder / STUDY), reason=str(error))]
-    records, damaged = store.records()
+    found, damaged = records(store)
     order = {spec.run_id: number for number, spec in enumerate(plan.specs)} if plan else {}
-    records.sort(key=lambda record: order.get(record.spec.run_id, len(order)))
-    return Loaded(folder=folder, plan=plan, records=records, damaged=damaged_plan + damaged)
-
-
-def without_latencies(loaded: Loaded) -> Loaded:
-    """Return a study without the seconds of single calls: a third of its memory, of which the frame holds quantiles."""
-    return loaded._replace(records=[_without_latencies(record) for record in loaded.records])
-
-
-def _without_latencies(record: Record) -> Record:
-    bare = tuple(msgspec.structs.replace(item, latencies=()) for item in record.measured.inference)
-    return msgspec.structs.replace(record, measured=msgspec.structs.replace(record.measured, inference=bare))
+    found.sort(key=lambda record: order.get(record.spec.run_id, len(order)))
+    return Loaded(folder=folder, plan=plan, records=found, damaged=damaged_plan + damaged)
 
 
 def find_run(loaded: Loaded, wanted: str) -> Record:

@@ -294,4 +294,4 @@ def test_quantiles_are_those_of_numpy() -> None:
     random = np.random.default_rng(3)
     for count in (1, 2, 3, 20, 1000):
         calls = np.sort(random.lognormal(-8, 1, count))
-        assert _quantiles(calls, (0.5, 0.95, 0.99)) == pytest.approx(np.quantile(calls, (0.5, 0.95, 0.99)).tolist())
+        assert _quantiles(calls.tolist(), (0.5, 0.95, 0.99)) == pytest.approx(np.quantile(calls, (0.5, 0.95, 0.99)).tolist())
