@@ -42,8 +42,9 @@ def inference(record: Record) -> Figures:
     single = next((item for item in record.measured.inference if item.latencies), None)
     batched = next((item for item in record.measured.inference if not item.latencies), None)
     quantiles = _quantiles(clean_latencies(single, cores) if single else (), (0.5, 0.95, 0.99))
-    blocks = [block for item in record.measured.inference for block in steady(item.blocks)]
-    disturbed = sum(1 for block in blocks if disturbances(block, cores))
+    disturbed = sum(
+        1 for item in record.measured.inference for block in steady(item.blocks) if disturbances(block, cores)
+    )
     read = steady(batched.blocks) if batched else []
     read = [block for block in read if not disturbances(block, cores)] if disturbed else read
     seconds = sum(block.seconds for block in read)
@@ -83,20 +84,23 @@ def _quantiles(calls: Sequence[float], shares: Sequence[float]) -> list[float | 
     ]
 
 
-def clean_latencies(single: Inference, cores: int) -> list[float]:
+def clean_latencies(single: Inference, cores: int) -> Sequence[float]:
     """Return the latencies of the steady blocks that nobody disturbed; none where calls and blocks do not add up."""
     blocks: Sequence[Block] = single.blocks
     if sum(block.steps for block in blocks) != len(single.latencies):
         blocks = steady(blocks)
     if sum(block.steps for block in blocks) != len(single.latencies):
-        return []
-    found: list[float] = []
+        return ()
+    is_read = [block.kind == "steady" and not disturbances(block, cores) for block in blocks]
+    if all(is_read):
+        return single.latencies
+    read: list[float] = []
     first = 0
-    for block in blocks:
-        if block.kind == "steady" and not disturbances(block, cores):
-            found += single.latencies[first : first + block.steps]
+    for block, wanted in zip(blocks, is_read, strict=True):
+        if wanted:
+            read += single.latencies[first : first + block.steps]
         first += block.steps
-    return found
+    return read
 
 
 def work_of(record: Record) -> Work | None:

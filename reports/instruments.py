@@ -33,10 +33,12 @@ class Side(NamedTuple):
     row: Row
     runs: pd.DataFrame
     """All its runs."""
+    completed: pd.DataFrame
+    """Those of them that were trained to their end."""
 
     def median(self, figure: str) -> float | None:
         """Return the median of a figure over the completed runs, None where none has it."""
-        found = self.runs.loc[self.runs["status"].isin(COMPLETED), figure].dropna()
+        found = self.completed[figure].dropna()
         return float(found.median()) if len(found) else None
 
     def words(self, figure: str) -> list[str]:
@@ -55,9 +57,12 @@ def sides(group: Group, labels: Sequence[str], runs: pd.DataFrame) -> list[Side]
         labels: the names of its rows.
         runs: the frame, one row per run.
     """
-    return [
-        Side(label, row, runs[runs["run_id"].isin(row.run_ids)]) for label, row in zip(labels, group.rows, strict=True)
-    ]
+    place = {run_id: number for number, run_id in enumerate(runs["run_id"])}
+    found = []
+    for label, row in zip(labels, group.rows, strict=True):
+        of_row = runs.take(sorted(place[run_id] for run_id in row.run_ids))
+        found.append(Side(label, row, of_row, of_row[of_row["status"].isin(COMPLETED)]))
+    return found
 
 
 def tables(found: Sequence[Side], runs: pd.DataFrame, group: Group) -> tuple[Table, ...]:
@@ -166,7 +171,7 @@ def overlap(one: Side, other: Side) -> bool:
 
 
 def _range(side: Side) -> tuple[float, float]:
-    steps = side.runs.loc[side.runs["status"].isin(COMPLETED), "step_s"]
+    steps = side.completed["step_s"]
     return float(steps.min()), float(steps.max())
 
 
@@ -275,15 +280,15 @@ def _order(found: Sequence[Side], runs: pd.DataFrame) -> Table | None:
         return None
     order = begun.sort_values("started_at", kind="stable")["run_id"]
     place = {str(run_id): number for number, run_id in enumerate(order, start=1)}
-    rounds = sorted({(int(r), int(s)) for side in found for r, s in zip(*_keys(side), strict=True)})
+    of_side = [_by_round(side) for side in found]
+    rounds = sorted({of_round for by_round in of_side for of_round in by_round})
     if len(found) < 2 and len(rounds) < 2:
         return None
     rows = []
     for repeat, seed in rounds[:MOST_ROUNDS]:
         cells = []
-        for side in found:
-            of_round = side.runs.loc[(side.runs["repeat"] == repeat) & (side.runs["seed"] == seed), "run_id"]
-            numbers = [str(place[run_id]) for run_id in of_round if run_id in place]
+        for by_round in of_side:
+            numbers = [str(place[run_id]) for run_id in by_round.get((repeat, seed), ()) if run_id in place]
             cells.append(" ".join(numbers) or text.NOTHING)
         rows.append((_("round {number}, seed {seed}").format(number=repeat + 1, seed=seed), *cells))
     more = len(rounds) - MOST_ROUNDS
@@ -293,9 +298,13 @@ def _order(found: Sequence[Side], runs: pd.DataFrame) -> Table | None:
     return Table(title=title, headers=(_(FIGURE), *(side.label for side in found)), rows=tuple(rows))
 
 
-def _keys(side: Side) -> tuple[list[int], list[int]]:
+def _by_round(side: Side) -> dict[tuple[int, int], list[str]]:
+    """Return the ids of the runs of each repeat and seed."""
     known = side.runs.dropna(subset=["repeat", "seed"])
-    return known["repeat"].tolist(), known["seed"].tolist()
+    found: dict[tuple[int, int], list[str]] = {}
+    for repeat, seed, run_id in zip(known["repeat"], known["seed"], known["run_id"], strict=True):
+        found.setdefault((int(repeat), int(seed)), []).append(str(run_id))
+    return found
 
 
 def _joules(side: Side) -> str:

@@ -8,15 +8,17 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import pandas as pd
+from msgspec.structs import replace
 
 from harness.record import Record
 from harness.store import Damaged, Sharing, Store, each, gathered, no_search_for_cycles
@@ -34,6 +36,7 @@ MOST_PROCESSES = 4
 
 Read = tuple[Record, Values] | Damaged
 """What became of one file."""
+ReadFiles = Callable[[Sequence[Path]], Iterator[Read]]
 _RECORDS = msgspec.json.Decoder(list[Record])
 
 
@@ -41,27 +44,30 @@ class Study(NamedTuple):
     """A study as reports need it."""
 
     loaded: Loaded
-    """Without the seconds of single calls: a third of the memory, of which the frame holds quantiles."""
+    """Without the seconds of single calls, of which the frame holds quantiles; if it was not read for pictures, without
+    blocks, losses and evaluations too. That is most of a study's memory."""
     runs: pd.DataFrame
     """One row per record, in the same order."""
 
 
-def read_study(folder: Path, *, many: int = MANY) -> Study:
+def read_study(folder: Path, *, for_pictures: bool = True, many: int = MANY) -> Study:
     """Read a study; what is damaged, its plan included, is listed and left out.
 
     Args:
         folder: of the study.
+        for_pictures: the curves of single runs will be drawn.
         many: with so many records, it is read in several processes where the system can.
 
     Raises:
         UsageError: there is no study in this folder.
     """
     rows: dict[int, Values] = {}
+    read_files = partial(_each, small=_without_latencies if for_pictures else _without_curves)
 
     def records(store: Store) -> tuple[list[Record], list[Damaged]]:
         files = store.record_files()
         with no_search_for_cycles():
-            read = _in_processes(files) if len(files) >= many and _can_fork() else list(_each(files))
+            read = _in_processes(files, read_files) if len(files) >= many and _can_fork() else list(read_files(files))
             rows.update((id(item[0]), item[1]) for item in read if not isinstance(item, Damaged))
             return gathered(item if isinstance(item, Damaged) else item[0] for item in read)
 
@@ -69,15 +75,20 @@ def read_study(folder: Path, *, many: int = MANY) -> Study:
     return Study(loaded=loaded, runs=assembled(FRAME, (rows[id(record)] for record in loaded.records)))
 
 
-def _each(files: Sequence[Path]) -> Iterator[Read]:
+def _each(files: Sequence[Path], small: Callable[[Record], Record]) -> Iterator[Read]:
     row_of = RowOf()
     for item in each(files):
-        yield item if isinstance(item, Damaged) else (_without_latencies(item), row_of(item))
+        yield item if isinstance(item, Damaged) else (small(item), row_of(item))
 
 
 def _without_latencies(record: Record) -> Record:
-    bare = tuple(msgspec.structs.replace(item, latencies=()) for item in record.measured.inference)
-    return msgspec.structs.replace(record, measured=msgspec.structs.replace(record.measured, inference=bare))
+    bare = tuple(replace(item, latencies=()) for item in record.measured.inference)
+    return replace(record, measured=replace(record.measured, inference=bare))
+
+
+def _without_curves(record: Record) -> Record:
+    bare = replace(record.measured, inference=(), blocks=(), loss_steps=(), losses=(), evaluations=())
+    return replace(record, measured=bare)
 
 
 def _can_fork() -> bool:
@@ -89,16 +100,20 @@ def _processors() -> int:
     return min(MOST_PROCESSES, len(os.sched_getaffinity(0)))
 
 
-def _in_processes(files: Sequence[Path]) -> list[Read]:
+def _in_processes(files: Sequence[Path], read_files: ReadFiles) -> list[Read]:
     settled.prepare()
     parts = [files[first : first + AT_ONCE] for first in range(0, len(files), AT_ONCE)]
     context = multiprocessing.get_context("fork")
     try:
         with ProcessPoolExecutor(_processors(), context, initializer=_ignore_interrupts) as pool:
             share = Sharing()
-            return list(chain.from_iterable(_received(part, share) for part in pool.map(_handed_over, parts)))
+            return list(
+                chain.from_iterable(
+                    _received(part, share) for part in pool.map(partial(_handed_over, read_files), parts)
+                )
+            )
     except BrokenProcessPool:  # killed, as for want of memory: this process needs no more than one of them did
-        return list(_each(files))
+        return list(read_files(files))
 
 
 def _ignore_interrupts() -> None:
@@ -109,10 +124,10 @@ def _ignore_interrupts() -> None:
 _Part = tuple[bytes, list[Values], list[Damaged]]
 
 
-def _handed_over(files: Sequence[Path]) -> _Part:
+def _handed_over(read_files: ReadFiles, files: Sequence[Path]) -> _Part:
     """Read some files in a process of their own; the records go over as JSON, as they came, for pickle takes longer."""
     with no_search_for_cycles():
-        read = list(_each(files))
+        read = list(read_files(files))
     whole = [item for item in read if not isinstance(item, Damaged)]
     damaged = [item for item in read if isinstance(item, Damaged)]
     return msgspec.json.encode([record for record, _row in whole]), [row for _record, row in whole], damaged

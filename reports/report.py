@@ -55,7 +55,7 @@ def render(
     wanted = tuple(dict.fromkeys(formats))
     _check(wanted, out, study_folder)
     stream = sys.stdout if stdout is None else stdout
-    loaded, runs = read_study(study_folder)
+    loaded, runs = read_study(study_folder, for_pictures="html" in wanted)
     parts = stages(loaded.records)
     groups = summarize(runs)
     said = content(loaded, runs, parts, groups)

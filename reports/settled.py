@@ -81,8 +81,9 @@ def read(blocks: Iterable[Block], cores: int) -> Reading:
         cores: how many processors the worker was allowed to use.
     """
     found = steady(blocks)
-    causes = [disturbances(block, max(1, cores)) for block in found]
-    clean = tuple(block for block, why in zip(found, causes, strict=True) if not why)
+    cores = max(1, cores)
+    causes = [disturbances(block, cores) for block in found]
+    clean = tuple([block for block, why in zip(found, causes, strict=True) if not why]) if any(causes) else tuple(found)
     outcome, start = _judge(clean, len(found))
     return Reading(
         outcome=outcome,
@@ -127,7 +128,7 @@ def last_state(values: NDArray[np.float64]) -> State:
 
 def _noise(values: NDArray[np.float64]) -> float:
     """Return the standard deviation of the noise: the median absolute difference of neighbours, as of a normal one."""
-    differences = np.abs(np.diff(values))
+    differences = np.abs(values[1:] - values[:-1])
     return max(SMALLEST_NOISE, 1.4826 * _median(differences) / math.sqrt(2))
 
 
@@ -139,14 +140,14 @@ def _median(values: NDArray[np.float64]) -> float:
 def _changepoints(scaled: NDArray[np.float64]) -> Sequence[int]:
     """Return the places (0 < i < n) at which a new level starts, of a series whose noise has a variance of one."""
     penalty = PENALTY * math.log(len(scaled))
-    if float(np.sum((scaled - scaled.mean()) ** 2)) <= penalty:
+    centred = scaled - scaled.sum() / len(scaled)
+    if float(centred @ centred) <= penalty:
         return ()  # whatever levels explained could not be worth one changepoint
-    pelt: Any = _kernel_cpd()
-    return [int(place) for place in pelt.fit(scaled.reshape(-1, 1)).predict(pen=penalty)[:-1]]
+    return [int(place) for place in _kernel_cpd().fit(scaled.reshape(-1, 1)).predict(pen=penalty)[:-1]]
 
 
 def prepare() -> None:
-    """Import what finds changepoints, before this process is copied."""
+    """Import what finds changepoints, for a process that is going to be copied."""
     _kernel_cpd()
 
 

@@ -24,6 +24,14 @@ from reports.settled import Outcome
 ROW = ("backend", "mode", "profile", "device_name", "framework_version", "versions")
 """What makes a row. A run that died too early to tell the last three is counted in with the only known one."""
 METRICS = ("accuracy", "mean_squared_error")
+READ = (
+    *CELL, *SPLITS, *ROW, *METRICS, "run_id", "seed", "repeat", "status", "reason", "parity",
+    "parity_error_over_tolerance", "comparable", "why_not_comparable", "throughput_examples_per_s", "median_step_s",
+    "batch_size", "time_to_first_step_s", "epoch_s", "host_peak_bytes", "device_peak_bytes", "steady_state",
+    "discarded_blocks", "disturbed_blocks", "recorded_blocks", "inference_difference", "inference_examples_per_s",
+    "latency_median_s", "baselines",
+)  # fmt: skip
+"""The columns that rows are made from: every group and row takes its part of them, and of the others it would too."""
 MACHINE = noop("{cpu}, {used} of {cores} processors used, {memory:.0f} GB, {kernel}")
 
 
@@ -39,7 +47,7 @@ def machine_names(frame: pd.DataFrame, said: str = MACHINE) -> "pd.Series[str]":
 
 def summarize(frame: pd.DataFrame) -> tuple[Group, ...]:
     """Return the groups of a frame in the order of their first run."""
-    runs = frame.assign(machine=machine_names(frame))
+    runs = frame.assign(machine=machine_names(frame))[list(READ)]
     groups = [_group(part) for _, part in runs.groupby(list(CELL + SPLITS), sort=False, dropna=False)]
     groups = ranked(groups)
     return tuple(_marked(group, groups) for group in groups)

@@ -83,9 +83,11 @@ def test_latency_and_throughput_are_those_of_the_undisturbed_blocks() -> None:
 def test_calls_that_do_not_belong_to_the_blocks_give_no_latency() -> None:
     single = inference()[0]
     assert len(clean_latencies(single, 4)) == 100
-    assert clean_latencies(replace(single, latencies=single.latencies[1:]), 4) == []
+    assert clean_latencies(replace(single, latencies=single.latencies[1:]), 4) == ()
     warm = replace(single, blocks=(replace(calls(0.001), kind="calibration"), *single.blocks))
-    assert clean_latencies(warm, 4) == clean_latencies(single, 4), "calls of the steady blocks alone were kept"
+    assert list(clean_latencies(warm, 4)) == list(clean_latencies(single, 4)), (
+        "calls of the steady blocks alone were kept"
+    )
 
 
 def test_where_all_blocks_were_disturbed_there_is_no_number_but_a_sentence() -> None:
@@ -294,4 +296,6 @@ def test_quantiles_are_those_of_numpy() -> None:
     random = np.random.default_rng(3)
     for count in (1, 2, 3, 20, 1000):
         calls = np.sort(random.lognormal(-8, 1, count))
-        assert _quantiles(calls.tolist(), (0.5, 0.95, 0.99)) == pytest.approx(np.quantile(calls, (0.5, 0.95, 0.99)).tolist())
+        assert _quantiles(calls.tolist(), (0.5, 0.95, 0.99)) == pytest.approx(
+            np.quantile(calls, (0.5, 0.95, 0.99)).tolist()
+        )
