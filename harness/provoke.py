@@ -1,5 +1,6 @@
 """Students' mistakes, provoked: each made in a process of its own, and what came of it, whatever it was.
 
+In a shared process the earlier ones changed what was said of the later: a warning that six nets were built, a crash.
 What a framework says depends on its packages and on the code that asks, not on the day: it is remembered under both,
 so that the next study has it at once. What could not be observed is not remembered.
 """
