@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from reports import weights as sensitivity
@@ -28,9 +29,16 @@ SAME_SCORE = 1e-9
 Array = NDArray[np.float64]
 
 
-def choose(loaded: Loaded, needs: Needs, draws: int = DRAWS) -> Choice:
-    """Return the choice from a study."""
-    runs = frame(loaded.records)
+def choose(loaded: Loaded, needs: Needs, *, draws: int = DRAWS, runs: pd.DataFrame | None = None) -> Choice:
+    """Return the choice from a study.
+
+    Args:
+        loaded: the study; its records need their evaluations, and no other curves.
+        needs: what it is chosen by.
+        draws: of what the means may be.
+        runs: the frame of its records, where there is one.
+    """
+    runs = frame(loaded.records) if runs is None else runs
     return choose_from(field(loaded.records, runs, summarize(runs), needs), needs, study=loaded.name, draws=draws)
 
 

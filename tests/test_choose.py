@@ -537,3 +537,19 @@ def test_the_page_gets_a_row_for_every_needs_and_candidate() -> None:
     assert exhibit.grid is not None
     assert len(exhibit.grid.rows) == 2 * len(needs.shipped())
     assert all(len(row) == len(exhibit.grid.headers) for row in exhibit.grid.rows)
+def test_the_command_makes_the_frame_once_and_reads_without_curves_all_that_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = [*runs("torch", lines=500, clear=3), *runs("mindspore", speed=1.4, clear=1)]
+    folder = write_study(tmp_path / "s", study)
+    expected = choose(loaded_from(folder), needs.read("team"))
+    assert "time_to_accuracy" in {used.name for used in expected.criteria}
+
+    def refused(*_: object) -> None:
+        raise AssertionError("the frame is there already")
+
+    monkeypatch.setattr("reports.choose.frame", refused)
+    done = CliRunner().invoke(choose_command, [str(folder), "--for", "team", "--json"], catch_exceptions=False)
+    assert msgspec.json.decode(done.output, type=Choice) == expected
+
+
