@@ -326,6 +326,9 @@ def test_a_target_that_was_missed_is_worth_nothing() -> None:
         (lambda: runs("mindspore", install_bytes=3 * 10**9), {"install_at_most": 2e9}, "takes 3,000 MB, where 2,000"),
         (lambda: runs("mindspore"), {"install_at_most": "2 GB"}, "its install size was not measured"),
         (lambda: runs("mindspore", install_bytes=1), {"install_minutes_at_most": 0.5}, "took 1.0 minutes, where 0.5"),
+        (lambda: runs("mindspore", install_bytes=4567), {"install_at_most": "1 kB"}, "takes 4.57 kB, where 1.00 kB"),
+        (lambda: runs("mindspore", install_bytes=25), {"install_at_most": 12}, "takes 25 B, where 12 B are"),
+        (lambda: runs("mindspore", install_bytes=2_000_000_100), {"install_at_most": 2e9}, "2,000.0001 MB, where 2,0"),
     ],
 )  # fmt: skip
 def test_who_is_excluded_is_named_with_the_reason(records: Any, limits: dict[str, Any], reason: str) -> None:
