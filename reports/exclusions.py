@@ -7,7 +7,7 @@ from harness.registry import reference_name
 from harness.versions import base
 from reports import text
 from reports.needs import Needs, size
-from reports.readings import WHOLE, Candidate, Key
+from reports.readings import WHOLE, Candidate, Key, task_of
 from reports.rows import Row
 
 
@@ -47,7 +47,7 @@ def _beyond_limits(candidate: Candidate, rows: Mapping[str, Row], needs: Needs) 
 
 def _too_bad(rows: Mapping[str, Row], least: float | Mapping[str, float]) -> str | None:
     for title, row in rows.items():
-        wanted = least.get(title.split()[0]) if isinstance(least, Mapping) else least
+        wanted = least.get(task_of(title)) if isinstance(least, Mapping) else least
         values = row.accuracy_per_seed.values()
         if wanted is None or not values:
             continue
