@@ -32,13 +32,14 @@ def choose(study: str, wanted: str, **asked: Any) -> None:
     from harness.language import _
     from reports import needs, studies
     from reports.choose import choose as decide
+    from reports.reader import read_study
 
     wishes = needs.read(wanted)
     folder = studies.find(study, Path(asked["results"]).expanduser())
-    loaded = studies.load(folder)
+    loaded, runs = read_study(folder, for_pictures=False)
     for damaged in loaded.damaged:
         click.echo(_("{path} was left out: {reason}").format(path=damaged.path, reason=damaged.reason), err=True)
-    choice = decide(loaded, wishes)
+    choice = decide(loaded, wishes, runs=runs)
     if asked["as_json"]:
         click.echo(msgspec.json.format(msgspec.json.encode(choice), indent=2).decode())
         return

@@ -15,16 +15,19 @@ from msgspec import Struct
 
 from harness.language import _
 from harness.record import COMPLETED, Record
+from reports import text
 from reports.criteria import CRITERIA, Criterion
 from reports.exclusions import why_not
 from reports.needs import Needs
 from reports.readings import WHOLE, Candidate, Key, Reading, label
-from reports.rows import CELL, Group, Row
+from reports.rows import CELL, SPLITS, Group, Row
 
 FAILED = ("unsupported", "diverged", "out_of_memory", "timeout", "crashed")
 """Endings that say that the candidate cannot do the task here."""
 
 
+TELLING = tuple(dict.fromkeys((*CELL[1:], "source", "machine", *SPLITS)))
+"""What tells the groups of one task apart, what people know best first."""
 OTHER_FACTS = ("run_id", "status", "target", "install_reason")
 Facts = Mapping[str, Any]
 """Of one run, by the names of the frame's columns."""
@@ -34,6 +37,7 @@ class Field(Struct, frozen=True, kw_only=True):
     """All that a choice is made from."""
 
     tasks: tuple[str, ...]
+    """The names of the cells, a task with what tells it from other cells of it; each is a table of the report."""
     candidates: tuple[Candidate, ...]
     excluded: tuple[tuple[str, str], ...]
     """Label and reason."""
@@ -52,7 +56,6 @@ def field(records: Sequence[Record], runs: pd.DataFrame, groups: Sequence[Group]
     wanted = [group for group in groups if needs.limits.device in (None, group.device)]
     titles = _titles(wanted)
     keys = dict.fromkeys((row.backend, row.mode, row.profile) for group in groups for row in group.rows)
-    devices = _devices(groups)
     found, excluded = [], []
     for key in keys:
         rows = {
@@ -66,8 +69,8 @@ def field(records: Sequence[Record], runs: pd.DataFrame, groups: Sequence[Group]
         if reason is not None or candidate is None:
             excluded.append((label(key), reason or ""))
             continue
-        candidate.readings.update(_of_devices(key, devices, needs))
         found.append(candidate)
+    _add_devices(found, _devices(groups), needs)
     return Field(tasks=titles, candidates=tuple(found), excluded=tuple(excluded))
 
 
@@ -98,13 +101,22 @@ def time_to_target(record: Record) -> float | None:
 
 
 def _titles(groups: Sequence[Group]) -> tuple[str, ...]:
-    """Return a name for every group: the task's, with as much behind it as tells it from the others."""
-    names = [group.task for group in groups]
-    for facts in (CELL, (*CELL, "machine"), (*CELL, "machine", "task_fingerprint", "dataset_fingerprint")):
-        if len(set(names)) == len(names):
-            break
-        names = [" ".join(str(getattr(group, name)) for name in facts) for group in groups]
-    return tuple(names)
+    """Return a name for every group: the task's, with as much behind it as tells it from the task's other groups."""
+    facts = {task: _telling([group for group in groups if group.task == task]) for task in {g.task for g in groups}}
+    return tuple(_title(group, facts[group.task]) for group in groups)
+
+
+def _telling(groups: Sequence[Group]) -> list[str]:
+    """Return the facts that tell groups of one task apart, each of which tells more apart than those before it."""
+    found = ["task"]
+    for name in TELLING:
+        if len({_title(group, [*found, name]) for group in groups}) > len({_title(group, found) for group in groups}):
+            found.append(name)
+    return found
+
+
+def _title(group: Group, facts: Sequence[str]) -> str:
+    return " ".join(str(fact) for name in facts if (fact := getattr(group, name)))
 
 
 def _candidate(key: Key, rows: Mapping[str, Row], titles: Sequence[str], runs: Mapping[str, Facts]) -> Candidate:
@@ -172,13 +184,34 @@ def _devices(groups: Sequence[Group]) -> dict[str, set[str]]:
     return found
 
 
-def _of_devices(key: Key, devices: Mapping[str, set[str]], needs: Needs) -> dict[str, dict[str, Reading]]:
-    """Return the readings of the two criteria that count devices on which runs ended ok: nothing declared enters."""
-    backend = key[0]
-    covered = sum(backend in backends for backends in devices.values())
-    coverage = Reading(values=(covered / len(devices),)) if devices else Reading(why=_("no run ended ok"))
-    available = Reading(why=_("the needs name no wanted_devices"))
-    if needs.wanted_devices:
-        share = sum(backend in devices.get(device, ()) for device in needs.wanted_devices)
-        available = Reading(values=(share / len(needs.wanted_devices),))
-    return {"device_coverage": {WHOLE: coverage}, "device_available": {WHOLE: available}}
+def _add_devices(found: Sequence[Candidate], devices: Mapping[str, set[str]], needs: Needs) -> None:
+    """Add the readings of the two criteria that count devices on which runs ended ok: nothing declared enters."""
+    why_not = {
+        "device_coverage": _why_no_coverage(devices),
+        "device_available": _why_none_available(found, devices, needs.wanted_devices),
+    }
+    counted = {"device_coverage": tuple(devices), "device_available": needs.wanted_devices}
+    for candidate in found:
+        for name, wanted in counted.items():
+            reading = Reading(why=why_not[name])
+            if not reading.why:
+                share = sum(candidate.backend in devices.get(device, ()) for device in wanted) / len(wanted)
+                reading = Reading(values=(share,))
+            candidate.readings[name] = {WHOLE: reading}
+
+
+def _why_no_coverage(devices: Mapping[str, set[str]]) -> str:
+    if not devices:
+        return _("no run ended ok")
+    return _("only {device} was measured in this study").format(device=next(iter(devices))) if len(devices) == 1 else ""
+
+
+def _why_none_available(found: Sequence[Candidate], devices: Mapping[str, set[str]], wanted: Sequence[str]) -> str:
+    """Return why nothing is known of the wanted devices: where nobody has one, a zero for all would decide nothing."""
+    if not wanted:
+        return _("the needs name no wanted_devices")
+    if any(candidate.backend in devices.get(device, ()) for candidate in found for device in wanted):
+        return ""
+    return _("no candidate has a run that ended ok on {devices}: run the study there to know").format(
+        devices=text.either(wanted)
+    )

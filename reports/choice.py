@@ -27,7 +27,8 @@ class Scored(Struct, frozen=True, kw_only=True):
     score_high: float
     """The middle 95 % of the draws."""
     probability_best: float | None
-    """Share of the draws in which it has the highest score; null for one that does not stand for its backend."""
+    """Share of the draws in which it has the highest score; null for one that does not stand for its backend, and
+    where no other backend is left, so that nothing was compared."""
     values: dict[str, float]
     """Expected value by criterion."""
     raw: dict[str, float | None]
@@ -97,8 +98,11 @@ class Choice(Struct, frozen=True, kw_only=True):
     excluded: tuple[tuple[str, str], ...]
     criteria: tuple[Used, ...]
     dropped: tuple[str, ...]
-    """Criteria with a weight that nobody was measured by."""
+    """Criteria with a weight that tell nobody apart; their weight does not count."""
+    why_dropped: dict[str, str]
+    """The reason of each of them."""
     tasks: tuple[str, ...]
+    """The names of the cells: a task, and what tells it from other cells of it."""
     pairs: tuple[Pair, ...]
     deciding: Deciding | None
     moves: tuple[Move, ...]

@@ -28,7 +28,8 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
     sentences = [
         line for choice in choices for line in (said_choice.verdict(choice), said_choice.deciding(choice)) if line
     ]
-    return (Exhibit(name="choice", title=_("What to choose"), note=" ".join(sentences), grid=grid(headers, rows)),)
+    note = " ".join(dict.fromkeys(sentences))
+    return (Exhibit(name="choice", title=_("What to choose"), note=note, grid=grid(headers, rows)),)
 
 
 def _rows(choice: Choice) -> list[tuple[Cell, ...]]:
@@ -37,9 +38,10 @@ def _rows(choice: Choice) -> list[tuple[Cell, ...]]:
             words(choice.needs.name),
             words(item.label, quoted=True),
             number(item.probability_best, said_choice.chance(item.probability_best)),
-            number(item.score, f"{item.score:.3f}"),
-            number(item.score_low, f"{item.score_low:.3f}"),
-            number(item.score_high, f"{item.score_high:.3f}"),
+            *(
+                number(score, f"{score:.3f}") if len(choice.candidates) > 1 else number(None)
+                for score in (item.score, item.score_low, item.score_high)
+            ),
         )
         for item in choice.best()
     ]

@@ -20,7 +20,7 @@ def show(choice: Choice, console: Console, *, explain: bool = False) -> None:
 
 def _parts(choice: Choice, *, explain: bool) -> Iterator[RenderableType]:
     yield plain(said.verdict(choice), "bold")
-    if choice.candidates:
+    if len(choice.candidates) > 1:
         yield from figures(said.ranking(choice))
         yield Text("")
     for line in (*said.pairs(choice), said.deciding(choice), said.move(choice)):
@@ -33,9 +33,11 @@ def _parts(choice: Choice, *, explain: bool) -> Iterator[RenderableType]:
     if not (explain and choice.candidates):
         return
     yield from figures(said.measured(choice))
-    yield from figures(said.contributions(choice))
+    if len(choice.candidates) > 1:
+        yield from figures(said.contributions(choice))
     if lines := said.others(choice):
         yield from listed(_("Other modes and profiles"), lines)
     if choice.moves:
         yield from listed(_("Changes of one weight that make another one lead"), list(said.every_move(choice)))
-    yield from listed(_("How it was computed"), said.method(choice))
+    if len(choice.candidates) > 1:
+        yield from listed(_("How it was computed"), said.method(choice))

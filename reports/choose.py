@@ -6,11 +6,13 @@ do not compete with each other: the one with the highest expected score stands f
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from harness.language import _
 from reports import weights as sensitivity
 from reports.candidates import Field, field
 from reports.choice import SURE, Choice, Deciding, Move, Pair, Scored, Used
@@ -18,7 +20,7 @@ from reports.criteria import CRITERIA, Criterion
 from reports.draws import DRAWS, Values, values_of
 from reports.frame import frame
 from reports.needs import Needs
-from reports.readings import Candidate
+from reports.readings import Candidate, shares
 from reports.studies import Loaded
 from reports.summary import summarize
 
@@ -28,9 +30,16 @@ SAME_SCORE = 1e-9
 Array = NDArray[np.float64]
 
 
-def choose(loaded: Loaded, needs: Needs, draws: int = DRAWS) -> Choice:
-    """Return the choice from a study."""
-    runs = frame(loaded.records)
+def choose(loaded: Loaded, needs: Needs, *, draws: int = DRAWS, runs: pd.DataFrame | None = None) -> Choice:
+    """Return the choice from a study.
+
+    Args:
+        loaded: the study; its records need their evaluations, and no other curves.
+        needs: what it is chosen by.
+        draws: of what the means may be.
+        runs: the frame of its records, where there is one.
+    """
+    runs = frame(loaded.records) if runs is None else runs
     return choose_from(field(loaded.records, runs, summarize(runs), needs), needs, study=loaded.name, draws=draws)
 
 
@@ -42,20 +51,26 @@ def choose_from(found: Field, needs: Needs, *, study: str, draws: int = DRAWS) -
         for criterion in CRITERIA
         if found.candidates and (values := values_of(criterion, found.candidates, needs, draws)) is not None
     }
-    dropped = tuple(c.name for c in CRITERIA if found.candidates and weighted[c.name] > 0 and c not in entered)
+    left_out = [c for c in CRITERIA if found.candidates and weighted[c.name] > 0 and c not in entered]
+    dropped = {criterion.name: _why_dropped(criterion, found.candidates) for criterion in left_out}
     total = sum(weighted[criterion.name] for criterion in entered)
-    if not total:
+    if not entered or (not total and len(found.candidates) > 1):
         return _nothing(found, needs, study, dropped)
+    total = total or 1.0
     weight = np.array([weighted[criterion.name] for criterion in entered])
     cube = np.stack([values.drawn for values in entered.values()], axis=2)
     scores = cube @ weight / total
     mean = cube.mean(axis=0)
     standing = _standing(found.candidates, scores.mean(axis=0))
     probability = dict(zip(standing, _best(scores[:, standing]), strict=True))
+    compared = probability if len(standing) > 1 else {}
     scored = [
-        _scored(candidate, place, scores[:, place], mean[place], probability.get(place), entered)
+        _scored(
+            candidate, place, scores[:, place], mean[place], entered,
+            stands=place in probability, probability=compared.get(place),
+        )
         for place, candidate in enumerate(found.candidates)
-    ]
+    ]  # fmt: skip
     order = sorted(standing, key=lambda place: (-scored[place].score, scored[place].label))
     verdict, tied = _verdict([(scored[place].label, probability[place]) for place in order])
     lead, other = order[0], order[1] if len(order) > 1 else None
@@ -72,7 +87,8 @@ def choose_from(found: Field, needs: Needs, *, study: str, draws: int = DRAWS) -
             Used(name=c.name, weight=weighted[c.name], share=weighted[c.name] / total, tasks=values.tasks)
             for c, values in entered.items()
         ),
-        dropped=dropped,
+        dropped=tuple(dropped),
+        why_dropped=dict(dropped),
         tasks=found.tasks,
         pairs=tuple(
             _pair(scored[a].label, scored[b].label, scores[:, a], scores[:, b])
@@ -80,12 +96,12 @@ def choose_from(found: Field, needs: Needs, *, study: str, draws: int = DRAWS) -
             for b in order[number + 1 :]
         ),
         deciding=None if other is None else _deciding(mean, weight, lead, other, names),
-        moves=_moves(mean[order], weight, [scored[place].label for place in order], names),
+        moves=() if other is None else _moves(mean[order], weight, [scored[place].label for place in order], names),
         draws=draws,
     )
 
 
-def _nothing(found: Field, needs: Needs, study: str, dropped: tuple[str, ...]) -> Choice:
+def _nothing(found: Field, needs: Needs, study: str, dropped: Mapping[str, str]) -> Choice:
     """Return the choice where there is nobody to choose, or nothing to choose by."""
     return Choice(
         study=study,
@@ -96,12 +112,22 @@ def _nothing(found: Field, needs: Needs, study: str, dropped: tuple[str, ...]) -
         candidates=(),
         excluded=found.excluded,
         criteria=(),
-        dropped=dropped,
+        dropped=tuple(dropped),
+        why_dropped=dict(dropped),
         tasks=found.tasks,
         pairs=(),
         deciding=None,
         moves=(),
     )
+
+
+def _why_dropped(criterion: Criterion, candidates: Sequence[Candidate]) -> str:
+    """Return why nobody can be judged by a criterion."""
+    every = [reading for candidate in candidates for reading in candidate.readings[criterion.name].values()]
+    if any(reading.values for reading in every):
+        return _("no two candidates were measured by it under the same conditions")
+    reasons = {reading.why for reading in every}
+    return reasons.pop() if len(reasons) == 1 else _("it was not measured")
 
 
 def _standing(candidates: Sequence[Candidate], scores: Array) -> list[int]:
@@ -146,8 +172,10 @@ def _scored(
     place: int,
     scores: Array,
     mean: Array,
-    probability: float | None,
     entered: Mapping[Criterion, Values],
+    *,
+    stands: bool,
+    probability: float | None,
 ) -> Scored:
     low, high = np.quantile(scores, (0.025, 0.975))
     return Scored(
@@ -155,7 +183,7 @@ def _scored(
         backend=candidate.backend,
         mode=candidate.mode,
         profile=candidate.profile,
-        stands_for_backend=probability is not None,
+        stands_for_backend=stands,
         score=float(scores.mean()),
         score_low=float(low),
         score_high=float(high),
@@ -174,15 +202,18 @@ def _scored(
 
 
 def raw(criterion: Criterion, candidate: Candidate, tasks: Sequence[str]) -> float | None:
-    """Return a candidate's number as it is shown: its mean over processes and tasks, geometric on a scale of ratios."""
-    means: list[Any] = []
-    for task in tasks:
-        values = np.array(candidate.readings[criterion.name][task].values)
-        if len(values):
-            means.append(np.exp(np.log(values).mean()) if criterion.scale == "ratio" else values.mean())
-    if not means:
+    """Return a candidate's number as it is shown: its mean over processes and tasks, geometric on a scale of ratios.
+
+    As in its value, a task counts once: its cells share its weight.
+    """
+    readings = candidate.readings[criterion.name]
+    known = [task for task in tasks if readings[task].values]
+    if not known:
         return None
-    found = float(np.exp(np.log(means).mean()) if criterion.scale == "ratio" else np.mean(means))
+    ratio = criterion.scale == "ratio"
+    means = [np.mean(np.log(readings[task].values) if ratio else readings[task].values) for task in known]
+    mean = np.average(means, weights=shares(known))
+    found = float(np.exp(mean) if ratio else mean)
     return 1 / found if criterion.inverted else found / criterion.shown_per
 
 

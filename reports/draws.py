@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from reports.criteria import Criterion
 from reports.needs import Needs
-from reports.readings import Candidate, Reading
+from reports.readings import Candidate, Reading, shares
 
 DRAWS = 10_000
 SEED = 20261121
@@ -37,7 +37,7 @@ class Values(Struct, frozen=True, kw_only=True):
     drawn: Any
     """(draws, candidates), from 0 to 1."""
     tasks: tuple[str, ...]
-    """The tasks that entered: those on which somebody was measured."""
+    """The cells that entered: those that tell candidates apart, for more than one of them was measured there."""
     unknown: tuple[tuple[int, str], ...]
     """Candidate's place and task where its number was not known and drawn over the whole range of the others."""
     guessed: tuple[int, ...]
@@ -45,14 +45,17 @@ class Values(Struct, frozen=True, kw_only=True):
 
 
 def values_of(criterion: Criterion, candidates: Sequence[Candidate], needs: Needs, draws: int = DRAWS) -> Values | None:
-    """Return a criterion's values: means over the tasks on which it was measured; None where it was on none."""
+    """Return a criterion's values: means over the tasks on which it was measured; None where it was on none.
+
+    A task counts once: its cells (presets, data sets, devices, machines, sources) share its weight.
+    """
     readings = [candidate.readings[criterion.name] for candidate in candidates]
-    tasks = [task for task in readings[0] if any(reading[task].values for reading in readings)]
+    tasks = [task for task in readings[0] if _tells([reading[task] for reading in readings])]
     if not tasks:
         return None
-    parts = []
+    drawn = np.zeros((draws, len(candidates)))
     unknown = []
-    for task in tasks:
+    for task, counts in zip(tasks, shares(tasks), strict=True):
         here = [reading[task] for reading in readings]
         numbers = np.stack(
             [
@@ -70,13 +73,19 @@ def values_of(criterion: Criterion, candidates: Sequence[Candidate], needs: Need
             share = _stream(candidates[place].label, criterion.name, task, "unknown").random(draws)
             value[:, place] = low + share * (high - low)
             unknown.append((place, task))
-        parts.append(value)
+        drawn += counts * value
     guessed = [
         place
         for place, reading in enumerate(readings)
         if criterion.spread == "processes" and any(len(reading[task].values) == 1 for task in tasks)
     ]
-    return Values(drawn=np.mean(parts, axis=0), tasks=tuple(tasks), unknown=tuple(unknown), guessed=tuple(guessed))
+    return Values(drawn=drawn, tasks=tuple(tasks), unknown=tuple(unknown), guessed=tuple(guessed))
+
+
+def _tells(here: Sequence[Reading]) -> bool:
+    """Return whether a cell says anything: against one alone all others would be as good, whatever it measured."""
+    known = sum(bool(one.values) or one.failed for one in here)
+    return any(one.values for one in here) and known >= min(2, len(here))
 
 
 def _stream(*names: str) -> np.random.Generator:

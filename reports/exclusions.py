@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from harness.language import _, ngettext
 from harness.registry import reference_name
 from harness.versions import base
+from reports import text
 from reports.needs import Needs, size
-from reports.readings import WHOLE, Candidate, Key
+from reports.readings import WHOLE, Candidate, Key, task_of
 from reports.rows import Row
 
 
@@ -37,9 +38,8 @@ def _beyond_limits(candidate: Candidate, rows: Mapping[str, Row], needs: Needs) 
             return _("its memory was not measured, so that nothing shows that it fits")
         task = max(peaks, key=lambda name: peaks[name])
         if peaks[task] > most:
-            return _("it took {peak:,.0f} MB on {task}, where {most:,.0f} MB are allowed").format(
-                peak=peaks[task] / 1e6, task=task, most=most / 1e6
-            )
+            peak, allowed = text.sizes(peaks[task], most)
+            return _("it took {peak} on {task}, where {most} are allowed").format(peak=peak, task=task, most=allowed)
     if limits.quality_at_least is not None and (reason := _too_bad(rows, limits.quality_at_least)):
         return reason
     return _too_large(candidate, needs)
@@ -47,7 +47,7 @@ def _beyond_limits(candidate: Candidate, rows: Mapping[str, Row], needs: Needs) 
 
 def _too_bad(rows: Mapping[str, Row], least: float | Mapping[str, float]) -> str | None:
     for title, row in rows.items():
-        wanted = least.get(title.split()[0]) if isinstance(least, Mapping) else least
+        wanted = least.get(task_of(title)) if isinstance(least, Mapping) else least
         values = row.accuracy_per_seed.values()
         if wanted is None or not values:
             continue
@@ -68,9 +68,8 @@ def _too_large(candidate: Candidate, needs: Needs) -> str | None:
         if not reading.values:
             return _("its install size was not measured, so that nothing shows that it fits")
         if reading.values[0] > most:
-            return _("its installation takes {size:,.0f} MB, where {most:,.0f} MB are allowed").format(
-                size=reading.values[0] / 1e6, most=most / 1e6
-            )
+            found, allowed = text.sizes(reading.values[0], most)
+            return _("its installation takes {size}, where {most} are allowed").format(size=found, most=allowed)
     if limits.install_minutes_at_most is not None:
         reading, minutes = candidate.readings["install_minutes"][WHOLE], limits.install_minutes_at_most
         if not reading.values:

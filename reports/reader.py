@@ -45,7 +45,7 @@ class Study(NamedTuple):
 
     loaded: Loaded
     """Without the seconds of single calls, of which the frame holds quantiles; if it was not read for pictures, without
-    blocks, losses and evaluations too. That is most of a study's memory."""
+    blocks and losses too. That is most of a study's memory."""
     runs: pd.DataFrame
     """One row per record, in the same order."""
 
@@ -87,7 +87,7 @@ def _without_latencies(record: Record) -> Record:
 
 
 def _without_curves(record: Record) -> Record:
-    bare = replace(record.measured, inference=(), blocks=(), loss_steps=(), losses=(), evaluations=())
+    bare = replace(record.measured, inference=(), blocks=(), loss_steps=(), losses=())
     return replace(record, measured=bare)
 
 

@@ -1,15 +1,18 @@
 """What is known of who can be chosen: numbers of processes, failures, and gaps, each told from the others."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 WHOLE = ""
-"""The task of a reading that is not one of tasks."""
+"""The cell of a reading that is not one of tasks."""
 Key = tuple[str, str, str]
 """Backend, mode and profile."""
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """What is known of one candidate by one criterion, on one task or on the whole."""
+    """What is known of one candidate by one criterion, in one cell or on the whole."""
 
     values: tuple[float, ...] = ()
     """Of every process, or of every seed where that is what varies; in the unit of the records."""
@@ -30,7 +33,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     mode: str
     profile: str
     readings: dict[str, dict[str, Reading]]
-    """By criterion, by task; the task is empty where the criterion is not one of tasks."""
+    """By criterion, by cell; the cell is empty where the criterion is not one of tasks."""
 
     @property
     def key(self) -> Key:
@@ -50,6 +53,17 @@ class Field(Struct, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...]
     excluded: tuple[tuple[str, str], ...]
     """Label and reason."""
+
+
+def task_of(cell: str) -> str:
+    """Return the task of a cell, whose name begins with it."""
+    return cell.partition(" ")[0]
+
+
+def shares(cells: Sequence[str]) -> list[float]:
+    """Return how much each cell counts: every task once, however many cells it has."""
+    counted = Counter(map(task_of, cells))
+    return [1 / len(counted) / counted[task_of(cell)] for cell in cells]
 
 
 def label(key: Key) -> str:

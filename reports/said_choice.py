@@ -6,6 +6,7 @@ from harness.language import _, ngettext
 from reports import text
 from reports.choice import SURE, Choice, Move, Scored
 from reports.criteria import CRITERIA, Criterion
+from reports.readings import task_of
 from reports.stages import Table
 
 ABOUT_ALL = 0.999
@@ -36,12 +37,10 @@ def verdict(choice: Choice) -> str:
     best = choice.best()
     if choice.verdict == "none":
         if choice.dropped:
-            return _("Nothing can be chosen: nobody was measured by any criterion that has a weight.")
+            return _("Nothing can be chosen: no criterion that has a weight tells the candidates apart.")
         return _("Nothing in this study can be chosen: no row of it is comparable and within the limits.")
     if choice.verdict == "only one":
-        return _("{leader} is the only candidate: nothing else in this study can be chosen.").format(
-            leader=best[0].label
-        )
+        return _only(choice, best[0])
     if choice.verdict == "winner":
         return _("{leader} is the best choice for the needs {needs}, with a probability of {chance}.").format(
             leader=choice.leader, needs=choice.needs.name, chance=chance(_probability(choice, choice.leader))
@@ -49,6 +48,15 @@ def verdict(choice: Choice) -> str:
     return _("A tie between {names} for the needs {needs}: none is the best with a probability of {sure}.").format(
         names=_(" and ").join(choice.tied), needs=choice.needs.name, sure=text.percent(SURE, 0)
     )
+
+
+def _only(choice: Choice, left: Scored) -> str:
+    if len(choice.candidates) == 1:
+        return _("Only {leader} is left: nothing was compared.").format(leader=left.label)
+    return _(
+        "Only {backend} is left: no other backend was compared with it. Of its modes and profiles, {leader} has the "
+        "highest score."
+    ).format(backend=left.backend, leader=left.label)
 
 
 def _probability(choice: Choice, label: str | None) -> float | None:
@@ -166,6 +174,8 @@ def _what(choice: Choice, name: str, tasks: Sequence[str]) -> str:
     """Return a criterion with its unit, and on how many tasks it was measured if not on all."""
     fields = {"criterion": title(name), "unit": _(criterion(name).unit), "some": len(tasks), "all": len(choice.tasks)}
     if criterion(name).per_task and len(tasks) < len(choice.tasks):
+        if len(set(map(task_of, choice.tasks))) < len(choice.tasks):
+            return _("{criterion}, {unit} ({some} of {all} tables)").format(**fields)
         return _("{criterion}, {unit} ({some} of {all} tasks)").format(**fields)
     return _("{criterion}, {unit}").format(**fields)
 
@@ -197,9 +207,9 @@ def exclusions(choice: Choice) -> list[str]:
 def remarks(choice: Choice) -> list[str]:
     """Return what is not known, and how it was treated."""
     lines = []
-    if choice.dropped:
-        names = ", ".join(map(title, choice.dropped))
-        lines.append(_("Not measured in this study, and so left out: {names}.").format(names=names))
+    for why in dict.fromkeys(choice.why_dropped.values()):
+        names = text.names(title(name) for name in choice.dropped if choice.why_dropped[name] == why)
+        lines.append(_("Left out, so that the weight does not count: {names} ({why}).").format(names=names, why=why))
     weighted = {used.name for used in choice.criteria if used.weight > 0}
     for item in choice.best():
         for name, task, why in item.remarks:
@@ -237,9 +247,9 @@ def others(choice: Choice) -> list[str]:
 def method(choice: Choice) -> list[str]:
     """Return how the numbers came about."""
     factor, span = f"{choice.needs.worthless_at:g}", f"{choice.needs.quality_span:g}"
-    count = len(choice.tasks)
     return [
-        ngettext("Measured on {count} task.", "Measured on {count} tasks, means over them.", count).format(count=count),
+        _counted(choice),
+        *_left_out(choice),
         _(
             "A value is 1 for the best and falls with the logarithm of the ratio to it, to 0 at {factor} times worse; "
             "an accuracy falls to 0 at {span} below the best."
@@ -248,6 +258,29 @@ def method(choice: Choice) -> list[str]:
             "{draws} draws of what the means may be, with the seed {seed}; formulas and sources: docs/choosing.md."
         ).format(draws=f"{choice.draws:,}", seed=choice.seed),
     ]
+
+
+def _counted(choice: Choice) -> str:
+    count, cells = len(set(map(task_of, choice.tasks))), len(choice.tasks)
+    if count == cells:
+        return ngettext("Measured on {count} task.", "Measured on {count} tasks, means over them.", count).format(
+            count=count
+        )
+    return ngettext(
+        "Measured on {count} task in {tables} tables of the report (presets, data sets, devices, machines, sources), "
+        "which share its weight.",
+        "Measured on {count} tasks, means over them; of {tables} tables of the report (presets, data sets, devices, "
+        "machines, sources) those of one task share its weight.",
+        count,
+    ).format(count=count, tables=cells)
+
+
+def _left_out(choice: Choice) -> list[str]:
+    weights = choice.needs.weight_of()
+    names = text.names(f"{title(name)} {weights[name]:g}" for name in choice.dropped)
+    if not names:
+        return []
+    return [_("Weights that do not count, for the criterion tells nobody apart here: {names}.").format(names=names)]
 
 
 def every_move(choice: Choice) -> Sequence[str]:

@@ -46,6 +46,22 @@ def megabytes(value: float | None) -> str:
     return number(None if value is None else value / 1e6, 3)
 
 
+def sizes(first: float, second: float) -> tuple[str, str]:
+    """Return two sizes in bytes with their units, with as many digits as tell them apart, three at least."""
+    for digits in range(3, 16):
+        found = (_size(first, digits), _size(second, digits))
+        if found[0] != found[1]:
+            break
+    return found
+
+
+def _size(value: float, digits: int) -> str:
+    for unit, factor in (("MB", 1e6), ("kB", 1e3)):
+        if value >= factor:
+            return f"{number(value / factor, digits)} {unit}"
+    return f"{value:,.{0 if value.is_integer() else 2}f} B"
+
+
 def percent(value: float | None, decimals: int = 1) -> str:
     """Return a share in percent."""
     return NOTHING if value is None or not math.isfinite(value) else f"{100 * value:.{decimals}f} %"

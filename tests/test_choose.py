@@ -15,10 +15,11 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from records_factory import FAIL, UNCHECKED, block, died, measured, record, write_study
+from records_factory import FAIL, MACHINE, UNCHECKED, block, died, measured, record, write_study
 from rich.cells import cell_len
 from rich.console import Console
 
+from harness import language
 from harness.cli_choose import choose as choose_command
 from harness.errors import UsageError
 from harness.record import Evaluation, Installation, Memory, Mistake, Phases, Record
@@ -274,7 +275,8 @@ def test_a_criterion_that_nobody_was_measured_by_is_left_out_and_said() -> None:
     assert any("clear error messages" in line for line in said_choice.remarks(found))
     nothing = chosen([*runs("torch"), *runs("mindspore")], wanted(clear_messages=9))
     assert nothing.verdict == "none"
-    assert "nobody was measured" in said_choice.verdict(nothing)
+    assert "no criterion that has a weight tells the candidates apart" in said_choice.verdict(nothing)
+    assert nothing.why_dropped == {"clear_messages": "it was not measured"}
 
 
 def test_a_task_on_which_all_runs_failed_is_the_worst_and_one_that_was_too_noisy_is_unknown() -> None:
@@ -324,6 +326,9 @@ def test_a_target_that_was_missed_is_worth_nothing() -> None:
         (lambda: runs("mindspore", accuracy=0.5), {"quality_at_least": 0.8}, "on lenet-mnist is 0.5000 over 3"),
         (lambda: runs("mindspore", accuracy=0.5), {"quality_at_least": {"lenet-mnist": 0.8}}, "where 0.8 is asked for"),
         (lambda: runs("mindspore", install_bytes=3 * 10**9), {"install_at_most": 2e9}, "takes 3,000 MB, where 2,000"),
+        (lambda: runs("mindspore", install_bytes=4567), {"install_at_most": "1 kB"}, "takes 4.57 kB, where 1.00 kB"),
+        (lambda: runs("mindspore", install_bytes=25), {"install_at_most": 12}, "takes 25 B, where 12 B are"),
+        (lambda: runs("mindspore", install_bytes=2_000_000_100), {"install_at_most": 2e9}, "2,000.0001 MB, where 2,0"),
         (lambda: runs("mindspore"), {"install_at_most": "2 GB"}, "its install size was not measured"),
         (lambda: runs("mindspore", install_bytes=1), {"install_minutes_at_most": 0.5}, "took 1.0 minutes, where 0.5"),
     ],
@@ -356,9 +361,106 @@ def test_a_study_in_which_nothing_is_comparable_says_so(study: list[Record]) -> 
 
 
 def test_the_only_candidate_is_not_called_the_best() -> None:
-    found = chosen(runs("torch"), wanted(throughput=1))
-    assert (found.verdict, found.leader) == ("only one", "torch eager")
-    assert "the only candidate" in said_choice.verdict(found)
+    slow = runs("mindspore", memory=9 * 10**9)
+    only, both = wanted(throughput=1), wanted(Limits(memory="8 GB"), throughput=1)
+    unmeasured = wanted(device_available=1)
+    for study, asked in ((runs("torch"), only), ([*runs("torch"), *slow], both), (runs("torch"), unmeasured)):
+        found = chosen(study, asked)
+        assert (found.verdict, found.leader) == ("only one", "torch eager")
+        assert [(item.stands_for_backend, item.probability_best) for item in found.candidates] == [(True, None)]
+        text = on_terminal(found)
+        assert text.startswith("Only torch eager is left: nothing was compared.")
+        assert "throughput, examples/s" in text
+        assert not re.search("is the best with|score|draws", text)
+
+
+def test_modes_of_the_only_backend_are_compared_with_each_other_alone() -> None:
+    found = chosen([*runs("torch"), *runs("torch", mode="graph", speed=1.5)], wanted(throughput=1))
+    assert said_choice.verdict(found) == (
+        "Only torch is left: no other backend was compared with it. Of its modes and profiles, torch graph has the "
+        "highest score."
+    )
+    assert [item.probability_best for item in found.candidates] == [None, None]
+    assert "99.9" not in on_terminal(found)
+
+
+def test_the_page_says_of_the_only_candidate_that_nothing_was_compared() -> None:
+    study = runs("torch")
+    for chosen_language, said in (
+        ("en", "Only torch eager is left: nothing was compared."),
+        ("zh", "没有比较任何对象"),
+    ):
+        with language.use(chosen_language):
+            [exhibit] = choice_exhibits.exhibits(loaded(study), frame(study), summarize(frame(study)))
+        assert said in exhibit.note
+        assert exhibit.grid is not None
+        assert [[cell.shown for cell in row[2:]] for row in exhibit.grid.rows] == [["—"] * 4] * len(needs.shipped())
+
+
+@pytest.mark.parametrize("study", [
+    [*runs("torch"), *runs("mindspore")],
+    [*runs("torch"), died("torch", device="gpu", status="unsupported", reason="no CUDA"), *runs("mindspore")],
+    [*runs("torch"), *runs("mindspore"), *runs("tensorflow", device="gpu", memory=9 * 10**9)],
+], ids=["not run", "failed", "excluded"])  # fmt: skip
+def test_a_wanted_device_that_no_candidate_has_decides_nothing(study: list[Record]) -> None:
+    asked = replace(wanted(Limits(memory="8 GB"), device_available=1), wanted_devices=("gpu", "npu"))
+    found = chosen(study, asked)
+    assert (found.verdict, found.tied, found.dropped) == ("none", (), ("device_available",))
+    text = " ".join(on_terminal(found).split())
+    assert "no criterion that has a weight tells the candidates apart" in text
+    assert "no candidate has a run that ended ok on gpu or npu: run the study there" in text
+    beside = chosen(study, replace(asked, weights=Weights(device_available=9, throughput=1)))
+    assert [(used.name, used.share) for used in beside.criteria if used.weight] == [("throughput", 1.0)]
+
+
+def test_of_one_device_alone_the_coverage_of_devices_says_nothing_and_its_weight_does_not_count() -> None:
+    study = [*runs("torch"), *runs("mindspore", speed=2)]
+    found = chosen(study, wanted(device_coverage=3, throughput=1))
+    assert found.why_dropped == {"device_coverage": "only cpu was measured in this study"}
+    assert found.best()[-1].score == chosen(study, wanted(throughput=1)).best()[-1].score
+    text = " ".join(on_terminal(found).split())
+    assert "the weight does not count: device coverage (only cpu was measured in this study)." in text
+    assert "Weights that do not count, for the criterion tells nobody apart here: device coverage 3." in text
+
+
+def test_a_task_counts_once_however_many_tables_it_has() -> None:
+    """LeNet on two data sets and of two sources, where one is twice as fast; the LSTM, where the other one is."""
+    lenet: tuple[dict[str, Any], ...] = ({}, {"dataset": "mnist"}, {"source": "other"})
+    study = [item for more in lenet for item in (*runs("torch", speed=2, **more), *runs("mindspore", **more))]
+    other = [*runs("torch"), *runs("mindspore", speed=2)]
+    study += [replace(item, spec=replace(item.spec, task="lstm-text")) for item in other]
+    found = chosen(study, wanted(throughput=1))
+    assert set(found.tasks) == {"lenet-mnist digits", "lenet-mnist mnist", "lenet-mnist digits other", "lstm-text"}
+    first, second = found.best()
+    assert found.verdict == "tie"
+    assert first.score == pytest.approx(second.score, abs=0.01)
+    assert first.raw["throughput"] == pytest.approx(second.raw["throughput"])
+    text = " ".join(on_terminal(found).split())
+    assert "Measured on 2 tasks, means over them; of 4 tables of the report" in text
+    lenet_alone = [item for item in study if item.spec.task == "lenet-mnist"]
+    assert "Measured on 1 task in 3 tables" in " ".join(on_terminal(chosen(lenet_alone, wanted(throughput=1))).split())
+
+
+def test_runs_of_two_sources_are_not_compared_with_each_other() -> None:
+    """On equal words of the machine, too: what one source alone measured tells nobody apart."""
+    study = [*runs("torch", source="a"), *runs("mindspore", source="b", speed=3)]
+    found = chosen(study, wanted(throughput=1, start_up=1))
+    assert found.tasks == ("lenet-mnist a", "lenet-mnist b")
+    assert (found.verdict, found.candidates) == ("none", ())
+    assert set(found.why_dropped.values()) == {"no two candidates were measured by it under the same conditions"}
+    both = [*study, *runs("torch", source="b")]
+    beside = chosen(both, wanted(throughput=1))
+    assert beside.leader == "mindspore eager"
+    assert [used.tasks for used in beside.criteria if used.name == "throughput"] == [("lenet-mnist b",)]
+    assert "(1 of 2 tables)" in " ".join(on_terminal(beside).split())
+
+
+def test_tables_of_one_task_are_named_by_what_tells_them_apart() -> None:
+    faster = replace(MACHINE, cpu="Other CPU")
+    found = chosen([*runs("torch"), *runs("torch", machine=faster), *runs("torch", device="gpu")], wanted(throughput=1))
+    assert [name.split()[:3] for name in found.tasks] == [
+        ["lenet-mnist", "cpu", "Test"], ["lenet-mnist", "cpu", "Other"], ["lenet-mnist", "gpu", "Test"],
+    ]  # fmt: skip
 
 
 def test_modes_of_one_backend_do_not_compete_and_the_better_one_stands_for_it() -> None:
@@ -497,6 +599,22 @@ def test_the_command_prints_good_80_columns_and_the_json_holds_every_number(tmp_
     for name, value in found["candidates"][0]["raw"].items():
         assert said_choice.raw(name, value) in done.output
     assert said_choice.deciding(choose(loaded_from(folder), needs.read("course"))) is not None
+
+
+def test_the_command_makes_the_frame_once_and_reads_without_curves_all_that_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = [*runs("torch", lines=500, clear=3), *runs("mindspore", speed=1.4, clear=1)]
+    folder = write_study(tmp_path / "s", study)
+    expected = choose(loaded_from(folder), needs.read("team"))
+    assert "time_to_accuracy" in {used.name for used in expected.criteria}
+
+    def refused(*_: object) -> None:
+        raise AssertionError("the frame is there already")
+
+    monkeypatch.setattr("reports.choose.frame", refused)
+    done = CliRunner().invoke(choose_command, [str(folder), "--for", "team", "--json"], catch_exceptions=False)
+    assert msgspec.json.decode(done.output, type=Choice) == expected
 
 
 def loaded_from(folder: Path) -> Loaded:
