@@ -1,12 +1,13 @@
 """Does the harness cost anything? Its timed steps against a hand-written loop of the same framework, in one process.
 
-    .venv/bin/python benchmarks/overhead.py [--task lenet-mnist|lstm-text] [--preset NAME] [--dataset NAME]
+    .venv/bin/python benchmarks/overhead.py [--task lenet-mnist|lstm-text|xor] [--preset NAME] [--dataset NAME]
         [--backend NAME] [--mode MODE] [--pairs N] [--json]
 
-LeNet or an LSTM text classifier, mini-batch 64, the same data and order for all. Blocks of the adapter, of a minimal
-hand-written loop and of the framework's own high-level trainer (Keras `fit`; for LeNet MindSpore's `Model.train`)
-alternate in a shuffled order; the ratio of every round is taken and the median of the ratios is printed, so that a
-drift of the machine falls on all alike. Above 1 the adapter is the faster. Run it on an otherwise idle machine.
+LeNet or an LSTM text classifier, mini-batch 64, or XOR, mini-batch 4; the same data and order for all. Blocks of the
+adapter, of a minimal hand-written loop and of the framework's own high-level trainer (Keras `fit`; for LeNet
+MindSpore's `Model.train`) alternate in a shuffled order; the ratio of every round is taken and the median of the ratios
+is printed, so that a drift of the machine falls on all alike. Above 1 the adapter is the faster. Run it on an otherwise
+idle machine.
 
 EVENBENCH_FLUSH_DENORMALS=1 makes PyTorch flush denormal numbers on both sides. PyTorch's and MindSpore's hand-written
 LSTMs train both of the biases that these frameworks have, as everybody does.
@@ -47,7 +48,7 @@ def measure(job: OverheadJob) -> dict[str, object]:
 
 
 def data_of(task: str, preset: str, dataset: str | None) -> dict[str, str]:
-    """Return the paths of real data for texts, nothing for LeNet, whose pictures are drawn."""
+    """Return the paths of the training examples, nothing for LeNet, whose pictures are drawn."""
     if task == "lenet-mnist":
         return {}
     found = registry.task(task)

@@ -19,6 +19,7 @@ class Case(Struct, frozen=True, kw_only=True):
     mode: Mode
     weights: Weights
     """The initial ones, by the task's names."""
+    batch_size: int
     x: NDArray[Any]
     y: NDArray[Any]
 

@@ -19,11 +19,10 @@ from harness.optimizers import Momentum
 from harness.registry import entry, resolve, task
 from harness.spec import Mode
 
-BATCH = 64
 RATE, MOMENTUM = 0.01, 0.9
 EXAMPLES = 2048
-MODULES = {"lenet-mnist": "overhead", "lstm-text": "overhead_lstm"}
-WARM_UP = {"lenet-mnist": (1, 2, 64), "lstm-text": (1, 2, 8)}
+MODULES = {"lenet-mnist": "overhead", "lstm-text": "overhead_lstm", "xor": "overhead_xor"}
+WARM_UP = {"lenet-mnist": (1, 2, 64), "lstm-text": (1, 2, 8), "xor": (1, 2, 64)}
 
 
 class OverheadJob(Struct, frozen=True, kw_only=True):
@@ -40,7 +39,7 @@ class OverheadJob(Struct, frozen=True, kw_only=True):
 
 
 def case_of(job: OverheadJob) -> Case:
-    """Return the task with its data: LeNet on drawn ones, texts on real ones, since their padding and words matter."""
+    """Return the task with its data: LeNet on drawn ones, the others on their own, since padding and words matter."""
     found = task(job.task).at(job.preset)
     x: NDArray[Any]
     y: NDArray[Any]
@@ -52,7 +51,15 @@ def case_of(job: OverheadJob) -> Case:
         x = draw.standard_normal((EXAMPLES, *found.input_shape)).astype(np.float32)
         y = draw.integers(0, 10, EXAMPLES).astype(np.int32)
         optimizer = Momentum(learning_rate=RATE, momentum=MOMENTUM)
-    return Case(task=found, optimizer=optimizer, mode=job.mode, weights=initial_weights(found, 0), x=x, y=y)
+    return Case(
+        task=found,
+        optimizer=optimizer,
+        mode=job.mode,
+        weights=initial_weights(found, 0),
+        x=x,
+        y=y,
+        batch_size=found.preset(job.preset).batch_size,
+    )
 
 
 def main(argument: str) -> None:
@@ -64,7 +71,7 @@ def main(argument: str) -> None:
     program.load({"train_x": case.x, "train_y": case.y, "test_x": case.x[:1], "test_y": case.y[:1]})
     loops = import_module(f"benchmarks.{MODULES[job.task]}_{job.backend}")
     candidates: dict[str, Any] = {"harness": program} | loops.candidates(case)
-    order = np.random.default_rng(1).integers(0, len(case.x), (4096, BATCH)).astype(np.int32)
+    order = np.random.default_rng(1).integers(0, len(case.x), (4096, case.batch_size)).astype(np.int32)
     for candidate in candidates.values():
         for steps in WARM_UP[job.task]:
             candidate.train(order[:steps])
@@ -90,7 +97,7 @@ def main(argument: str) -> None:
                 "versions": backend.versions(),
                 "settings": backend.settings(),
                 "steps": steps,
-                "examples_per_s": BATCH * steps / float(np.median(ours)),
+                "examples_per_s": case.batch_size * steps / float(np.median(ours)),
                 "ratios": {
                     candidate: {"quartiles": np.quantile(np.array(theirs) / ours, (0.25, 0.5, 0.75)).tolist()}
                     for candidate, theirs in seconds.items()

@@ -31,6 +31,10 @@ EVERY = (
     noop("first step: import, build, load and first step together; epoch: its steps at the pace of the steady blocks."),
     noop("memory: peak of the process above its state before the framework was imported. These three are medians."),
     noop("Test quality is that of every completed run, in the order of the seeds."),
+    noop(
+        "The training loop is Evenbench's own, with the examples in the device's memory. Where a backend's settings "
+        "say steps_per_call, so many steps are one call into it, which its own trainer may not do: see docs/results."
+    ),
     noop("Steady blocks: what others disturbed is left out, then what comes before the last level of the step time."),
 )
 ACCURACY = noop(

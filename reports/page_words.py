@@ -29,7 +29,10 @@ def _parts() -> dict[str, str]:
         "answer_table": _("Speed, quality and memory of every row, fastest first"),
         "how_to_read": _(
             "× slower: seconds per example over the fastest row's. A verdict holds for all pairs of a study together; "
-            "an interval is that of its own pair. Where no difference is shown, there may still be one."
+            "an interval is that of its own pair. Where no difference is shown, there may still be one. Examples/s is "
+            "the median of the processes and × slower is of geometric means, so that their orders can differ. The "
+            "training loop is Evenbench's own; where a backend's settings say steps_per_call, so many steps are one "
+            "call into it."
         ),
         "pictures": _("In pictures"),
         "table_of": _("The numbers of this picture"),

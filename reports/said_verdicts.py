@@ -12,7 +12,7 @@ from reports.verdicts import Comparison
 FASTEST, NOT_COMPARABLE, ALONE = noop("fastest"), noop("not comparable"), noop("no other row")
 PAIRS = noop("Every pair")
 HEADERS = (
-    noop("row"), noop("against"), noop("× slower"), noop("verdict"), noop("p (Holm)"), noop("could have shown"),
+    noop("row"), noop("against"), noop("× slower"), noop("verdict"), noop("p (Holm)"), noop("shown in 80 %"),
     noop("accuracy difference"), noop("accuracy verdict"),
 )  # fmt: skip
 
@@ -104,7 +104,7 @@ def _steady(group: Group, labels: Sequence[str]) -> Iterator[str]:
 
 
 def _smallest(group: Group, labels: Sequence[str], comparisons: int) -> Iterator[str]:
-    """Yield a line on the smallest difference that this section could have shown."""
+    """Yield a line on the smallest ratio that studies like this one mostly show; a larger one may have been missed."""
     shown = sorted(
         (item.smallest_ratio, _("{a} and {b}").format(a=labels[item.a], b=labels[item.b]))
         for item in group.comparisons
@@ -114,12 +114,12 @@ def _smallest(group: Group, labels: Sequence[str], comparisons: int) -> Iterator
         (low, closest), (high, widest) = shown[0], shown[-1]
         sentence = (
             _(
-                "Smallest difference that could have been shown ({power} power, level {alpha}/{pairs}): "
+                "Smallest true ratio that {power} of such studies would show (at the level {alpha}/{pairs}): "
                 "{low} ({closest}), for others up to {high} ({widest})."
             )
             if len(shown) > 1
             else _(
-                "Smallest difference that could have been shown ({power} power, level {alpha}/{pairs}): "
+                "Smallest true ratio that {power} of such studies would show (at the level {alpha}/{pairs}): "
                 "{low} ({closest})."
             )
         )

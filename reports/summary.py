@@ -96,7 +96,7 @@ def _row(runs: pd.DataFrame) -> Row:
     first = runs.iloc[0]
     comparable = len(measured) > 0 and bool(measured["comparable"].all())
     accuracies = _per_seed(quality) if metric == "accuracy" else {}
-    interval = statistics.mean_interval(list(accuracies.values())) if len(accuracies) >= statistics.FEWEST else None
+    interval = _interval(list(accuracies.values()))
     left_out = measured[["discarded_blocks", "disturbed_blocks"]].sum()
     return Row(
         **{name: first[name] for name in ROW if name != "versions"},
@@ -129,6 +129,13 @@ def _row(runs: pd.DataFrame) -> Row:
         accuracy_low=max(0.0, interval.low) if interval else None,
         accuracy_high=min(1.0, interval.high) if interval else None,
     )
+
+
+def _interval(accuracies: list[float]) -> statistics.Interval | None:
+    """Return the interval of a mean; none where the seeds show no spread, which tells nothing of another seed."""
+    if len(accuracies) < statistics.FEWEST or len(set(accuracies)) == 1:
+        return None
+    return statistics.mean_interval(accuracies)
 
 
 def _inference(runs: pd.DataFrame) -> dict[str, tuple[float, ...]]:

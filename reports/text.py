@@ -90,8 +90,10 @@ def when(time: str) -> str:
 
 
 def first(lines: Sequence[str], most: int, more: str) -> tuple[str, ...]:
-    """Return the first lines, and how many other ones there are: the field `count` of `more`."""
-    return (*lines[:most], *((_(more).format(count=len(lines) - most),) if len(lines) > most else ()))
+    """Return the first lines, and how many other ones there are: the field `count` of `more`; never just one."""
+    if len(lines) <= most + 1:
+        return tuple(lines)
+    return (*lines[:most], _(more).format(count=len(lines) - most))
 
 
 def names(items: Iterable[str]) -> str:

@@ -347,7 +347,7 @@ def test_ties_single_runs_and_missing_parity_are_said_in_words() -> None:
         words = " ".join(shown.split())
         for sentence in (
             "adjusted by Holm's method",
-            "Smallest difference that could have been shown (80 % power",
+            "Smallest true ratio that 80 % of such studies would show",
             "min–max: over the N processes",
             "took too long",
         ):

@@ -163,7 +163,7 @@ class MindSporeBackend:
         return {
             "threads": str(ms.get_context("runtime_num_threads")),
             "jit_level": "O0",
-            "steps_per_call": str(STEPS_PER_CALL),
+            "steps_per_call": f"{STEPS_PER_CALL} (eager: 1)",
             "tf32": "off",
             "hf32": "off",
         } | {knob: os.environ[knob] for knob in knobs if knob in os.environ}

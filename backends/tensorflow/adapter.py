@@ -197,6 +197,7 @@ class TensorflowBackend:
             "tensor_float_32": "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off",
             "denormals": "computed" if float((tiny * 1e-10)[0]) else "flushed to zero",
             "gpu_memory": "allocated as needed",
+            "steps_per_call": "all of a block (eager: 1)",
         }
         return found | {name: os.environ[name] for name in ("XLA_FLAGS", "TF_XLA_FLAGS") if name in os.environ}
 

@@ -148,6 +148,7 @@ class TorchBackend:
             "optimizer_kernels": "fused" if os.environ.get(nets.FUSED_VARIABLE) == "1" else "torch's choice",
             "flush_denormals": "on" if flushes_denormals() else "off",
             "compile_options": str(COMPILE_OPTIONS),
+            "steps_per_call": "1",
         }
 
     def devices(self) -> tuple[Device, ...]:
