@@ -14,8 +14,9 @@ import click
 
 from harness import facts
 from harness.data import prepare
-from harness.execute import Setting, available_cores, execute
+from harness.execute import Setting, execute
 from harness.interpreters import find
+from harness.launch import available_cores
 from harness.measure import TARGET_BLOCK_S, Stopwatch
 from harness.noise import Guard
 from harness.plan import Choice, Wish, plan

@@ -33,8 +33,8 @@ from benchmarks.turns import Worker, started
 from harness import registry
 from harness.cli_choices import words
 from harness.data import Prepared, prepare, steps_per_epoch
-from harness.execute import available_cores
 from harness.interpreters import find
+from harness.launch import available_cores
 from harness.spec import Mode
 
 TASK = "dbm-mnist"

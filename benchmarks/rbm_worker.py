@@ -104,7 +104,7 @@ def build(job: RbmJob, order: NDArray[np.int32]) -> tuple[Trainable, dict[str, s
         partial = job.program.endswith("partial_fit")
         versions = {"scikit-learn": sklearn.__version__, "numpy": np.__version__}
         return ScikitLearn(job.stage, pixels, order[: job.updates], partial=partial), versions
-    from harness.worker_boltzmann import StageProgram
+    from harness.stage_program import StageProgram
 
     backend: Backend = resolve(entry(job.program).adapter)()
     state = first_state(job, order.shape[1])

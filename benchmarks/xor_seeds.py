@@ -9,8 +9,8 @@ import sys
 
 from harness import registry
 from harness.cli_choices import words
-from harness.execute import available_cores, worker_environment, workplace
 from harness.interpreters import find
+from harness.launch import available_cores, worker_environment, workplace
 
 WORKER = """
 import sys

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from harness import hints, parity, registry
 from harness.errors import EvenbenchError
-from harness.execute import ROOT, available_cores, judge, launch, workplace
 from harness.home import cache_folder
 from harness.interpreters import Interpreter
 from harness.jobs import TraceJob
+from harness.launch import ROOT, available_cores, judge, launch, workplace
 from harness.parity import Level, Parity
 from harness.record import LevelName, ParityLevel, ParityVerdict
 from harness.registry import Entry

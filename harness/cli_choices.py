@@ -190,7 +190,7 @@ def find_tuned(
     """
     from harness import facts, profiles
     from harness.check import installed_packages
-    from harness.execute import available_cores
+    from harness.launch import available_cores
 
     machine, cores = facts.machine(), len(available_cores())
     packages = {key: installed_packages(interpreter) for key, interpreter in interpreters.items()}

@@ -48,8 +48,9 @@ def tune(**asked: Any) -> int:
     from harness import facts
     from harness.check import Checker
     from harness.data import prepare
-    from harness.execute import Setting, available_cores
+    from harness.execute import Setting
     from harness.knobs import Here
+    from harness.launch import available_cores
     from harness.registry import knobs
     from harness.tune_bench import Cell
 

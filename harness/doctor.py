@@ -16,9 +16,10 @@ from msgspec.structs import replace
 from harness import __version__, environments, interpreters, registry
 from harness.contract import Trap
 from harness.errors import EnvironmentFailure, UsageError
-from harness.execute import available_cores, describe
+from harness.execute import describe
 from harness.home import home
 from harness.jobs import Description
+from harness.launch import available_cores
 from harness.siblings import strangers
 
 LARGEST_MATMUL_ERROR = 1e-3

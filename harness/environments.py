@@ -8,49 +8,28 @@ from the beginning. A lock beside the folder keeps two builds apart; it falls wi
 release allows them; where it does not, it is built a second time with the companions that the release asks for.
 """
 
-import fcntl
 import os
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from harness import __version__, installers, pins, registry, versions
+from harness import installers, pins, registry, versions
+from harness.environment_folder import STAMP as STAMP
+from harness.environment_folder import Stamp as Stamp
+from harness.environment_folder import check_room, clear, locked, read_stamp, write_stamp
+from harness.environment_folder import stamp_of as stamp_of
 from harness.errors import EnvironmentFailure, UsageError, unknown_name
 from harness.home import environments_folder
 from harness.installers import Installer, Say
 from harness.measure import Stopwatch
 from harness.pins import Pins, Variant
 
-STAMP = "evenbench.json"
 TOO_NEW = (3, 13)
-LIST_VERSIONS = (
-    "import importlib.metadata as m, json, platform;"
-    "print(json.dumps([platform.python_version(), {d.name: d.version for d in m.distributions()}]))"
-)
 State = Literal["ready", "absent", "unfinished", "stale", "broken"]
-
-
-class Stamp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What was built; its presence says that the build was finished."""
-
-    pins_sha256: str
-    versions: dict[str, str]
-    """Every installed distribution and its version."""
-    relaxed: tuple[str, ...] = ()
-    """The companions whose pins the release that was asked for did not allow, so that it chose theirs itself."""
-    python: str
-    installer: Installer
-    install_s: float
-    size_bytes: int
-    evenbench: str
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +64,7 @@ def _look(backend: str, variant: Variant) -> Environment:
     name = backend if variant == "cpu" else f"{backend}-{variant}"
     folder = environments_folder() / name
     python = installers.interpreter_in(folder)
-    stamp = _read_stamp(folder)
+    stamp = read_stamp(folder)
     mend = f"run `evenbench env create {backend}{'' if variant == 'cpu' else f' --variant {variant}'}`"
     state: State = "ready"
     problem = None
@@ -149,19 +128,19 @@ def create(backend: str, variant: Variant = "cpu", *, installer: str | None = No
     if reason := why_not_python(sys.version_info[:2]):
         raise EnvironmentFailure(reason)
     folder = Path(found.folder)
-    with _locked(folder) as lock:
+    with locked(folder) as lock:
         found = look(backend, variant)  # again: another build may have ended while we came here
         if found.state != "ready":
             watch = Stopwatch()
-            _clear(folder)
-            _check_room(folder.parent, found.name, wanted.disk_bytes)
+            clear(folder)
+            check_room(folder.parent, found.name, wanted.disk_bytes)
             try:
                 relaxed = _build(backend, wanted, chosen, folder, say=say, lock=lock)
             except EnvironmentFailure as error:
                 raise EnvironmentFailure(
                     "the environment {name} could not be built: {error}", name=found.name, error=error
                 ) from error
-            _write_stamp(folder, wanted.sha256, chosen, watch, relaxed)
+            write_stamp(folder, wanted.sha256, chosen, watch, relaxed)
     return look(backend, variant)
 
 
@@ -191,7 +170,7 @@ def _build(backend: str, wanted: Pins, installer: Installer, folder: Path, *, sa
             if not freed or not installers.says_they_conflict(str(error)):
                 raise
         say(f"{framework} {version} does not go with the pins of {', '.join(freed)}: it is to choose theirs itself")
-        _clear(folder)
+        clear(folder)
         file.write_text("\n".join(lines) + "\n", "utf-8")
         installers.build(installer, folder, file, say=say, keep_open=(lock,))
     return freed
@@ -210,8 +189,8 @@ def remove(name: str) -> Environment:
     if name not in known:
         raise unknown_name("environment", name, tuple(known))
     folder = Path(known[name].folder)
-    with _locked(folder):
-        _clear(folder)
+    with locked(folder):
+        clear(folder)
     return known[name]
 
 
@@ -221,91 +200,3 @@ def why_not_python(version: tuple[int, ...]) -> str | None:
         return None
     number = ".".join(map(str, version))
     return f"Python {number} is too new, MindSpore has no wheel for it: install Evenbench with Python 3.11 or 3.12"
-
-
-def stamp_of(python: Path) -> Stamp | None:
-    """Return what was built around an interpreter, None where it stands in no managed environment."""
-    folder = python.parent.parent
-    return _read_stamp(folder) if folder.parent == environments_folder() else None
-
-
-def _read_stamp(folder: Path) -> Stamp | None:
-    try:
-        return msgspec.json.decode((folder / STAMP).read_bytes(), type=Stamp)
-    except (OSError, msgspec.DecodeError):  # a damaged stamp, or one of another release: as good as none
-        return None
-
-
-def _write_stamp(folder: Path, sha256: str, installer: Installer, watch: Stopwatch, relaxed: tuple[str, ...]) -> None:
-    command = [str(installers.interpreter_in(folder)), "-I", "-c", LIST_VERSIONS]
-    try:
-        done = subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL)
-        python, installed = msgspec.json.decode(done.stdout, type=tuple[str, dict[str, str]])
-        stamp = Stamp(
-            pins_sha256=sha256,
-            versions=dict(sorted(installed.items())),
-            relaxed=relaxed,
-            python=python,
-            installer=installer,
-            install_s=round(watch.seconds(), 3),
-            size_bytes=sum(path.lstat().st_size for path in folder.rglob("*")),
-            evenbench=__version__,
-        )
-        temporary = folder / f"{STAMP}.new"
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(stamp), indent=2))
-        os.replace(temporary, folder / STAMP)
-    except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
-        raise EnvironmentFailure(
-            "the environment {name} was built but does not work: {error}", name=folder.name, error=error
-        ) from error
-
-
-def _clear(folder: Path) -> None:
-    """Delete a folder, its stamp first, so that nobody takes half of it for the whole."""
-    try:
-        (folder / STAMP).unlink(missing_ok=True)
-        if folder.exists():
-            shutil.rmtree(folder)
-    except OSError as error:
-        raise EnvironmentFailure(
-            "cannot delete {filename}: {strerror}", filename=error.filename or folder, strerror=error.strerror
-        ) from error
-
-
-def _check_room(folder: Path, name: str, needed_bytes: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed_bytes:
-        raise EnvironmentFailure(
-            "the environment {name} needs about {needed_bytes:.1f} GB of disk, but {folder} has "
-            "{free:.1f} GB free: make room, or set EVENBENCH_HOME to a folder on a larger disk",
-            name=name,
-            needed_bytes=needed_bytes / 1e9,
-            folder=folder,
-            free=free / 1e9,
-        )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[int]:
-    """Hold the lock of one environment and yield its file descriptor.
-
-    Raises:
-        EnvironmentFailure: another process holds it, or the folder of the environments cannot be written.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise EnvironmentFailure(
-            "cannot write {parent}: {strerror}", parent=folder.parent, strerror=error.strerror
-        ) from error
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise EnvironmentFailure(
-                "another command is building or removing {folder}: wait for its end", folder=folder
-            ) from error
-        yield lock
-    finally:
-        os.close(lock)

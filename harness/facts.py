@@ -6,7 +6,7 @@ import subprocess
 
 import psutil
 
-from harness.execute import ROOT
+from harness.launch import ROOT
 from harness.record import Machine
 
 

@@ -13,11 +13,11 @@ import msgspec
 
 from harness.check import code_digest, installed_packages
 from harness.errors import EnvironmentFailure
-from harness.execute import judge, launch, workplace
 from harness.home import cache_folder
 from harness.interpreters import Interpreter
 from harness.jobs import MistakeJob
 from harness.language import _
+from harness.launch import judge, launch, workplace
 from harness.mistakes import BLUNDERS
 from harness.record import Mistake
 from harness.registry import Entry, entry

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from harness import facts, noise
 from harness import selftest_backend as known
 from harness.data import Prepared
-from harness.execute import Setting, available_cores, execute
+from harness.execute import Setting, execute
 from harness.interpreters import Interpreter
+from harness.launch import available_cores
 from harness.layers import Dense
 from harness.measure import Stopwatch
 from harness.model import initial_weights

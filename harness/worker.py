@@ -1,6 +1,6 @@
 """The worker: one process, one job. Binds itself, imports one framework, does the job, writes what came out.
 
-Started by `harness/execute.py` as `python -m harness.worker JOB.json` with the backend's own interpreter in an empty
+Started by `harness/launch.py` as `python -m harness.worker JOB.json` with the backend's own interpreter in an empty
 folder. Whatever happens here becomes an Outcome; what cannot be caught here, the parent sees from outside.
 """
 

@@ -11,7 +11,8 @@ from harness.contract import Backend, Program
 from harness.jobs import RunJob
 from harness.measure import Trainer
 from harness.record import Outcome
-from harness.worker_boltzmann import BoltzmannRun, StageProgram
+from harness.stage_program import StageProgram
+from harness.worker_boltzmann import BoltzmannRun
 from harness.worker_run import Run
 
 

@@ -3,20 +3,20 @@
 The strings are as they came from the records; whoever shows them escapes them for its medium.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 from msgspec import Struct
 
-from harness.knobs import label
 from harness.language import _, noop
 from harness.layers import Dense
 from harness.record import Record
-from reports import instruments, said_merge, said_verdicts, stages, text
+from reports import instruments, said_backends, said_merge, said_verdicts, stages, text
+from reports.break_even import break_even
 from reports.legend import legend
 from reports.rows import CELL, Group, Row
 from reports.settled import TOO_NOISY
+from reports.sides import sides as side_by_side
 from reports.studies import Loaded
 from reports.summary import MACHINE, machine_names
 
@@ -99,7 +99,7 @@ def content(loaded: Loaded, frame: pd.DataFrame, parts: pd.DataFrame, groups: It
         sections=sections,
         damaged=tuple((damaged.path, text.quoted(damaged.reason)) for damaged in loaded.damaged),
         machines=tuple(dict.fromkeys(machine_names(frame, _(MACHINE)).tolist())),
-        backends=_backends(frame),
+        backends=said_backends.lines(frame),
         legend=legend(loaded.records) if sections else (),
         machine_tables=tuple(said_merge.tables(loaded, frame, found, [row_labels(group.rows) for group in found])),
     )
@@ -141,7 +141,7 @@ def _section(group: Group, records: dict[str, Record], frame: pd.DataFrame, part
     labels = row_labels(group.rows)
     has_device = any(row.device_peak_bytes is not None for row in group.rows)
     sides = stages.sides(group, labels, frame, parts)
-    measured = instruments.sides(group, labels, frame)
+    measured = side_by_side(group, labels, frame)
     of_group = [records[run_id] for row in group.rows for run_id in row.run_ids]
     return Section(
         title=" · ".join(str(getattr(group, name)) for name in CELL),
@@ -161,7 +161,7 @@ def _section(group: Group, records: dict[str, Record], frame: pd.DataFrame, part
         remarks=(
             *stages.remarks(sides),
             *instruments.remarks(measured),
-            *(() if sides else instruments.break_even(measured)),  # of stages, build and step are not of one thing
+            *(() if sides else break_even(measured)),  # of stages, build and step are not of one thing
         ),
         troubles=tuple(line for row, label in zip(group.rows, labels, strict=True) for line in _troubles(row, label)),
     )
@@ -279,49 +279,3 @@ def _why_not(row: Row) -> tuple[str, ...]:
 
 def _first(reasons: tuple[str, ...]) -> tuple[str, ...]:
     return text.first(tuple(map(text.quoted, reasons)), 3, MORE_REASONS)
-
-
-def _backends(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return lines of versions, settings and traps, each with whom it belongs to."""
-    lines = []
-    for backend, runs in frame.groupby("backend", sort=False):
-        lines += [
-            _("{backend} versions: {facts}").format(backend=backend, facts=_facts(value))
-            for value in runs["versions"].unique()
-            if value
-        ]
-        known = runs[runs["settings"] != ""]
-        places = known["device"] + " " + known["mode"] + known["profile"].map(lambda p: "" if p == "stock" else f" {p}")
-        for value, of_value in places.groupby(known["settings"], sort=False):
-            lines.append(
-                _("{backend} settings ({places}): {facts}").format(
-                    backend=backend, places=text.names(dict.fromkeys(of_value)), facts=_facts(str(value))
-                )
-            )
-        lines += _tuned(str(backend), runs[runs["profile"] != "stock"])
-        for column, said in (
-            ("harmful_traps", _("{backend} TRAP, the numbers are spoiled: {sentence}")),
-            ("traps", _("{backend} note: {sentence}")),
-        ):
-            traps = [sentence for value in runs[column].unique() if value for sentence in json.loads(value).values()]
-            lines += [said.format(backend=backend, sentence=text.quoted(trap)) for trap in dict.fromkeys(traps)]
-    return tuple(lines)
-
-
-def _tuned(backend: str, runs: pd.DataFrame) -> list[str]:
-    """Return a line on what the profile of each task, device and mode has set."""
-    lines = []
-    for cell, of_cell in runs.groupby(["task", "device", "mode"], sort=False):
-        for value in dict.fromkeys(of_cell["tuned_settings"]):
-            shown = label(json.loads(value)) if value else _("none, for nothing was faster than stock when tuned")
-            lines.append(
-                _("{backend} tuned settings ({places}): {facts}").format(
-                    backend=backend, places=" ".join(map(str, cell)), facts=shown
-                )
-            )
-    return lines
-
-
-def _facts(value: str) -> str:
-    facts = json.loads(value).items()
-    return text.names(f"{name} {text.quoted(fact) if ' ' in fact else _(fact)}" for name, fact in facts)

@@ -77,9 +77,10 @@ def _of_group(anchor: str, title: str, gathered: Gathered) -> list[Exhibit]:
 
 def _which(shown: Sequence[Shown], gathered: Gathered) -> str:
     """Return a sentence on the runs that are shown, and on the rows that are not."""
-    sentence = _("Each row is shown by its first completed run that left something, by seed: {runs}.").format(
-        runs=", ".join(item.which for item in shown)
-    )
+    sentence = _(
+        "One run is shown for each framework and mode: the first one, by seed and then by repeat, that trained to its "
+        "end and saved what is shown here. These are {runs}."
+    ).format(runs=", ".join(item.which for item in shown))
     if not gathered.left_out:
         return sentence
     more = ngettext("{count} more row is not shown.", "{count} more rows are not shown.", gathered.left_out)

@@ -43,7 +43,7 @@ class Exhibit(Struct, frozen=True, kw_only=True):
     """Anchor on the page: letters, digits and dashes, distinct on the page."""
     title: str
     note: str = ""
-    """What is shown and how to read it, in a sentence or two."""
+    """What is shown and how to read it, in a sentence or two; each line is a paragraph."""
     alt: str = ""
     """What the picture shows, in words."""
     figure: go.Figure | None = None

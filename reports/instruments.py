@@ -1,21 +1,19 @@
 """What the instruments say of a group, as tables of figures with the backends side by side, and in single sentences.
 
-Inference, roofline, energy, equal seeds, the order of the runs, and when compiling pays. Figures are medians over the
-completed runs of a row; a table stands there only if a run has measured something for it.
+Inference, roofline, energy, equal seeds and the order of the runs. Figures are medians over the completed runs of a
+row; a table stands there only if a run has measured something for it.
 """
 
-import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from harness.language import _, noop
-from harness.record import COMPLETED
 from reports import text
 from reports.figures import MOST_DIFFERENT
-from reports.rows import Group, Row
+from reports.rows import Group
+from reports.sides import Side
 from reports.stages import FIGURE, Table
 from reports.statistics import FEWEST
 
@@ -26,43 +24,7 @@ ORDER = noop("Order of the runs (place in the study)")
 MOST_ROUNDS = 12
 
 
-class Side(NamedTuple):
-    """One backend, mode and profile: what stands in a column."""
-
-    label: str
-    row: Row
-    runs: pd.DataFrame
-    """All its runs."""
-    completed: pd.DataFrame
-    """Those of them that were trained to their end."""
-
-    def median(self, figure: str) -> float | None:
-        """Return the median of a figure over the completed runs, None where none has it."""
-        found = self.completed[figure].dropna()
-        return float(found.median()) if len(found) else None
-
-    def words(self, figure: str) -> list[str]:
-        """Return the distinct texts of a column, without the empty one."""
-        return [str(word) for word in self.runs[figure].unique() if word]
-
-
 Cell = Callable[[Side], str]
-
-
-def sides(group: Group, labels: Sequence[str], runs: pd.DataFrame) -> list[Side]:
-    """Return the columns of a group.
-
-    Args:
-        group: as `summarize` returns it.
-        labels: the names of its rows.
-        runs: the frame, one row per run.
-    """
-    place = {run_id: number for number, run_id in enumerate(runs["run_id"])}
-    found = []
-    for label, row in zip(labels, group.rows, strict=True):
-        of_row = runs.take(sorted(place[run_id] for run_id in row.run_ids))
-        found.append(Side(label, row, of_row, of_row[of_row["status"].isin(COMPLETED)]))
-    return found
 
 
 def tables(found: Sequence[Side], runs: pd.DataFrame, group: Group) -> tuple[Table, ...]:
@@ -114,74 +76,6 @@ def _reasons(found: Sequence[Side], column: str, what: str) -> list[str]:
     return lines
 
 
-def break_even(found: Sequence[Side]) -> tuple[str, ...]:
-    """Return after how many steps each compiled mode has won back what it costs to build, against eager mode.
-
-    The costs are build and first step, the gain is the difference of the steps; medians of comparable rows. Where the
-    runs' steps overlap there is no gain to speak of.
-    """
-    eager = {(s.row.backend, s.row.profile, s.row.device_name): s for s in found if s.row.mode == "eager"}
-    lines = []
-    for side in found:
-        plain = eager.get((side.row.backend, side.row.profile, side.row.device_name))
-        if side.row.mode == "eager" or plain is None or not (side.row.comparable and plain.row.comparable):
-            continue
-        costs, plain_costs = _costs(side), _costs(plain)
-        if costs is None or plain_costs is None:
-            continue
-        (extra, step), (plain_extra, plain_step) = costs, plain_costs
-        extra -= plain_extra
-        steps = pays_after(extra, plain_step - step)
-        if overlap(side, plain):
-            sentence = _("{row} against {eager}: the ranges of their steps overlap, no gain is shown.")
-        elif steps is None:
-            sentence = _("{row} never pays against {eager}: a step takes {step} ms instead of {eager_step} ms.")
-        elif steps == 0:
-            sentence = _(
-                "{row} pays from the first step against {eager}: a step takes {step} ms instead of {eager_step} ms."
-            )
-        else:
-            sentence = _(
-                "{row} pays after {steps:,} steps against {eager}: build and first step take {extra} s longer, "
-                "a step takes {step} ms instead of {eager_step} ms."
-            )
-        lines.append(
-            sentence.format(
-                row=side.label,
-                eager=plain.label,
-                steps=steps,
-                extra=text.seconds(extra),
-                step=_ms(step),
-                eager_step=_ms(plain_step),
-            )
-        )
-    return tuple(lines)
-
-
-def _costs(side: Side) -> tuple[float, float] | None:
-    """Return the seconds of build and first step together, and those of a warm step."""
-    build, first, step = (side.median(name) for name in ("build_s", "first_step_s", "step_s"))
-    return None if build is None or first is None or step is None else (build + first, step)
-
-
-def overlap(one: Side, other: Side) -> bool:
-    """Return whether the ranges of the seconds per step over the completed runs of two rows have a part in common."""
-    (low, high), (other_low, other_high) = _range(one), _range(other)
-    return max(low, other_low) <= min(high, other_high)
-
-
-def _range(side: Side) -> tuple[float, float]:
-    steps = side.completed["step_s"]
-    return float(steps.min()), float(steps.max())
-
-
-def pays_after(extra_s: float, gain_s: float) -> int | None:
-    """Return the fewest steps whose gain makes up for what came before; None where there is no gain."""
-    if gain_s <= 0:
-        return None
-    return max(0, math.ceil(extra_s / gain_s))
-
-
 def _table(title: str, found: Sequence[Side], figures: dict[str, Cell]) -> Table | None:
     """Return a table of the figures that at least one side has, or None if there is none."""
     rows = [(name, *(cell(side) for side in found)) for name, cell in figures.items()]
@@ -195,11 +89,11 @@ def _inference(found: Sequence[Side], group: Group) -> dict[str, Cell]:
     batch = text.either(str(int(size)) for size in sizes)
     rate = _("examples/s at batch {sizes}").format(sizes=batch) if sizes else _("examples/s")
     return {
-        _("latency of one example, ms: median"): lambda side: _ms(side.median("latency_median_s")),
+        _("latency of one example, ms: median"): lambda side: text.milliseconds(side.median("latency_median_s")),
         _("× slower than the quickest"): _against_best(found, group, "latency"),
-        _("95th percentile"): lambda side: _ms(side.median("latency_p95_s")),
-        _("99th percentile"): lambda side: _ms(side.median("latency_p99_s")),
-        _("first call"): lambda side: _ms(side.median("latency_first_call_s")),
+        _("95th percentile"): lambda side: text.milliseconds(side.median("latency_p95_s")),
+        _("99th percentile"): lambda side: text.milliseconds(side.median("latency_p99_s")),
+        _("first call"): lambda side: text.milliseconds(side.median("latency_first_call_s")),
         rate: lambda side: text.rate(side.median("inference_examples_per_s")),
         _("× slower than the fastest"): _against_best(found, group, "inference"),
     }
@@ -309,10 +203,6 @@ def _by_round(side: Side) -> dict[tuple[int, int], list[str]]:
 
 def _joules(side: Side) -> str:
     return text.number(side.median("joules_per_1000_examples"))
-
-
-def _ms(value: float | None) -> str:
-    return text.number(None if value is None else 1e3 * value)
 
 
 def _giga(figure: str) -> Cell:

@@ -41,6 +41,8 @@ class Sheet(Struct, frozen=True, kw_only=True):
     """Rows that the page does not show."""
     can_sort: bool = False
     can_filter: bool = False
+    begins: tuple[int, ...] = ()
+    """Places of the rows with which a new group begins, where neighbours have the same first cell."""
 
 
 def of_grid(grid: Grid, caption: str) -> Sheet:
@@ -101,7 +103,13 @@ def _sheet(caption: str, headers: Sequence[str], rows: tuple[tuple[Cell, ...], .
         left_out=len(rows) - len(shown),
         can_sort=can_sort and len(shown) > 1,
         can_filter=can_sort and len(shown) >= FEWEST_TO_FILTER,
+        begins=_begins([row[0].shown for row in shown if row]),
     )
+
+
+def _begins(names: Sequence[str]) -> tuple[int, ...]:
+    changes = tuple(place for place in range(1, len(names)) if names[place] != names[place - 1])
+    return changes if len(changes) + 1 < len(names) else ()
 
 
 def _is_number(column: Iterable[Cell]) -> bool:

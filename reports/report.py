@@ -72,7 +72,7 @@ def render(
         elif name == "html":
             text = _page([_part(loaded, runs, groups, said)])
         elif name == "latex":
-            text = latex.latex(said, groups)
+            text = latex.latex(said, groups, study=loaded.name)
         elif name == "parquet":
             text = to_parquet(runs, FRAME, study=loaded.name)
         elif name == "csv":

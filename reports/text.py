@@ -36,6 +36,11 @@ def rate(value: float | None) -> str:
     return number(value, 4)
 
 
+def milliseconds(value: float | None) -> str:
+    """Return seconds as milliseconds, the unit left to the heading."""
+    return number(None if value is None else 1e3 * value)
+
+
 def seconds(value: float | None) -> str:
     """Return seconds, the unit left to the heading."""
     return number(value, 3)

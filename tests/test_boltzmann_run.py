@@ -16,8 +16,9 @@ from harness.contract import Arrays
 from harness.execute_io import read_result
 from harness.record import Measured, Outcome
 from harness.spec import Task
+from harness.stage_program import epoch_means
 from harness.worker import attempt, run_of
-from harness.worker_boltzmann import BoltzmannRun, epoch_means
+from harness.worker_boltzmann import BoltzmannRun
 
 
 def go(folder: Path, task: Task) -> tuple[Outcome, Measured]:

@@ -251,7 +251,7 @@ def test_a_users_mistake_is_said_in_chinese() -> None:
 
 
 def test_a_worker_is_not_told_the_language() -> None:
-    from harness.execute import NOT_INHERITED
+    from harness.launch import NOT_INHERITED
 
     assert "LANGUAGE" in NOT_INHERITED
 

@@ -10,9 +10,10 @@ from test_failing_well import HERE_INTERPRETER, SETTING, Silent, new_store, spec
 
 import backends
 from harness import execute, registry, worker_ceiling
-from harness.execute import available_cores, ceiling
+from harness.execute import ceiling
 from harness.interpreters import Interpreter
 from harness.jobs import CeilingJob
+from harness.launch import available_cores
 from harness.measure import fewest_seconds, watched
 from harness.record import Block, Ceiling, Noise
 from harness.study import Conductor, Plan

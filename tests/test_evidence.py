@@ -18,9 +18,10 @@ from backends.numpy.adapter import NumpyBackend
 from harness import evidence, evidence_kept, registry, worker, worker_evidence
 from harness.data import Prepared, prepare
 from harness.evidence import LONGEST_TEXT, MOST_BYTES, Answers, Evidence, Example
-from harness.execute import Ended, available_cores, execute, judge
+from harness.execute import execute
 from harness.interpreters import Interpreter
 from harness.jobs import Result, RunJob
+from harness.launch import Ended, available_cores, judge
 from harness.layers import Dense
 from harness.record import Measured, Outcome, ParityVerdict, Record
 from harness.spec import RunSpec, Task

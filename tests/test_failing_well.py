@@ -16,8 +16,9 @@ from fakes import HERE, entries
 
 import backends
 from harness.errors import EnvironmentFailure, StoreError, UsageError
-from harness.execute import Setting, available_cores, describe, execute
+from harness.execute import Setting, describe, execute
 from harness.interpreters import Interpreter
+from harness.launch import available_cores
 from harness.plan import Choice, Wish, plan
 from harness.record import Machine, ParityVerdict, Record
 from harness.registry import task

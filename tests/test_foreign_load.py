@@ -10,8 +10,9 @@ from test_noise import busy
 import backends
 from harness import facts
 from harness.data import prepare
-from harness.execute import Setting, available_cores, execute
+from harness.execute import Setting, execute
 from harness.interpreters import Interpreter
+from harness.launch import available_cores
 from harness.noise import disturbances
 from harness.plan import Choice, Wish, plan
 from harness.record import ParityVerdict, Record

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from pages import hostile
 from records_factory import FAIL, died, machine_record, measured, record, stages, write_study
 
 from harness import __version__
@@ -89,7 +92,7 @@ def compiled(page: str) -> list[list[str]]:
     Checks that environments and braces are balanced, that every row has as many cells as its table has columns, and
     that no character stands bare that means something to LaTeX.
     """
-    page = re.sub(r"(?m)^%.*\n", "", page)
+    page = re.sub(r"(?m)^%.*\n", "", page).replace(latex.WITHIN_THE_LINE, "{")
     open_environments: list[str] = []
     for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", page):
         if kind == "begin":
@@ -102,7 +105,7 @@ def compiled(page: str) -> list[list[str]]:
     assert not set(bare) & set('~^"#%_\\<>|`')
     assert re.sub(r"\$\$", "", bare).count("$") % 2 == 0
     rows = []
-    for columns, body in re.findall(r"(?s)\\begin\{tabular\}\{([lr]+)\}\n(.*?)\\end\{tabular\}", page):
+    for columns, body in re.findall(r"(?s)\\begin\{tabular\}\{@\{\}([lr]+)@\{\}\}\n(.*?)\\end\{tabular\}", page):
         for line in body.splitlines():
             if not line.startswith(("\\toprule", "\\midrule", "\\bottomrule")):
                 assert line.endswith(" \\\\")
@@ -112,21 +115,56 @@ def compiled(page: str) -> list[list[str]]:
     return rows
 
 
-def as_latex(items: list[Record]) -> str:
+def as_latex(items: list[Record], study: str = "s") -> str:
     runs = frame(items)
     groups = summarize(runs)
-    loaded = Loaded(folder=Path("s"), plan=None, records=items, damaged=[])
-    return latex.latex(content(loaded, runs, frame_of_stages(items), groups), groups)
+    loaded = Loaded(folder=Path(study), plan=None, records=items, damaged=[])
+    return latex.latex(content(loaded, runs, frame_of_stages(items), groups), groups, study=study)
 
 
 def test_latex_is_one_booktabs_table_per_group() -> None:
     page = as_latex(records())
     rows = compiled(page)
-    assert page.count(r"\begin{table}") == page.count(r"\toprule") == page.count(r"\label{tab:evenbench-") == 2
+    assert page.count(r"\begin{table}") == page.count(r"\toprule") == page.count(r"\label{tab:evenbench-s-") == 2
     assert [row[0] for row in rows if row[0] != "framework"] == [
         "torch eager", "tensorflow graph", "mindspore graph", "torch graph", "torch eager",
     ]  # fmt: skip
     assert "never ranked" in page
+
+
+def test_no_two_characters_become_a_third_one() -> None:
+    assert latex.escape("--resume ,, it's ''") == "-{}-resume ,{}, it's '{}'"
+
+
+def test_the_tables_of_two_studies_have_labels_of_their_own() -> None:
+    labels = [re.findall(r"\\label\{(.*)\}", as_latex(records(), name)) for name in ("quick 3", "{%}", "\\")]
+    assert labels == [
+        ["tab:evenbench-quick-3-1", "tab:evenbench-quick-3-2"],
+        *2 * [["tab:evenbench-1", "tab:evenbench-2"]],
+    ]
+
+
+def minimal_document(names: list[str]) -> str:
+    """Return the document that `docs/formats.md` gives, with other tables in it."""
+    example = re.search(r"(?s)```latex\n(.*?)```", (DOCS / "formats.md").read_text("utf-8"))
+    assert example
+    return example[1].replace(r"\input{report.tex}", "\n".join(rf"\input{{{name}}}" for name in names))
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex here")
+def test_latex_takes_the_tables_and_they_are_no_wider_than_the_page(tmp_path: Path) -> None:
+    letters = "“é” × – ≈ · … ± µ ° ® − ≤ ≥ → ß #$%&_^~{}\\ <<a>> [1] --x ,, '' \u202e"
+    strange = [replace(item, spec=replace(item.spec, dataset=letters)) for item in records()]
+    tables = {"a": as_latex(records(), "a"), "b": as_latex(strange, "b"), "c": as_latex(hostile(), "c")}
+    for name, page in tables.items():
+        (tmp_path / f"{name}.tex").write_text(page, "utf-8")
+    (tmp_path / "paper.tex").write_text(minimal_document(list(tables)), "utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert (tmp_path / "paper.pdf").exists()
+    for complaint in ("Overfull", "Missing character", "multiply defined"):
+        assert complaint not in done.stdout
 
 
 @settings(max_examples=40, deadline=None)

@@ -15,10 +15,11 @@ from rich.console import Console
 from harness.flops import training_step
 from harness.record import Block, Ceiling, Energy, Inference, Noise, Phases, Record, Twin
 from reports import export, instruments, show, terminal
+from reports.break_even import pays_after
 from reports.content import Content, Section, content
 from reports.figures import _quantiles, clean_latencies, figures
 from reports.frame import frame, stages
-from reports.instruments import NO_TWINS, ORDER, pays_after
+from reports.instruments import NO_TWINS, ORDER
 from reports.legend import legend
 from reports.markdown import markdown
 from reports.studies import Loaded

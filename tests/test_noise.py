@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import noise
-from harness.execute import available_cores
+from harness.launch import available_cores
 from harness.noise import Guard, Look, disturbances
 from harness.record import Block, Noise
 

@@ -16,7 +16,7 @@ from harness.errors import UsageError
 from harness.record import Machine, Record
 from reports import page_figures, page_tables
 from reports.answer import answer
-from reports.exhibit import grid, number
+from reports.exhibit import Exhibit, grid, number, words
 from reports.exhibits import exhibits
 from reports.frame import frame
 from reports.page import page
@@ -201,6 +201,18 @@ def test_the_number_of_a_cell_is_read_as_a_reader_would(shown: str, value: float
 def test_a_long_table_is_cut_and_says_so() -> None:
     sheet = page_tables.of_grid(grid(("n",), [(number(float(i)),) for i in range(1000)]), "numbers")
     assert (len(sheet.rows), sheet.left_out) == (page_tables.MOST_ROWS, 1000 - page_tables.MOST_ROWS)
+
+
+def test_rows_with_the_same_name_stand_together() -> None:
+    def begins(names: str) -> tuple[int, ...]:
+        return page_tables.of_grid(grid(("a", "b"), [(words(name), number(1.0)) for name in names]), "t").begins
+
+    assert [begins(names) for names in ("", "x", "xx", "xyz", "xxyyz")] == [(), (), (), (), (2, 4)]
+
+
+def test_every_line_of_a_note_is_a_paragraph() -> None:
+    shown = Exhibit(name="x", title="X", note="one <b>\ntwo", grid=grid(("a",), [(words("cell"),)]))
+    assert '<p class="note">one &lt;b&gt;</p>\n<p class="note">two</p>' in page([pages.part(pages.records(), (shown,))])
 
 
 def test_several_studies_make_one_page_and_other_formats_stay_beside_each(tmp_path: Path) -> None:

@@ -22,9 +22,10 @@ from harness.boltzmann import Stage
 from harness.check import Checker
 from harness.data import prepare
 from harness.errors import UsageError
-from harness.execute import Setting, available_cores, execute
+from harness.execute import Setting, execute
 from harness.interpreters import Interpreter
 from harness.knobs import Here, Knob, label, usable
+from harness.launch import available_cores
 from harness.plan import Choice, Wish, plan
 from harness.profiles import Profile, Trial
 from harness.record import Block, Machine, Measured, Noise, ParityVerdict, Record

@@ -55,6 +55,7 @@
         const rows = [...body.rows].map((row) => [value(row.cells[column], isNumber), row]);
         rows.sort((a, b) => compare(a[0], b[0], isNumber, direction));
         body.append(...rows.map((pair) => pair[1]));
+        body.querySelectorAll(".begins").forEach((row) => row.classList.remove("begins")); // groups are apart no more
         heads.forEach((other) => other.setAttribute("aria-sort", "none"));
         head.setAttribute("aria-sort", direction === 1 ? "ascending" : "descending");
       });
