@@ -20,12 +20,12 @@ from harness.cli_options import json_option, results_option
 @click.option("--explain", is_flag=True, help="Show what was measured, every value, weight and contribution.")
 @results_option
 @json_option
-def choose(study: str, wanted: str, **asked: Any) -> None:
+def choose(study: str, wanted: str, **asked: Any) -> int:
     """Choose a framework by weighted needs from what STUDY measured.
 
     The uncertainty of the measurements is carried through: the answer is the probability of being the best, and what
-    cannot be told apart is called a tie. Says which measurement decided, and how far one weight would have to move to
-    change the order.
+    cannot be told apart is called a tie. Says which measurement decided, how far one weight would have to move to
+    change the order, and which task would change it if it were left out. Ends with 1 if nothing can be chosen.
     """
     import msgspec
 
@@ -42,9 +42,10 @@ def choose(study: str, wanted: str, **asked: Any) -> None:
     choice = decide(loaded, wishes, runs=runs)
     if asked["as_json"]:
         click.echo(msgspec.json.format(msgspec.json.encode(choice), indent=2).decode())
-        return
-    from rich.console import Console
+    else:
+        from rich.console import Console
 
-    from reports import choice_terminal
+        from reports import choice_terminal
 
-    choice_terminal.show(choice, Console(), explain=asked["explain"])
+        choice_terminal.show(choice, Console(), explain=asked["explain"])
+    return 1 if choice.verdict == "none" else 0

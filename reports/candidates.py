@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from harness.language import _
 from harness.record import COMPLETED, Record
+from harness.versions import base
 from reports import text
 from reports.criteria import CRITERIA, Criterion
 from reports.exclusions import why_not
@@ -28,7 +29,7 @@ FAILED = ("unsupported", "diverged", "out_of_memory", "timeout", "crashed")
 
 TELLING = tuple(dict.fromkeys((*CELL[1:], "source", "machine", *SPLITS)))
 """What tells the groups of one task apart, what people know best first."""
-OTHER_FACTS = ("run_id", "status", "target", "install_reason")
+OTHER_FACTS = ("run_id", "status", "target", "install_reason", "framework_version")
 Facts = Mapping[str, Any]
 """Of one run, by the names of the frame's columns."""
 
@@ -79,7 +80,7 @@ def facts_of(records: Iterable[Record], runs: pd.DataFrame) -> dict[str, Facts]:
     times = {record.spec.run_id: time_to_target(record) for record in records}
     more = runs.assign(
         seconds_per_example=(runs["median_step_s"] / runs["batch_size"]).astype("float64"),
-        compile_s=runs["build_s"] + runs["first_step_s"],
+        start_up_s=runs["import_s"] + runs["build_s"],
         target_s=runs["run_id"].map(times).astype("float64"),
     )
     columns = [criterion.column for criterion in CRITERIA if criterion.column]
@@ -134,7 +135,9 @@ def _candidate(key: Key, rows: Mapping[str, Row], titles: Sequence[str], runs: M
         elif criterion.column:
             readings[criterion.name] = {WHOLE: _of_backend(criterion, every)}
     backend, mode, profile = key
-    return Candidate(backend=backend, mode=mode, profile=profile, readings=readings)
+    versions = dict.fromkeys(facts["framework_version"] for facts in every if facts["framework_version"])
+    builds = tuple(f"{base(backend)} {version}" for version in versions)
+    return Candidate(backend=backend, mode=mode, profile=profile, readings=readings, builds=builds)
 
 
 def _of_task(criterion: Criterion, row: Row, own: Sequence[Facts]) -> Reading:

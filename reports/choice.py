@@ -10,6 +10,11 @@ from reports.readings import Reading
 
 SURE = 0.95
 """The probability of being the best from which somebody is called the winner."""
+SAME_SCORE = 1e-9
+"""Scores of one draw that differ by less are equal, and share being the best."""
+
+
+Verdict = Literal["winner", "tie", "only one", "none"]
 
 
 class Scored(Struct, frozen=True, kw_only=True):
@@ -37,6 +42,8 @@ class Scored(Struct, frozen=True, kw_only=True):
     """What all of it comes from."""
     remarks: tuple[tuple[str, str, str], ...]
     """Criterion, task and reason where a number is missing or failed; a task of no name is the whole."""
+    builds: tuple[str, ...]
+    """The releases of the framework that were measured, in full: `torch 2.13.0+cpu`."""
     one_process: tuple[str, ...]
     """Criteria with a number of one process alone."""
 
@@ -49,6 +56,7 @@ class Used(Struct, frozen=True, kw_only=True):
     share: float
     """Of the sum of the weights that entered."""
     tasks: tuple[str, ...]
+    """The cells that entered, of tasks that have a weight."""
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -59,12 +67,17 @@ class Pair(Struct, frozen=True, kw_only=True):
     probability_a_better: float
     tie: bool
     """Neither is better with a probability of `SURE`."""
+    meet_on_a_task: bool = True
+    """A task was measured for both; else nothing compares them by the criteria of tasks."""
 
 
 class Deciding(Struct, frozen=True, kw_only=True):
-    """The measurement that speaks most for the leader against the runner-up."""
+    """The measurement known of both that speaks most for the leader against the runner-up."""
 
     criterion: str
+    leader: float | None
+    """Its number as people read it, over the tables in which both were measured."""
+    runner_up: float | None
     margin: float
     """The leader's expected score less the runner-up's."""
     adds: float
@@ -85,12 +98,25 @@ class Move(Struct, frozen=True, kw_only=True):
     winner: str
 
 
+class Without(Struct, frozen=True, kw_only=True):
+    """What comes out where one task is left out."""
+
+    task: str
+    verdict: Verdict
+    leader: str | None
+    tied: tuple[str, ...]
+    probability_best: float | None
+    """Of the leader."""
+    changes: bool
+    """Another one leads, or a tie becomes a winner, or a winner a tie."""
+
+
 class Choice(Struct, frozen=True, kw_only=True):
     """The decision, with all that it rests on."""
 
     study: str
     needs: Needs
-    verdict: Literal["winner", "tie", "only one", "none"]
+    verdict: Verdict
     leader: str | None
     tied: tuple[str, ...]
     candidates: tuple[Scored, ...]
@@ -103,10 +129,14 @@ class Choice(Struct, frozen=True, kw_only=True):
     """The reason of each of them."""
     tasks: tuple[str, ...]
     """The names of the cells: a task, and what tells it from other cells of it."""
+    tasks_left_out: tuple[str, ...]
+    """Tasks of the study to which the needs give no weight."""
     pairs: tuple[Pair, ...]
     deciding: Deciding | None
     moves: tuple[Move, ...]
     """The smallest first."""
+    without: tuple[Without, ...] = ()
+    """Each task with a weight, left out in turn, where there are several."""
     draws: int = DRAWS
     seed: int = SEED
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from harness.language import _
-from reports import needs, said_choice
+from reports import needs, said_choice, said_tasks, text
 from reports.candidates import field
 from reports.choice import Choice
 from reports.choose import choose_from
@@ -25,11 +25,19 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
     if not rows:
         return ()
     headers = (_("needs"), _("candidate"), _("is the best with"), _("score"), _("from"), _("to"))
-    sentences = [
-        line for choice in choices for line in (said_choice.verdict(choice), said_choice.deciding(choice)) if line
-    ]
-    note = " ".join(dict.fromkeys(sentences))
+    note = " ".join(dict.fromkeys(" ".join(_sentences(choice)) for choice in choices))
     return (Exhibit(name="choice", title=_("What to choose"), note=note, grid=grid(headers, rows)),)
+
+
+def _sentences(choice: Choice) -> list[str]:
+    found = (
+        said_choice.verdict(choice),
+        said_choice.deciding(choice),
+        *said_tasks.weights(choice),
+        *said_tasks.without(choice),
+        said_choice.builds(choice),
+    )
+    return [line for line in found if line]
 
 
 def _rows(choice: Choice) -> list[tuple[Cell, ...]]:
@@ -37,7 +45,7 @@ def _rows(choice: Choice) -> list[tuple[Cell, ...]]:
         (
             words(choice.needs.name),
             words(item.label, quoted=True),
-            number(item.probability_best, said_choice.chance(item.probability_best)),
+            number(item.probability_best, text.chance(item.probability_best)),
             *(
                 number(score, f"{score:.3f}") if len(choice.candidates) > 1 else number(None)
                 for score in (item.score, item.score_low, item.score_high)

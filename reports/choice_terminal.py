@@ -7,6 +7,7 @@ from rich.text import Text
 
 from harness.language import _
 from reports import said_choice as said
+from reports import said_tasks
 from reports.choice import Choice
 from reports.terminal import NARROWEST, figures, listed, plain
 
@@ -23,7 +24,13 @@ def _parts(choice: Choice, *, explain: bool) -> Iterator[RenderableType]:
     if len(choice.candidates) > 1:
         yield from figures(said.ranking(choice))
         yield Text("")
-    for line in (*said.pairs(choice), said.deciding(choice), said.move(choice)):
+    for line in (
+        *said.pairs(choice),
+        said.deciding(choice),
+        said.move(choice),
+        *said_tasks.weights(choice),
+        *said_tasks.without(choice),
+    ):
         if line:
             yield plain(line)
     if lines := said.exclusions(choice):

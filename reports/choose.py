@@ -6,26 +6,24 @@ do not compete with each other: the one with the highest expected score stands f
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from harness.language import _
-from reports import weights as sensitivity
+from reports import choice_tasks
 from reports.candidates import Field, field
-from reports.choice import SURE, Choice, Deciding, Move, Pair, Scored, Used
+from reports.choice import SAME_SCORE, SURE, Choice, Pair, Scored, Used, Verdict, Without
+from reports.choice_decided import deciding, moves, raw
 from reports.criteria import CRITERIA, Criterion
 from reports.draws import DRAWS, Values, values_of
 from reports.frame import frame
 from reports.needs import Needs
-from reports.readings import Candidate, shares
+from reports.readings import Candidate, task_of
 from reports.studies import Loaded
 from reports.summary import summarize
-
-SAME_SCORE = 1e-9
-"""Scores of one draw that differ by less are equal, and share being the best."""
 
 Array = NDArray[np.float64]
 
@@ -44,7 +42,30 @@ def choose(loaded: Loaded, needs: Needs, *, draws: int = DRAWS, runs: pd.DataFra
 
 
 def choose_from(found: Field, needs: Needs, *, study: str, draws: int = DRAWS) -> Choice:
-    """Return the choice from what was gathered of a study."""
+    """Return the choice from what was gathered of a study, and what it would be without each of the tasks."""
+    choice = _chosen(found, needs, study=study, draws=draws)
+    names = list(dict.fromkeys(map(task_of, choice.tasks)))
+    if choice.verdict not in ("winner", "tie") or len(names) < 2:
+        return choice
+    return replace(choice, without=tuple(_without(name, choice, found, draws) for name in names))
+
+
+def _without(task: str, choice: Choice, found: Field, draws: int) -> Without:
+    needs = replace(choice.needs, tasks=choice.needs.tasks | {task: 0.0})
+    other = _chosen(found, needs, study=choice.study, draws=draws)
+    return Without(
+        task=task,
+        verdict=other.verdict,
+        leader=other.leader,
+        tied=other.tied,
+        probability_best=next((one.probability_best for one in other.candidates if one.label == other.leader), None),
+        changes=(other.verdict, other.leader) != (choice.verdict, choice.leader),
+    )
+
+
+def _chosen(found: Field, needs: Needs, *, study: str, draws: int) -> Choice:
+    found = choice_tasks.without_strangers(found, needs)
+    cells = choice_tasks.counted(found, needs)
     weighted = needs.weight_of()
     entered = {
         criterion: values
@@ -52,9 +73,9 @@ def choose_from(found: Field, needs: Needs, *, study: str, draws: int = DRAWS) -
         if found.candidates and (values := values_of(criterion, found.candidates, needs, draws)) is not None
     }
     left_out = [c for c in CRITERIA if found.candidates and weighted[c.name] > 0 and c not in entered]
-    dropped = {criterion.name: _why_dropped(criterion, found.candidates) for criterion in left_out}
+    dropped = {criterion.name: _why_dropped(criterion, found.candidates, needs) for criterion in left_out}
     total = sum(weighted[criterion.name] for criterion in entered)
-    if not entered or (not total and len(found.candidates) > 1):
+    if not cells or not entered or (not total and len(found.candidates) > 1):
         return _nothing(found, needs, study, dropped)
     total = total or 1.0
     weight = np.array([weighted[criterion.name] for criterion in entered])
@@ -66,20 +87,20 @@ def choose_from(found: Field, needs: Needs, *, study: str, draws: int = DRAWS) -
     compared = probability if len(standing) > 1 else {}
     scored = [
         _scored(
-            candidate, place, scores[:, place], mean[place], entered,
+            candidate, place, scores[:, place], mean[place], entered, needs,
             stands=place in probability, probability=compared.get(place),
         )
         for place, candidate in enumerate(found.candidates)
     ]  # fmt: skip
     order = sorted(standing, key=lambda place: (-scored[place].score, scored[place].label))
     verdict, tied = _verdict([(scored[place].label, probability[place]) for place in order])
-    lead, other = order[0], order[1] if len(order) > 1 else None
     names = [criterion.name for criterion in entered]
+    one = found.candidates
     return Choice(
         study=study,
         needs=needs,
         verdict=verdict,
-        leader=scored[lead].label,
+        leader=scored[order[0]].label,
         tied=tied,
         candidates=tuple(sorted(scored, key=lambda item: (-item.score, item.label))),
         excluded=found.excluded,
@@ -89,14 +110,21 @@ def choose_from(found: Field, needs: Needs, *, study: str, draws: int = DRAWS) -
         ),
         dropped=tuple(dropped),
         why_dropped=dict(dropped),
-        tasks=found.tasks,
+        tasks=cells,
+        tasks_left_out=choice_tasks.left_out(found, needs),
         pairs=tuple(
-            _pair(scored[a].label, scored[b].label, scores[:, a], scores[:, b])
+            _pair(
+                one[a].label,
+                one[b].label,
+                scores[:, a],
+                scores[:, b],
+                meet=choice_tasks.meet(one[a], one[b], cells, needs),
+            )
             for number, a in enumerate(order)
             for b in order[number + 1 :]
         ),
-        deciding=None if other is None else _deciding(mean, weight, lead, other, names),
-        moves=() if other is None else _moves(mean[order], weight, [scored[place].label for place in order], names),
+        deciding=None if len(order) < 2 else deciding(mean, weight, order, one, list(entered.items()), needs),
+        moves=() if len(order) < 2 else moves(mean[order], weight, [one[place].label for place in order], names),
         draws=draws,
     )
 
@@ -114,16 +142,22 @@ def _nothing(found: Field, needs: Needs, study: str, dropped: Mapping[str, str])
         criteria=(),
         dropped=tuple(dropped),
         why_dropped=dict(dropped),
-        tasks=found.tasks,
+        tasks=choice_tasks.counted(found, needs),
+        tasks_left_out=choice_tasks.left_out(found, needs),
         pairs=(),
         deciding=None,
         moves=(),
     )
 
 
-def _why_dropped(criterion: Criterion, candidates: Sequence[Candidate]) -> str:
+def _why_dropped(criterion: Criterion, candidates: Sequence[Candidate], needs: Needs) -> str:
     """Return why nobody can be judged by a criterion."""
-    every = [reading for candidate in candidates for reading in candidate.readings[criterion.name].values()]
+    every = [
+        reading
+        for candidate in candidates
+        for cell, reading in candidate.readings[criterion.name].items()
+        if needs.weight_of_task(task_of(cell)) > 0
+    ]
     if any(reading.values for reading in every):
         return _("no two candidates were measured by it under the same conditions")
     reasons = {reading.why for reading in every}
@@ -147,7 +181,7 @@ def _best(scores: Array) -> list[float]:
     return [float(share) for share in shared.mean(axis=0)]
 
 
-def _verdict(found: Sequence[tuple[str, float]]) -> tuple[Literal["winner", "tie", "only one"], tuple[str, ...]]:
+def _verdict(found: Sequence[tuple[str, float]]) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict on candidates and their probabilities, the leader first, and who ties if several do.
 
     The winner must be sure and lead by expected score too: one that is mostly a little better and seldom much worse
@@ -173,6 +207,7 @@ def _scored(
     scores: Array,
     mean: Array,
     entered: Mapping[Criterion, Values],
+    needs: Needs,
     *,
     stands: bool,
     probability: float | None,
@@ -189,7 +224,7 @@ def _scored(
         score_high=float(high),
         probability_best=probability,
         values={criterion.name: float(mean[number]) for number, criterion in enumerate(entered)},
-        raw={criterion.name: raw(criterion, candidate, values.tasks) for criterion, values in entered.items()},
+        raw={criterion.name: raw(criterion, candidate, values.tasks, needs) for criterion, values in entered.items()},
         readings=candidate.readings,
         remarks=tuple(
             (criterion.name, task, reading.why)
@@ -197,50 +232,13 @@ def _scored(
             for task in values.tasks
             if (reading := candidate.readings[criterion.name][task]).why
         ),
+        builds=candidate.builds,
         one_process=tuple(criterion.name for criterion, values in entered.items() if place in values.guessed),
     )
 
 
-def raw(criterion: Criterion, candidate: Candidate, tasks: Sequence[str]) -> float | None:
-    """Return a candidate's number as it is shown: its mean over processes and tasks, geometric on a scale of ratios.
-
-    As in its value, a task counts once: its cells share its weight.
-    """
-    readings = candidate.readings[criterion.name]
-    known = [task for task in tasks if readings[task].values]
-    if not known:
-        return None
-    ratio = criterion.scale == "ratio"
-    means = [np.mean(np.log(readings[task].values) if ratio else readings[task].values) for task in known]
-    mean = np.average(means, weights=shares(known))
-    found = float(np.exp(mean) if ratio else mean)
-    return 1 / found if criterion.inverted else found / criterion.shown_per
-
-
-def _pair(a: str, b: str, first: Array, second: Array) -> Pair:
+def _pair(a: str, b: str, first: Array, second: Array, *, meet: bool) -> Pair:
     equal = np.abs(first - second) <= SAME_SCORE
     better = float(np.mean(np.where(equal, 0.5, first > second)))
-    return Pair(a=a, b=b, probability_a_better=better, tie=not (better >= SURE or better <= 1 - SURE))
-
-
-def _deciding(mean: Array, weight: Array, lead: int, other: int, names: Sequence[str]) -> Deciding | None:
-    place, adds = sensitivity.deciding(mean, list(weight), lead, other)
-    totals = sensitivity.scores(mean, list(weight))
-    margin = float(totals[lead] - totals[other])
-    if adds <= SAME_SCORE:
-        return None
-    return Deciding(criterion=names[place], margin=margin, adds=adds, changes_the_order=adds >= margin - SAME_SCORE)
-
-
-def _moves(mean: Array, weight: Array, labels: Sequence[str], names: Sequence[str]) -> tuple[Move, ...]:
-    return tuple(
-        Move(
-            criterion=names[flip.criterion],
-            weight=flip.weight,
-            then=flip.then,
-            share=flip.share,
-            share_then=flip.share_then,
-            winner=labels[flip.winner],
-        )
-        for flip in sensitivity.flips(mean, list(weight))
-    )
+    tie = not (better >= SURE or better <= 1 - SURE)
+    return Pair(a=a, b=b, probability_a_better=better, tie=tie, meet_on_a_task=meet)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from reports.criteria import Criterion
 from reports.needs import Needs
-from reports.readings import Candidate, Reading, shares
+from reports.readings import Candidate, Reading, shares, task_of
 
 DRAWS = 10_000
 SEED = 20261121
@@ -47,15 +47,16 @@ class Values(Struct, frozen=True, kw_only=True):
 def values_of(criterion: Criterion, candidates: Sequence[Candidate], needs: Needs, draws: int = DRAWS) -> Values | None:
     """Return a criterion's values: means over the tasks on which it was measured; None where it was on none.
 
-    A task counts once: its cells (presets, data sets, devices, machines, sources) share its weight.
+    A task counts by its weight, which its cells (presets, data sets, devices, machines, sources) share.
     """
     readings = [candidate.readings[criterion.name] for candidate in candidates]
-    tasks = [task for task in readings[0] if _tells([reading[task] for reading in readings])]
+    weighted = [task for task in readings[0] if needs.weight_of_task(task_of(task)) > 0]
+    tasks = [task for task in weighted if _tells([reading[task] for reading in readings])]
     if not tasks:
         return None
     drawn = np.zeros((draws, len(candidates)))
     unknown = []
-    for task, counts in zip(tasks, shares(tasks), strict=True):
+    for task, counts in zip(tasks, shares(tasks, needs.weight_of_task), strict=True):
         here = [reading[task] for reading in readings]
         numbers = np.stack(
             [

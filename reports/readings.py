@@ -1,7 +1,7 @@
 """What is known of who can be chosen: numbers of processes, failures, and gaps, each told from the others."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -34,6 +34,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
     profile: str
     readings: dict[str, dict[str, Reading]]
     """By criterion, by cell; the cell is empty where the criterion is not one of tasks."""
+    builds: tuple[str, ...] = ()
+    """The releases of the framework that were measured, in full: `torch 2.13.0+cpu`."""
 
     @property
     def key(self) -> Key:
@@ -60,10 +62,11 @@ def task_of(cell: str) -> str:
     return cell.partition(" ")[0]
 
 
-def shares(cells: Sequence[str]) -> list[float]:
-    """Return how much each cell counts: every task once, however many cells it has."""
+def shares(cells: Sequence[str], weight_of_task: Callable[[str], float]) -> list[float]:
+    """Return how much each cell counts: every task by its weight, however many cells it has."""
     counted = Counter(map(task_of, cells))
-    return [1 / len(counted) / counted[task_of(cell)] for cell in cells]
+    total = sum(map(weight_of_task, counted))
+    return [weight_of_task(task_of(cell)) / total / counted[task_of(cell)] for cell in cells]
 
 
 def label(key: Key) -> str:

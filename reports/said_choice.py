@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 
-from harness.language import _, ngettext
-from reports import text
-from reports.choice import SURE, Choice, Move, Scored
+from harness.language import _
+from reports import said_tasks, text
+from reports.choice import SURE, Choice, Deciding, Move, Scored
 from reports.criteria import CRITERIA, Criterion
 from reports.readings import task_of
 from reports.stages import Table
-
-ABOUT_ALL = 0.999
-"""Probabilities beyond are not told from certainty by so many draws, nor are those as near to nothing."""
 
 
 def criterion(name: str) -> Criterion:
@@ -23,19 +20,12 @@ def title(name: str) -> str:
     return _(criterion(name).title)
 
 
-def chance(probability: float | None) -> str:
-    """Return a probability."""
-    if probability is not None and probability > ABOUT_ALL:
-        return _("above {percent}").format(percent=text.percent(ABOUT_ALL))
-    if probability is not None and probability < 1 - ABOUT_ALL:
-        return _("below {percent}").format(percent=text.percent(1 - ABOUT_ALL))
-    return text.percent(probability)
-
-
 def verdict(choice: Choice) -> str:
     """Return the decision in a sentence."""
     best = choice.best()
     if choice.verdict == "none":
+        if choice.tasks_left_out and not choice.tasks:
+            return _("Nothing can be chosen: the needs leave out all tasks of this study.")
         if choice.dropped:
             return _("Nothing can be chosen: no criterion that has a weight tells the candidates apart.")
         return _("Nothing in this study can be chosen: no row of it is comparable and within the limits.")
@@ -43,7 +33,7 @@ def verdict(choice: Choice) -> str:
         return _only(choice, best[0])
     if choice.verdict == "winner":
         return _("{leader} is the best choice for the needs {needs}, with a probability of {chance}.").format(
-            leader=choice.leader, needs=choice.needs.name, chance=chance(_probability(choice, choice.leader))
+            leader=choice.leader, needs=choice.needs.name, chance=text.chance(_probability(choice, choice.leader))
         )
     return _("A tie between {names} for the needs {needs}: none is the best with a probability of {sure}.").format(
         names=_(" and ").join(choice.tied), needs=choice.needs.name, sure=text.percent(SURE, 0)
@@ -66,7 +56,12 @@ def _probability(choice: Choice, label: str | None) -> float | None:
 def ranking(choice: Choice) -> Table:
     """Return the candidates that stand for their backends, best first."""
     rows = tuple(
-        (item.label, chance(item.probability_best), f"{item.score:.3f}", f"{item.score_low:.3f}–{item.score_high:.3f}")
+        (
+            item.label,
+            text.chance(item.probability_best),
+            f"{item.score:.3f}",
+            f"{item.score_low:.3f}–{item.score_high:.3f}",
+        )
         for item in choice.best()
     )
     headers = (_("candidate"), _("is the best with"), _("score"), _("95 % of the draws"))
@@ -74,14 +69,22 @@ def ranking(choice: Choice) -> Table:
 
 
 def pairs(choice: Choice) -> list[str]:
-    """Return a sentence on every pair that is a tie."""
-    return [
-        _("{a} and {b}: a tie, {a} is the better one with a probability of {chance}.").format(
-            a=pair.a, b=pair.b, chance=chance(pair.probability_a_better)
-        )
-        for pair in choice.pairs
-        if pair.tie
-    ]
+    """Return a sentence on every pair that is a tie, or that no task compares."""
+    lines = []
+    for pair in choice.pairs:
+        if not pair.meet_on_a_task:
+            lines.append(
+                _("{a} shares no measured task with {b}: by tasks the two cannot be compared.").format(
+                    a=pair.a, b=pair.b
+                )
+            )
+        elif pair.tie:
+            lines.append(
+                _("{a} and {b}: a tie, {a} is the better one with a probability of {chance}.").format(
+                    a=pair.a, b=pair.b, chance=text.chance(pair.probability_a_better)
+                )
+            )
+    return lines
 
 
 def deciding(choice: Choice) -> str | None:
@@ -96,7 +99,7 @@ def deciding(choice: Choice) -> str | None:
         "other": best[1].label,
         "margin": f"{found.margin:.3f}",
         "adds": f"{found.adds:.3f}",
-        "shown": _shown_of(found.criterion, best[0], best[1]),
+        "shown": _shown_of(found),
     }
     if found.changes_the_order:
         return _(
@@ -109,10 +112,11 @@ def deciding(choice: Choice) -> str | None:
     ).format(**fields)
 
 
-def _shown_of(name: str, first: Scored, second: Scored) -> str:
-    unit = _(criterion(name).unit)
+def _shown_of(found: Deciding) -> str:
+    numbers = (found.leader, found.runner_up)
+    first, second = (_("failed") if value is None else raw(found.criterion, value) for value in numbers)
     return _("{first} against {second} {unit}").format(
-        first=raw(name, first.raw[name]), second=raw(name, second.raw[name]), unit=unit
+        first=first, second=second, unit=_(criterion(found.criterion).unit)
     )
 
 
@@ -158,15 +162,26 @@ def one_move(found: Move) -> str:
 def measured(choice: Choice) -> Table:
     """Return what was measured, criterion by candidate, in units."""
     best = choice.best()
-    rows = tuple(
-        (_what(choice, used.name, used.tasks), *(raw(used.name, item.raw[used.name]) for item in best))
-        for used in choice.criteria
-    )
+    rows = []
+    for used in choice.criteria:
+        rows.append((_what(choice, used.name, used.tasks), *(raw(used.name, item.raw[used.name]) for item in best)))
+        if used.name == "install_size":
+            rows.append((_("build of that size"), *(text.names(item.builds) or text.NOTHING for item in best)))
     headers = (_("measured"), *(item.label for item in best))
     return Table(
         title=_("What was measured (means over {tasks})").format(tasks=", ".join(choice.tasks)),
         headers=headers,
-        rows=rows,
+        rows=tuple(rows),
+    )
+
+
+def builds(choice: Choice) -> str | None:
+    """Return which builds the install sizes are those of, None where they do not count."""
+    names = text.names(build for item in choice.best() for build in item.builds)
+    if not names or not any(used.name == "install_size" and used.weight > 0 for used in choice.criteria):
+        return None
+    return _("Install size is that of {builds}; another build of the same release may have another size.").format(
+        builds=names
     )
 
 
@@ -248,7 +263,7 @@ def method(choice: Choice) -> list[str]:
     """Return how the numbers came about."""
     factor, span = f"{choice.needs.worthless_at:g}", f"{choice.needs.quality_span:g}"
     return [
-        _counted(choice),
+        said_tasks.counted(choice),
         *_left_out(choice),
         _(
             "A value is 1 for the best and falls with the logarithm of the ratio to it, to 0 at {factor} times worse; "
@@ -258,21 +273,6 @@ def method(choice: Choice) -> list[str]:
             "{draws} draws of what the means may be, with the seed {seed}; formulas and sources: docs/choosing.md."
         ).format(draws=f"{choice.draws:,}", seed=choice.seed),
     ]
-
-
-def _counted(choice: Choice) -> str:
-    count, cells = len(set(map(task_of, choice.tasks))), len(choice.tasks)
-    if count == cells:
-        return ngettext("Measured on {count} task.", "Measured on {count} tasks, means over them.", count).format(
-            count=count
-        )
-    return ngettext(
-        "Measured on {count} task in {tables} tables of the report (presets, data sets, devices, machines, sources), "
-        "which share its weight.",
-        "Measured on {count} tasks, means over them; of {tables} tables of the report (presets, data sets, devices, "
-        "machines, sources) those of one task share its weight.",
-        count,
-    ).format(count=count, tables=cells)
 
 
 def _left_out(choice: Choice) -> list[str]:

@@ -12,6 +12,8 @@ from harness.language import _
 from reports.record_words import said
 
 NOTHING = "—"
+ABOUT_ALL = 0.999
+"""Probabilities beyond are not told from certainty by 10,000 draws, nor are those as near to nothing."""
 NATS = ("bound", "log_z", "pseudo_log_likelihood")
 LONGEST = 400
 """Characters of one text that a report shows; the exports hold all of it."""
@@ -70,6 +72,15 @@ def _size(value: float, digits: int) -> str:
 def percent(value: float | None, decimals: int = 1) -> str:
     """Return a share in percent."""
     return NOTHING if value is None or not math.isfinite(value) else f"{100 * value:.{decimals}f} %"
+
+
+def chance(probability: float | None) -> str:
+    """Return a probability that was counted in draws, which tell none beyond `ABOUT_ALL` from certainty."""
+    if probability is not None and probability > ABOUT_ALL:
+        return _("above {percent}").format(percent=percent(ABOUT_ALL))
+    if probability is not None and probability < 1 - ABOUT_ALL:
+        return _("below {percent}").format(percent=percent(1 - ABOUT_ALL))
+    return percent(probability)
 
 
 def quality(value: float | None, metric: str) -> str:

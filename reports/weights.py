@@ -72,12 +72,14 @@ def flips(values: Array, weights: Sequence[float]) -> list[Flip]:
     return sorted(found, key=Flip.change)
 
 
-def deciding(values: Array, weights: Sequence[float], leader: int, other: int) -> tuple[int, float]:
-    """Return the criterion that speaks most for the leader against another, and what it adds to the margin.
+def deciding(
+    values: Array, weights: Sequence[float], leader: int, other: int, among: Sequence[int]
+) -> tuple[int, float]:
+    """Return which of some criteria speaks most for the leader against another, and what it adds to the margin.
 
     Put equal for both, the criterion takes that much of the margin away: no other one takes more.
     """
     now = np.asarray(weights, float)
     parts = now / now.sum() * (values[leader] - values[other])
-    place = int(np.argmax(parts))
+    place = max(among, key=lambda k: float(parts[k]))
     return place, float(parts[place])

@@ -19,11 +19,11 @@ from records_factory import FAIL, MACHINE, UNCHECKED, block, died, measured, rec
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness import language
+from harness import language, registry
 from harness.cli_choose import choose as choose_command
 from harness.errors import UsageError
 from harness.record import Evaluation, Installation, Memory, Mistake, Phases, Record
-from reports import choice_exhibits, choice_terminal, needs, said_choice, weights
+from reports import choice_exhibits, choice_terminal, needs, said_choice, said_tasks, weights
 from reports.choice import SURE, Choice
 from reports.choose import _verdict, choose
 from reports.criteria import CRITERIA
@@ -441,6 +441,167 @@ def test_a_task_counts_once_however_many_tables_it_has() -> None:
     assert "Measured on 1 task in 3 tables" in " ".join(on_terminal(chosen(lenet_alone, wanted(throughput=1))).split())
 
 
+def of_task(name: str, records: Sequence[Record]) -> list[Record]:
+    return [replace(item, spec=replace(item.spec, task=name)) for item in records]
+
+
+def test_a_task_counts_by_its_weight_and_one_of_weight_0_is_left_out() -> None:
+    """TensorFlow is twice as fast on XOR, PyTorch on the LSTM."""
+    study = of_task("xor", [*runs("torch"), *runs("tensorflow", speed=2)])
+    study += of_task("lstm-text", [*runs("torch", speed=2), *runs("tensorflow")])
+    asked = wanted(throughput=1)
+    alike = chosen(study, asked)
+    assert alike.verdict == "tie"
+    weighted = chosen(study, replace(asked, tasks={"xor": 3.0}))
+    assert (weighted.verdict, weighted.leader) == ("winner", "tensorflow eager")
+    assert weighted.best()[1].score == pytest.approx(1 - 0.75 * np.log10(2), abs=0.01)
+    assert weighted.best()[0].raw["throughput"] == pytest.approx(6400 * 2**0.75, rel=0.01)
+    assert "Weights of the tasks: xor 3, lstm-text 1." in " ".join(on_terminal(weighted).split())
+    alone = chosen(study, replace(asked, tasks={"xor": 0.0}))
+    lstm = [item for item in study if item.spec.task == "lstm-text"]
+    assert [item.score for item in alone.best()] == [item.score for item in chosen(lstm, asked).best()]
+    assert (alone.leader, alone.tasks, alone.tasks_left_out) == ("torch eager", ("lstm-text",), ("xor",))
+    text = " ".join(on_terminal(alone).split())
+    assert "Tasks that the needs leave out: xor." in text
+    assert "means over lstm-text" in text
+
+
+def test_a_task_of_weight_0_is_under_parity_and_limits_all_the_same() -> None:
+    study = [*runs("torch"), *runs("tensorflow")]
+    study += of_task("xor", [*runs("torch", parity=FAIL), *runs("tensorflow", memory=9 * 10**9)])
+    found = chosen(study, replace(wanted(Limits(memory="8 GB"), throughput=1), tasks={"xor": 0.0}))
+    assert {label for label, _ in found.excluded} == {"torch eager", "tensorflow eager"}
+
+
+def test_a_study_of_left_out_tasks_alone_chooses_nobody() -> None:
+    study = of_task("xor", [*runs("torch", install_bytes=1), *runs("tensorflow", install_bytes=9)])
+    found = chosen(study, needs.read("team"))
+    assert (found.verdict, found.tasks, found.tasks_left_out) == ("none", (), ("xor",))
+    assert said_choice.verdict(found) == "Nothing can be chosen: the needs leave out all tasks of this study."
+
+
+def test_the_tasks_that_decide_by_themselves_are_named_with_what_comes_out_without_them() -> None:
+    study = of_task("xor", [*runs("torch"), *runs("tensorflow", speed=2)])
+    study += of_task("lstm-text", [*runs("torch", speed=2), *runs("tensorflow")])
+    study += of_task("dbm-mnist", [*runs("torch", speed=2.02), *runs("tensorflow", speed=2)])
+    found = chosen(study, wanted(throughput=1))
+    assert found.verdict == "tie"
+    for one in found.without:
+        asked = replace(wanted(throughput=1), tasks={one.task: 0.0})
+        other = chosen(study, asked)
+        assert (one.verdict, one.leader, one.tied) == (other.verdict, other.leader, other.tied)
+        assert one.probability_best == other.best()[0].probability_best
+        assert one.changes == ((other.verdict, other.leader) != (found.verdict, found.leader))
+    assert [(one.task, one.verdict) for one in found.without] == [
+        ("xor", "winner"),
+        ("lstm-text", "winner"),
+        ("dbm-mnist", "tie"),
+    ]
+    text = " ".join(on_terminal(found).split())
+    assert re.search(r"Without xor: torch eager, (above )?9\d\.\d %\. Without lstm-text: tensorflow eager, ", text)
+    in_json = json.loads(msgspec.json.encode(found))["without"]
+    assert [one["task"] for one in in_json] == ["xor", "lstm-text", "dbm-mnist"]
+
+
+def test_where_no_task_decides_by_itself_one_sentence_says_so_and_of_one_task_nothing() -> None:
+    study = [*runs("torch", speed=2), *runs("tensorflow")]
+    assert said_tasks.without(chosen(study, wanted(throughput=1))) == []
+    study += of_task("xor", study)
+    found = chosen(study, wanted(throughput=1))
+    said = "Leaving out any one task changes neither who leads nor whether it is a tie."
+    assert said_tasks.without(found) == [said]
+    assert said in " ".join(on_terminal(found).split())
+
+
+@pytest.mark.parametrize(
+    ("spoken", "said"),
+    [("en", "Without xor: torch eager, 99.8 %."), ("zh", "去掉 xor：torch eager，99.8 %。")],
+)
+def test_the_page_says_what_a_task_decides_and_which_build_was_measured(spoken: str, said: str) -> None:
+    more = {"install_bytes": 10**9, "lines": 500, "clear": 2}
+    study = of_task("xor", [*runs("torch", **more), *runs("tensorflow", speed=9, **more)])
+    study += [*runs("torch", speed=2, **more), *runs("tensorflow", **more)]
+    with language.use(spoken):
+        [exhibit] = choice_exhibits.exhibits(loaded(study), frame(study), summarize(frame(study)))
+    assert said in exhibit.note
+    assert "torch 1.2.3" in exhibit.note
+
+
+def test_start_up_is_importing_and_building_and_the_first_step_stands_apart() -> None:
+    def phases(backend: str, import_s: float, build_s: float | None, first_step_s: float) -> list[Record]:
+        found = Phases(import_s=import_s, build_s=build_s, load_s=9.0, first_step_s=first_step_s)
+        return [replace(item, measured=replace(item.measured, phases=found)) for item in runs(backend)]
+
+    study = [*phases("torch", 0.9, 1.0, 0.01), *phases("tensorflow", 1.8, 0.1, 0.2), *phases("mindspore", 1, None, 0.5)]
+    found = {item.backend: item for item in chosen(study, wanted(start_up=1, compile=1)).best()}
+    for backend, first_step_s in (("torch", 0.01), ("tensorflow", 0.2)):
+        assert found[backend].raw["start_up"] == pytest.approx(1.9)
+        assert found[backend].raw["compile"] == pytest.approx(first_step_s)
+    assert found["mindspore"].raw["start_up"] is None, "of a sum with an unknown part nothing is known"
+    assert ("start_up", "lenet-mnist", "it was not measured") in found["mindspore"].remarks
+    assert found["mindspore"].raw["compile"] == pytest.approx(0.5)
+
+
+def test_beside_the_install_size_stands_which_build_was_measured() -> None:
+    study = [*runs("torch", install_bytes=10**9), *runs("mindspore", install_bytes=2 * 10**9)]
+    built = {"torch": "2.13.0+cpu", "mindspore": "2.10.0"}
+    study = [
+        replace(
+            item, measured=replace(item.measured, versions={item.spec.backend: built[item.spec.backend], "numpy": "2"})
+        )
+        for item in study
+    ]
+    found = chosen(study, wanted(install_size=1))
+    assert [item.builds for item in found.best()] == [("torch 2.13.0+cpu",), ("mindspore 2.10.0",)]
+    lines = on_terminal(found).splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("install size, MB"))
+    assert re.fullmatch(r"build of that size +torch 2\.13\.0\+cpu +mindspore 2\.10\.0 *", lines[place + 1])
+    assert said_choice.builds(found) == (
+        "Install size is that of torch 2.13.0+cpu, mindspore 2.10.0; another build of the same release may have "
+        "another size."
+    )
+    assert said_choice.builds(chosen(study, wanted(throughput=1))) is None
+
+
+def test_who_shares_no_measured_task_with_anybody_is_excluded_where_others_do() -> None:
+    size: dict[str, Any] = {"install_bytes": 10**9}
+    study = [*runs("torch", source="a", **size), *runs("tensorflow", source="a", **size)]
+    study += [*runs("mindspore", source="b", **size), *runs("mindspore", source="b", mode="graph", **size)]
+    found = chosen(study, wanted(throughput=1, install_size=1))
+    reason = "it shares no measured task with torch eager, tensorflow eager"
+    assert found.excluded == (("mindspore eager", reason), ("mindspore graph", reason))
+    assert {item.backend for item in found.best()} == {"torch", "tensorflow"}
+    by_size = chosen(study, wanted(install_size=1))
+    assert by_size.excluded == (), "what is asked for was measured without a task"
+    assert all(pair.meet_on_a_task for pair in by_size.pairs)
+
+
+def test_two_that_share_no_measured_task_are_called_not_comparable_and_decided_by_what_both_have() -> None:
+    study = [*runs("torch", source="a", speed=4, install_bytes=10**9), *runs("tensorflow", source="a")]
+    study += [*runs("mindspore", source="b", speed=4, install_bytes=2 * 10**9), *runs("tensorflow", source="b")]
+    found = chosen(study, wanted(throughput=9, install_size=1))
+    assert [item.label for item in found.best()[:2]] == ["torch eager", "mindspore eager"]
+    assert found.deciding is not None
+    assert found.deciding.criterion == "install_size"
+    assert found.deciding.leader == pytest.approx(1000)
+    text = " ".join(on_terminal(found).split())
+    assert "torch eager shares no measured task with mindspore eager: by tasks the two cannot be compared." in text
+    assert "torch eager and mindspore eager: a tie" not in text
+    assert "against —" not in text
+    alone = chosen(study, wanted(throughput=1))
+    assert alone.deciding is None
+
+
+def test_a_number_that_decides_is_that_of_the_tables_in_which_both_were_measured() -> None:
+    study = [*runs("torch", speed=4), *runs("mindspore")]
+    study += of_task("xor", [*runs("torch", speed=100), *runs("tensorflow", speed=100)])
+    found = chosen(study, wanted(throughput=1)).deciding
+    assert found is not None
+    pair = {item.backend: item for item in chosen(study, wanted(throughput=1)).best()}
+    assert found.leader is not None
+    assert pair["torch"].raw["throughput"] != pytest.approx(found.leader)
+
+
 def test_runs_of_two_sources_are_not_compared_with_each_other() -> None:
     """On equal words of the machine, too: what one source alone measured tells nobody apart."""
     study = [*runs("torch", source="a"), *runs("mindspore", source="b", speed=3)]
@@ -519,6 +680,7 @@ def test_contributions_add_up_to_the_score() -> None:
         assert sum(used.share * item.values[used.name] for used in found.criteria) == pytest.approx(item.score)
 
 
+NO_TASK = "[tasks]\n" + "".join(f"{name} = 0\n" for name in registry.task_names())
 GOOD = 'name = "mine"\n\n[weights]\nquality = 1\nstart_up = 2.5\n'
 
 
@@ -534,7 +696,13 @@ GOOD = 'name = "mine"\n\n[weights]\nquality = 1\nstart_up = 2.5\n'
         (GOOD + "throughput = 1e308\n", "a weight is a number from 0 to 1,000,000, not 1e+308"),
         (GOOD + 'throughput = "much"\n', "line 6, weights.throughput: Expected `float`, got `str`"),
         ('name = "x"\n[weights]\nquality = 0\n', "line 2, weights: at least one weight must be above 0"),
-        ('name = "x"\n', "needs.toml: Object missing required field `weights`"),
+        ('name = "x"\n', "needs.toml: the table [weights] is missing; add it with a criterion, as in throughput = 1"),
+        (GOOD.partition("\n")[2], 'needs.toml: name is missing; give the needs one on the first line, as in name = "l'),
+        (GOOD + "[tasks]\nxorr = 1\n", "line 7, tasks.xorr: there is no such task; known are xor, lenet-mnist, "),
+        (GOOD + "[tasks]\nxor = -1\n", "line 7, tasks.xor: a weight is a number from 0 to 1,000,000, not -1"),
+        (GOOD + "[tasks]\nlstm-text = nan\n", "line 7, tasks.lstm-text: a weight is a number from 0 to 1,000,000, n"),
+        (GOOD + '[tasks]\nxor = "much"\n', "line 6, tasks: Expected `float`, got `str`"),
+        (GOOD + NO_TASK, "line 6, tasks: at least one task must have a weight above 0"),
         (GOOD + "[limits]\nparity = false\n", "line 7, limits.parity: it cannot be switched off"),
         (GOOD + '[limits]\nmemory = "8 apples"\n', 'line 7, limits.memory: it is a number of bytes or a text such'),
         (GOOD + "[limits]\nmemory = -1\n", "line 7, limits.memory: it is a number of bytes"),
@@ -556,11 +724,15 @@ def test_what_is_wrong_with_a_file_of_needs_is_one_sentence_with_its_line(text: 
     assert "\n" not in str(caught.value)
 
 
-def test_needs_that_are_nowhere_are_named_with_those_that_there_are() -> None:
+def test_needs_that_are_nowhere_are_named_with_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--for expects course, team or the path of a TOML file; there is no 'cuorse'"):
         needs.read("cuorse")
+    for folder in ("/", str(tmp_path)):
+        with pytest.raises(UsageError, match=f"or the path of a TOML file; '{folder}' is a folder"):
+            needs.read(folder)
+    (tmp_path / "needs.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="cannot be read"):
-        needs.read("/")
+        needs.read(str(tmp_path / "needs.toml"))
 
 
 @pytest.mark.parametrize("name", needs.shipped())
@@ -568,8 +740,8 @@ def test_the_needs_that_come_along_say_of_every_weight_why(name: str) -> None:
     found = needs.read(name)
     assert found.name == name
     text = (needs.FOLDER / f"{name}.toml").read_text()
-    table = text.partition("[weights]")[2].partition("[limits]")[0]
-    assert all("#" in line for line in table.strip().splitlines())
+    lines = [line for line in text.partition("[weights]")[2].splitlines() if "=" in line]
+    assert all("#" in line for line in lines)
     assert sum(weight > 0 for weight in found.weight_of().values()) > 5
 
 
@@ -627,6 +799,18 @@ def test_a_study_that_is_not_there_and_needs_that_are_wrong_are_usage_errors(tmp
     for args in (["nowhere", "--for", "course"], [str(write_study(tmp_path / "s", [record()])), "--for", "nobody"]):
         with pytest.raises(UsageError):
             CliRunner().invoke(choose_command, [*args, "--results", str(tmp_path)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("json_too", [(), ("--json",)], ids=["text", "json"])
+def test_the_command_ends_with_1_where_nothing_can_be_chosen(json_too: tuple[str, ...], tmp_path: Path) -> None:
+    folder = str(write_study(tmp_path / "s", [*runs("torch"), *runs("mindspore")]))
+    (tmp_path / "needs.toml").write_text(GOOD + '[limits]\nmemory = "1 MB"\n')
+    for asked, code in (("course", 0), (str(tmp_path / "needs.toml"), 1)):
+        arguments = [folder, "--for", asked, *json_too]
+        done = CliRunner().invoke(choose_command, arguments, catch_exceptions=False, standalone_mode=False)
+        assert done.return_value == code
+        if json_too:
+            assert (json.loads(done.output)["verdict"] == "none") == bool(code)
 
 
 def test_strange_strings_in_records_do_not_reach_the_terminal() -> None:

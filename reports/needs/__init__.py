@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from harness import registry
 from harness.errors import UsageError
 from harness.language import _
 from harness.spec import DeviceKind
@@ -60,6 +61,8 @@ class Needs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     weights: Weights
     limits: Limits = Limits()
+    tasks: dict[str, float] = {}
+    """How much each task counts against the others, 1 where nothing is said; 0 leaves it out of all scores."""
     wanted_devices: tuple[DeviceKind, ...] = ()
     """The devices whose availability the weight of that name speaks of."""
     worthless_at: float = 10.0
@@ -70,6 +73,10 @@ class Needs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def weight_of(self) -> dict[str, float]:
         """Return every criterion's weight by its name."""
         return {name: float(value) for name, value in asdict(self.weights).items()}
+
+    def weight_of_task(self, name: str) -> float:
+        """Return how much a task counts against the others."""
+        return self.tasks.get(name, 1.0)
 
 
 def shipped() -> tuple[str, ...]:
@@ -86,6 +93,12 @@ def read(wanted: str) -> Needs:
     path = FOLDER / f"{wanted}.toml" if wanted in shipped() else Path(wanted).expanduser()
     try:
         text = path.read_text("utf-8")
+    except IsADirectoryError as error:
+        raise UsageError(
+            _("--for expects {known} or the path of a TOML file; {wanted!r} is a folder").format(
+                known=", ".join(shipped()), wanted=wanted
+            )
+        ) from error
     except FileNotFoundError as error:
         raise UsageError(
             _("--for expects {known} or the path of a TOML file; there is no {wanted!r}").format(
@@ -108,6 +121,7 @@ def parse(text: str, path: str) -> Needs:
     except msgspec.DecodeError as error:
         raise UsageError(_("{path} is not TOML: {reason}").format(path=path, reason=error)) from error
     _check_names(document, text, path)
+    _check_presence(document, path)
     try:
         needs = msgspec.convert(document, Needs)
     except msgspec.ValidationError as error:
@@ -134,26 +148,42 @@ def size(value: float | str) -> float:
 
 
 def _check_names(document: dict[str, Any], text: str, path: str) -> None:
-    """Refuse an unknown field, criterion or limit with the list of those that there are."""
-    for table, kind in (("", Needs), ("weights.", Weights), ("limits.", Limits)):
+    """Refuse an unknown field, criterion, limit or task with the list of those that there are."""
+    no_field = _("there is no such field; known are {known}")
+    for table, known, problem in (
+        ("", Needs.__struct_fields__, no_field),
+        ("weights.", Weights.__struct_fields__, no_field),
+        ("limits.", Limits.__struct_fields__, no_field),
+        ("tasks.", registry.task_names(), _("there is no such task; known are {known}")),
+    ):
         found = document.get(table.removesuffix(".")) if table else document
         for name in found if isinstance(found, dict) else ():
-            if name not in kind.__struct_fields__:
-                known = ", ".join(kind.__struct_fields__)
-                problem = _("there is no such field; known are {known}").format(known=known)
-                raise _wrong(path, text, f"{table}{name}", problem)
+            if name not in known:
+                raise _wrong(path, text, f"{table}{name}", problem.format(known=", ".join(known)))
+
+
+def _check_presence(document: dict[str, Any], path: str) -> None:
+    """Refuse needs without a field that has no default, with what to write."""
+    for name, problem in (
+        ("name", _('name is missing; give the needs one on the first line, as in name = "lab"')),
+        ("weights", _("the table [weights] is missing; add it with a criterion, as in throughput = 1")),
+    ):
+        if name not in document:
+            raise UsageError("{path}: {problem}", path=path, problem=problem)
 
 
 def _problems(needs: Needs) -> list[tuple[str, str]]:
     """Return what is wrong with the numbers: the field, and the sentence."""
     found = []
-    for name, weight in needs.weight_of().items():
-        if not 0 <= weight <= LARGEST_WEIGHT:
-            found.append(
-                (f"weights.{name}", _("a weight is a number from 0 to 1,000,000, not {value}").format(value=weight))
-            )
+    for table, weights in (("weights", needs.weight_of()), ("tasks", needs.tasks)):
+        for name, weight in weights.items():
+            if not 0 <= weight <= LARGEST_WEIGHT:
+                problem = _("a weight is a number from 0 to 1,000,000, not {value}").format(value=weight)
+                found.append((f"{table}.{name}", problem))
     if not any(weight > 0 for weight in needs.weight_of().values()) and not found:
         found.append(("weights", _("at least one weight must be above 0")))
+    if not any(needs.weight_of_task(name) > 0 for name in registry.task_names()) and not found:
+        found.append(("tasks", _("at least one task must have a weight above 0")))
     if not (math.isfinite(needs.worthless_at) and needs.worthless_at > 1):
         problem = _("it is a ratio above 1, not {value}").format(value=needs.worthless_at)
         found.append(("worthless_at", problem))
