@@ -80,7 +80,7 @@ def facts_of(records: Iterable[Record], runs: pd.DataFrame) -> dict[str, Facts]:
     times = {record.spec.run_id: time_to_target(record) for record in records}
     more = runs.assign(
         seconds_per_example=(runs["median_step_s"] / runs["batch_size"]).astype("float64"),
-        start_up_s=runs["import_s"] + runs["build_s"],
+        start_up_s=runs["import_s"] + runs["build_s"] + runs["first_step_s"],
         target_s=runs["run_id"].map(times).astype("float64"),
     )
     columns = [criterion.column for criterion in CRITERIA if criterion.column]

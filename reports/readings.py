@@ -48,15 +48,6 @@ class Candidate(Struct, frozen=True, kw_only=True):
         return label(self.key)
 
 
-class Field(Struct, frozen=True, kw_only=True):
-    """All that a choice is made from."""
-
-    tasks: tuple[str, ...]
-    candidates: tuple[Candidate, ...]
-    excluded: tuple[tuple[str, str], ...]
-    """Label and reason."""
-
-
 def task_of(cell: str) -> str:
     """Return the task of a cell, whose name begins with it."""
     return cell.partition(" ")[0]

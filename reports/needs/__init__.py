@@ -29,7 +29,6 @@ class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     throughput: float = 0.0
     time_to_accuracy: float = 0.0
     start_up: float = 0.0
-    compile: float = 0.0
     host_memory: float = 0.0
     install_size: float = 0.0
     install_minutes: float = 0.0
