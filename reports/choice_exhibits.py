@@ -25,7 +25,12 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
     if not rows:
         return ()
     headers = (_("needs"), _("candidate"), _("is the best with"), _("score"), _("from"), _("to"))
-    note = " ".join(dict.fromkeys(" ".join(_sentences(choice)) for choice in choices))
+    said: dict[str, list[str]] = {}
+    for choice in choices:
+        said.setdefault(" ".join(_sentences(choice)), []).append(choice.needs.name)
+    note = "\n".join(
+        _("{what}: {reason}").format(what=text.names(names), reason=sentences) for sentences, names in said.items()
+    )
     return (Exhibit(name="choice", title=_("What to choose"), note=note, grid=grid(headers, rows)),)
 
 
