@@ -8,6 +8,7 @@ import click
 from harness import language
 from harness.cli_options import json_option, results_option
 from harness.language import _, noop
+from harness.next_command import next_command
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -106,7 +107,8 @@ def list_(kind: str | None, results: str, as_json: bool) -> None:
         if rows:
             console.print(_TABLES[name](rows), highlight=False)
         elif name == "studies":
-            click.echo(_("no studies in {folder} yet: `evenbench run` makes one").format(folder=results))
+            command = next_command("run", results=Path(results).expanduser())
+            click.echo(_("no studies in {folder} yet: `{command}` makes one").format(folder=results, command=command))
         else:
             click.echo(_("no {kind}").format(kind=_(name)))
 

@@ -17,6 +17,7 @@ from harness.cli_choices import (
 )
 from harness.cli_options import json_option, results_option
 from harness.language import _
+from harness.next_command import next_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -242,8 +243,8 @@ def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool
     except KeyboardInterrupt:
         sentence = _("stopped before a run")
         if store.exists():
-            sentence = _("stopped before a run; `evenbench run --resume {study}` goes on")
-        click.echo(sentence.format(study=store.folder.name), err=True)
+            sentence = _("stopped before a run; `{command}` goes on")
+        click.echo(sentence.format(command=store.resume_command()), err=True)
         return 1
     interrupted = bool(records) and records[-1].outcome.status == "interrupted"
     if as_json:
@@ -251,14 +252,14 @@ def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool
     else:
         _print_report(store.folder)
     if interrupted:
-        sentence = _("stopped; `evenbench run --resume {study}` goes on")
-        click.echo(sentence.format(study=store.folder.name), err=True)
+        sentence = _("stopped; `{command}` goes on")
+        click.echo(sentence.format(command=store.resume_command()), err=True)
     failed = [r for r in records if r.outcome.status != "ok" or r.parity.passed is False]
     if failed:
-        sentence = _(
-            "{count} of {runs} runs did not end well or are not comparable; `evenbench show RUN` tells all of one"
-        )
-        click.echo(sentence.format(count=len(failed), runs=len(records)), err=True)
+        sentence = _("{count} of {runs} runs did not end well or are not comparable; `{command}` tells all of one")
+        words = ("show", "RUN", "--study", store.folder.name)
+        command = next_command(*words, results=store.folder.parent)
+        click.echo(sentence.format(count=len(failed), runs=len(records), command=command), err=True)
     return 1 if failed else 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli_options import results_option
+from harness.next_command import next_command
 
 
 @click.command()
@@ -27,7 +28,8 @@ def serve(folder: str | None, host: str, port: int, results: str) -> None:
 
     here = Path(folder if folder is not None else results).expanduser()
     if not here.is_dir():
-        raise UsageError(_("there is no folder {folder}: `evenbench run` makes studies in it").format(folder=here))
+        said = _("there is no folder {folder}: `{command}` makes studies in it")
+        raise UsageError(said.format(folder=here, command=next_command("run", results=here)))
     with _bound(host, port) as bound:
         server = create_server(create_app(here, host), sockets=[bound], threads=4, ident=None)
         if host not in LOOPBACK:

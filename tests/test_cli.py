@@ -171,7 +171,8 @@ def test_a_study_runs_reports_and_says_what_failed(home: Path, tmp_path: Path) -
     assert (tmp_path / "results" / "s" / "report.md").exists()
     again = call("run", "--backend", "well", *given, home=home, cwd=tmp_path)
     assert again.returncode == 2
-    assert "--resume s" in again.stderr
+    assert "`evenbench run --resume s`" in again.stderr
+    assert "`evenbench show RUN --study s`" in done.stderr
     shown = call("show", "aborts", "--study", "s", home=home, cwd=tmp_path)
     assert "SIGABRT" in shown.stdout
     _pin_golden_shape(records["well"])

@@ -150,6 +150,17 @@ def test_attempts_and_missing_runs_keep_their_places(tmp_path: Path) -> None:
     assert loaded.missing() == (f"a--{spec('mindspore').run_id}",)
 
 
+def test_a_merged_study_that_lacks_runs_offers_no_way_to_resume_it(tmp_path: Path, capsys: Any) -> None:
+    a = write_study(tmp_path / "a", [record()], planned=[spec("mindspore")])
+    b = write_study(tmp_path / "b", [record("tensorflow")])
+    merge(tmp_path / "class", [a, b], created_at=NOW)
+    for folder, resumes in ((a, True), (tmp_path / "class", False)):
+        render(folder, ["terminal"])
+        shown = " ".join(capsys.readouterr().out.split())
+        assert "Without a record: " in shown
+        assert ("--resume" in shown) == resumes
+
+
 def test_a_merged_study_can_be_merged_again(tmp_path: Path) -> None:
     folders = [write_study(tmp_path / name, laptop(number)) for number, name in enumerate("abc")]
     merge(tmp_path / "ab", folders[:2], created_at=NOW)
