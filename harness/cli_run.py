@@ -1,6 +1,7 @@
 """The command `evenbench run`: plan, run, store, report."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,13 +16,11 @@ from harness.cli_choices import (
     parse_bytes,
     parse_seeds,
 )
-from harness.cli_options import json_option, results_option
+from harness.cli_options import data_dir_option, filled, json_option, results_option
 from harness.language import _
 from harness.next_command import next_command
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness.record import Record
     from harness.spec import RunSpec
     from harness.store import Store, Study
@@ -32,26 +31,37 @@ if TYPE_CHECKING:
 @click.command()
 @choice_options
 @click.option(
-    "--preset", default="quick", show_default=True, help="Size of the tasks: smoke, quick, full or a task's own."
+    "--preset",
+    default="quick",
+    show_default=True,
+    callback=filled,
+    help="Size of the tasks: smoke, quick, full or a task's own.",
 )
 @click.option(
     "--repeats", type=int, help="Processes per task, backend and mode.  [default: 3; 1 with --seed; 5 with full]"
 )
 @click.option(
-    "--seed", "seeds", multiple=True, help="Seeds, such as 0,1,2 or 0-9.  [default: repeat r is seeded with r]"
+    "--seed",
+    "seeds",
+    multiple=True,
+    callback=filled,
+    help="Seeds, such as 0,1,2 or 0-9.  [default: repeat r is seeded with r]",
 )
 @click.option(
     "--dataset",
+    callback=filled,
     help="Data set instead of the preset's own: a name, or the path of a CSV or TSV file of labelled texts.",
 )
-@click.option("--text-column", help="Column of the texts in the file, by name or number from 1.  [default: found out]")
-@click.option("--label-column", help="Column of the labels in the file.  [default: found out]")
-@click.option("--encoding", help="Encoding of the file.  [default: utf-8]")
 @click.option(
-    "--data-dir", envvar="EVENBENCH_DATA", help="Folder with the original data files.  [default: EVENBENCH_DATA]"
+    "--text-column",
+    callback=filled,
+    help="Column of the texts in the file, by name or number from 1.  [default: found out]",
 )
-@click.option("--study", help="Name of the study.  [default: the time and the preset]")
-@click.option("--resume", metavar="STUDY", help="Go on with a study: run only what has no record yet.")
+@click.option("--label-column", callback=filled, help="Column of the labels in the file.  [default: found out]")
+@click.option("--encoding", callback=filled, help="Encoding of the file.  [default: utf-8]")
+@data_dir_option
+@click.option("--study", callback=filled, help="Name of the study.  [default: the time and the preset]")
+@click.option("--resume", metavar="STUDY", callback=filled, help="Go on with a study: run only what has no record yet.")
 @click.option("--timeout", "timeout_s", type=float, help="Seconds after which a run is ended.  [default: the preset's]")
 @click.option(
     "--noise-budget",
@@ -87,9 +97,7 @@ def run(**asked: Any) -> int:
     def warn(text: str) -> None:
         click.echo(text, err=True)
 
-    results = folder(asked["results"])
-    if results is None:
-        raise click.UsageError(_("--results must not be empty"))
+    results = Path(asked["results"]).expanduser().absolute()
     if asked["resume"] is not None:
         store = Store(results / check_name(asked["resume"]))
         study, plan = _resumed(store, asked, warn)

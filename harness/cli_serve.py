@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from harness.cli_options import results_option
+from harness.cli_options import filled, results_option
 from harness.next_command import next_command
 
 
 @click.command()
 @click.argument("folder", metavar="RESULTS", required=False)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, callback=filled, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8737, show_default=True, help="Port; 0: any free one.")
 @results_option
 def serve(folder: str | None, host: str, port: int, results: str) -> None:
