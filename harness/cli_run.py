@@ -22,7 +22,6 @@ from harness.next_command import next_command
 
 if TYPE_CHECKING:
     from harness.record import Record
-    from harness.spec import RunSpec
     from harness.store import Store, Study
     from harness.study import Plan
     from harness.text_files import TextFile
@@ -104,12 +103,12 @@ def run(**asked: Any) -> int:
     else:
         study, plan = _planned(asked, warn)
         store = Store(results / check_name(study.name))
-    if asked["dry_run"]:
-        _show_plan(study.specs, store, as_json=asked["as_json"])
-        return 0
     new = study if asked["resume"] is None else None
     if new is not None:
         store.refuse_existing()
+    if asked["dry_run"]:
+        _show_plan(plan, store, as_json=asked["as_json"])
+        return 0
     return _conduct(plan, store, new, as_json=asked["as_json"])
 
 
@@ -217,19 +216,24 @@ def _resumed(store: "Store", asked: dict[str, Any], warn: Any) -> "tuple[Study, 
     )
 
 
-def _show_plan(specs: "tuple[RunSpec, ...]", store: "Store", *, as_json: bool) -> None:
+def _show_plan(plan: "Plan", store: "Store", *, as_json: bool) -> None:
+    """Show what would run, or raise what would stop it before anything ran, as far as that is known at once."""
     import msgspec
 
-    from harness.study import missing
+    from harness.study import look_for_data, missing
 
-    left = missing(specs, store)
+    left = missing(plan.specs, store)
+    look_for_data(left, plan)
+    if devices := sorted({spec.device for spec in left} - {"cpu"}):
+        sentence = _("a run looks for its device ({devices}) when it starts; without one it is recorded as unsupported")
+        click.echo(sentence.format(devices=_(", ").join(devices)), err=True)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(left)).decode())
         return
     for spec in left:
         click.echo(spec.run_id)
     sentence = _("{count} of {planned} runs would run, into {folder}")
-    click.echo(sentence.format(count=len(left), planned=len(specs), folder=store.folder), err=True)
+    click.echo(sentence.format(count=len(left), planned=len(plan.specs), folder=store.folder), err=True)
 
 
 def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool) -> int:

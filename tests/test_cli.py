@@ -11,6 +11,7 @@ import click
 import msgspec
 import pytest
 from fakes import HERE
+from records_factory import write_study
 
 from harness.cli import COMMANDS, evenbench
 from harness.cli_choices import parse_bytes, parse_seeds, words
@@ -130,14 +131,15 @@ def test_an_option_that_received_an_unset_variable_is_refused_and_not_taken_for_
                     one.main([*needed, option.opts[0], blank], standalone_mode=False)
 
 
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]], ids=["run", "dry run"])
 @pytest.mark.parametrize("folder", ["empty", "missing", "file"])
 def test_a_data_folder_without_data_is_one_sentence_before_anything_runs(
-    folder: str, home: Path, tmp_path: Path
+    folder: str, dry_run: list[str], home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     given = ["run", "--backend", "well", "--task", "lenet-mnist", "--preset", "full", "--seed", "0", "--study", "s"]
-    done = call(*given, "--data-dir", str(tmp_path / folder), home=home, cwd=tmp_path)
+    done = call(*given, *dry_run, "--data-dir", str(tmp_path / folder), home=home, cwd=tmp_path)
     assert done.returncode == 2
     assert str(tmp_path / folder) in done.stderr
     assert "Traceback" not in done.stderr
@@ -176,6 +178,26 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(home: Path, tmp_path: Path)
         ("xor", 2, 2),
     ]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_says_that_devices_are_not_looked_for(home: Path, tmp_path: Path) -> None:
+    given = ["--backend", "well", "--task", "xor", "--dry-run"]
+    done = call("run", *given, "--device", "cpu,gpu", home=home, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "looks for its device (gpu) when it starts" in done.stderr
+    assert "looks for" not in call("run", *given, home=home, cwd=tmp_path).stderr
+
+
+def test_a_dry_run_refuses_what_the_run_would_refuse(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text("text,label\none,1\ntwo,2\n")
+    given = ["--backend", "well", "--task", "lstm-text", "--dataset", "./texts.csv", "--text-column", "0"]
+    done = call("run", *given, "--dry-run", home=home, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "has no column '0'" in done.stderr
+    write_study(tmp_path / "results" / "s", [])
+    again = call("run", "--backend", "well", "--task", "xor", "--study", "s", "--dry-run", home=home, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "a study 's' exists" in again.stderr
 
 
 def test_a_study_runs_reports_and_says_what_failed(home: Path, tmp_path: Path) -> None:
