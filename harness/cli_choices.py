@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from harness.cli_options import filled
 from harness.language import _, said
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 MULTIPLE = "Several by commas or by repeating the option."
+MOST_SEEDS = 10_000
+LARGEST_SEED = 2**32 - 1
+"""That every framework takes."""
+LARGEST_SIZE = 10**18
+"""Bytes; the system takes no limit of memory much above."""
 
 
 def words(values: Iterable[str]) -> tuple[str, ...]:
@@ -26,21 +32,33 @@ def words(values: Iterable[str]) -> tuple[str, ...]:
 def choice_options(command: F) -> F:
     """Add the options that say what to run where."""
     options = [
-        click.option("--task", "tasks", multiple=True, help=f"Task or group of tasks. {MULTIPLE}  [default: main]"),
+        click.option(
+            "--task",
+            "tasks",
+            multiple=True,
+            callback=filled,
+            help=f"Task or group of tasks. {MULTIPLE}  [default: main]",
+        ),
         click.option(
             "--backend",
             "backends",
             multiple=True,
+            callback=filled,
             help=f"Backend to run on; torch@2.12.0 is that release of it. {MULTIPLE}  "
             "[default: every framework that works here]",
         ),
         click.option(
-            "--device", "devices", multiple=True, help=f"cpu, gpu or npu (Ascend). {MULTIPLE}  [default: cpu]"
+            "--device",
+            "devices",
+            multiple=True,
+            callback=filled,
+            help=f"cpu, gpu or npu (Ascend). {MULTIPLE}  [default: cpu]",
         ),
         click.option(
             "--mode",
             "modes",
             multiple=True,
+            callback=filled,
             help=f"eager, graph, xla, default or all. {MULTIPLE}  [default: what the framework's tutorial uses]",
         ),
         click.option(
@@ -60,24 +78,33 @@ def parse_seeds(values: Iterable[str]) -> tuple[int, ...] | None:
     """Return seeds from words such as `3`, `0,1,2` and `0-99`, or None for no words.
 
     Raises:
-        UsageError: a word is neither a number nor a range.
+        UsageError: a word is neither a number nor a range, or there are too many seeds.
     """
     from harness.errors import UsageError
 
-    seeds: list[int] = []
+    seeds: dict[int, None] = {}
     for word in words(values):
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", word)
-        if match is None or (match[2] is not None and int(match[2]) < int(match[1])):
-            raise UsageError("--seed takes numbers from 0 and ranges such as 0-99, but got {word!r}", word=word)
-        seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
-    return tuple(dict.fromkeys(seeds)) or None
+        match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", word)
+        if match is None or not int(match[1]) <= (last := int(match[2] or match[1])) <= LARGEST_SEED:
+            raise UsageError(
+                "--seed takes numbers from 0 to {largest} and ranges such as 0-99, but got {word!r}",
+                largest=LARGEST_SEED,
+                word=word,
+            )
+        found = range(int(match[1]), last + 1)
+        seeds |= dict.fromkeys(found[: MOST_SEEDS + 1])
+        if len(seeds) > MOST_SEEDS:
+            raise UsageError(
+                "--seed takes up to {most:,} seeds, but got more with {word!r}", most=MOST_SEEDS, word=word
+            )
+    return tuple(seeds) or None
 
 
 def parse_bytes(text: str | None) -> int | None:
     """Return bytes from words such as `4GB`, `512MB` or `4GiB`.
 
     Raises:
-        UsageError: the text is not a size.
+        UsageError: the text is not a size, or one that no process can have.
     """
     from harness.errors import UsageError
 
@@ -90,7 +117,12 @@ def parse_bytes(text: str | None) -> int | None:
         )
     unit = (match[2] or "").lower()
     base = 1024 if unit.endswith("i") else 1000
-    return int(float(match[1]) * base ** " kmg".index(unit[0] if unit else " "))
+    size = float(match[1]) * base ** " kmg".index(unit[0] if unit else " ")
+    if not 1 <= size < LARGEST_SIZE:
+        raise UsageError(
+            "--memory-limit is a size above 0 and below 1,000,000,000 GB, such as 4GB, but got {text!r}", text=text
+        )
+    return int(size)
 
 
 def find_tasks(values: Iterable[str]) -> "tuple[Task, ...]":

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from harness.cli_options import json_option, results_option
+from harness.cli_options import filled, json_option, results_option
 
 
 @click.command()
@@ -14,6 +14,7 @@ from harness.cli_options import json_option, results_option
     "--for",
     "wanted",
     required=True,
+    callback=filled,
     metavar="NEEDS",
     help="course, team, or the path of a TOML file with weights and limits.",
 )

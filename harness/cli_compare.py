@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli_options import json_option, results_option
+from harness.cli_options import filled, json_option, results_option
 
 if TYPE_CHECKING:
     from reports.compare_studies import Compared
@@ -22,9 +22,15 @@ FORMATS = ("terminal", "md", "json")
     help="End with 1 if a row of B is shown to be slower by more than this: 5% or 0.05.",
 )
 @click.option(
-    "--format", "form", metavar="FORMAT", help="terminal, md or json.  [default: terminal, or by the ending of -o]"
+    "--format",
+    "form",
+    metavar="FORMAT",
+    callback=filled,
+    help="terminal, md or json.  [default: terminal, or by the ending of -o]",
 )
-@click.option("-o", "--output", metavar="FILE", help="File for the md or json comparison.  [default: stdout]")
+@click.option(
+    "-o", "--output", metavar="FILE", callback=filled, help="File for the md or json comparison.  [default: stdout]"
+)
 @results_option
 @json_option
 def compare(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli_options import filled
 from harness.language import _, noop, said
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def env() -> None:
 @click.option(
     "--installer",
     metavar="auto|uv|pip",
+    callback=filled,
     help="What installs: uv, pip, or auto for uv where it is on PATH; take pip where pip is configured with local "
     "wheels.  [default: EVENBENCH_INSTALLER, else auto]",
 )

@@ -1,10 +1,16 @@
 """The command `evenbench merge`: studies of several machines in one folder."""
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli_options import json_option, results_option
+from harness.next_command import next_command
+
+if TYPE_CHECKING:
+    from harness.store import Store
 
 MOST = 5
 """Files of a kind that are named on stderr."""
@@ -27,7 +33,7 @@ def merge(name: str, studies: tuple[str, ...], results: str, as_json: bool) -> N
     from harness.language import _
     from harness.measure import timestamp
     from harness.merge import merge as join
-    from harness.store import check_name
+    from harness.store import Store, check_name
     from reports.studies import find
     from reports.text import first
 
@@ -46,9 +52,24 @@ def merge(name: str, studies: tuple[str, ...], results: str, as_json: bool) -> N
         ):
             for file in first(files, MOST, _("files, all named in study.json")):
                 _say(f"{source.name}: {what}: {file}")
-    count = sum(source.records for source in study.merged_from)
-    said = _("{count} records of {studies} studies are in {folder}; `evenbench report {name}` shows them")
-    _say(said.format(count=count, studies=len(study.merged_from), folder=folder, name=name))
+    said = _("{folder} holds {records} of {studies} studies; `{command}` shows them")
+    records = _counted(Store(folder), sum(source.records for source in study.merged_from))
+    command = next_command("report", name, results=here)
+    _say(said.format(folder=folder, records=records, studies=len(study.merged_from), command=command))
+
+
+def _counted(store: "Store", records: int) -> str:
+    """Return how many runs have a record, as the report counts them, and how many attempts were cut off before."""
+    from harness.language import _, ngettext
+    from harness.store import INTERRUPTED
+
+    runs = len({re.sub(INTERRUPTED, "", path.stem) for path in store.record_files()})
+    attempts = records - runs
+    said = ngettext("{count} run", "{count} runs", runs).format(count=runs)
+    if not attempts:
+        return said
+    before = ngettext("{count} interrupted attempt", "{count} interrupted attempts", attempts).format(count=attempts)
+    return _("{runs} and {attempts}").format(runs=said, attempts=before)
 
 
 def _say(words: str) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli_choices import find_choices, find_interpreters
-from harness.cli_options import json_option
+from harness.cli_options import filled, json_option
 
 if TYPE_CHECKING:
     from harness.record import Mistake
@@ -15,8 +15,10 @@ MOST_SHOWN = 160
 
 
 @click.command()
-@click.option("--backend", "backends", multiple=True, help="Backends, by commas or repeated.  [default: all]")
-@click.option("--device", "devices", multiple=True, help="cpu, gpu or npu.  [default: cpu]")
+@click.option(
+    "--backend", "backends", multiple=True, callback=filled, help="Backends, by commas or repeated.  [default: all]"
+)
+@click.option("--device", "devices", multiple=True, callback=filled, help="cpu, gpu or npu.  [default: cpu]")
 @click.option("--python", "pythons", multiple=True, metavar="NAME=PATH", help="Interpreter of a backend.")
 @click.option("--fresh", is_flag=True, help="Make the mistakes anew; do not use remembered answers.")
 @json_option

@@ -1,22 +1,53 @@
-"""The options that several commands share, each as a decorator."""
+"""The options that several commands share, each as a decorator, and what every option of text is checked for."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from harness.errors import UsageError
+from harness.next_command import DEFAULT_RESULTS, RESULTS_VARIABLE
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def filled(_context: click.Context, parameter: click.Parameter, given: Any) -> Any:
+    """Return what an option was given, unless that is blank, as an unset variable of a shell is: none asked for that.
+
+    Raises:
+        UsageError: it is blank, or one of several is.
+    """
+    for one in (given,) if isinstance(given, str) else given or ():
+        if not one.replace(",", "").strip():
+            raise UsageError(
+                "{option} is blank, it received {given!r}: give it a value or leave it out",
+                option=parameter.opts[0],
+                given=one,
+            )
+    return given
 
 
 def results_option(command: F) -> F:
     """Add `--results DIR`, the folder that holds the studies."""
     option = click.option(
         "--results",
-        default="results",
-        envvar="EVENBENCH_RESULTS",
+        default=DEFAULT_RESULTS,
+        envvar=RESULTS_VARIABLE,
         show_default=True,
         metavar="DIR",
+        callback=filled,
         help="Folder that holds the studies; EVENBENCH_RESULTS sets it too.",
+    )
+    return option(command)
+
+
+def data_dir_option(command: F) -> F:
+    """Add `--data-dir DIR`, the folder of the user's own copies of the data."""
+    option = click.option(
+        "--data-dir",
+        envvar="EVENBENCH_DATA",
+        callback=filled,
+        help="Folder with the original data files.  [default: EVENBENCH_DATA]",
     )
     return option(command)
 

@@ -8,6 +8,7 @@ import click
 
 from harness.cli_options import json_option, results_option
 from harness.language import _, noop
+from harness.next_command import next_command
 
 if TYPE_CHECKING:
     from reports.power import Needs
@@ -40,8 +41,9 @@ def power(study: str | None, difference: str, power: str, results: str, as_json:
     if not found.pairs:
         raise UsageError(
             "study {study} has no two comparable rows of at least two processes each, so no spread "
-            "is known: `evenbench run --repeats 3` makes them",
+            "is known: `{command}` makes them",
             study=folder.resolve().name,
+            command=next_command("run", "--repeats", "3", results=here),
         )
     if as_json:
         import msgspec

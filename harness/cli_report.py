@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import language
-from harness.cli_options import json_option, results_option
+from harness.cli_options import filled, json_option, results_option
 from harness.language import _, noop
+from harness.next_command import next_command
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,6 +22,7 @@ KINDS = (noop("tasks"), noop("backends"), noop("studies"))
     "--format",
     "formats",
     multiple=True,
+    callback=filled,
     metavar="FORMAT",
     help="terminal, md, csv, json, html, parquet or latex; may be repeated or joined by commas.  "
     "[default: terminal, or by the ending of -o]",
@@ -29,6 +31,7 @@ KINDS = (noop("tasks"), noop("backends"), noop("studies"))
     "-o",
     "--output",
     metavar="FILE",
+    callback=filled,
     help="File for the report in one format.  [default: STUDY/report.md, .csv, .html, .parquet or .tex; json goes to "
     "stdout]",
 )
@@ -64,7 +67,7 @@ def report(
 
 @click.command()
 @click.argument("run")
-@click.option("--study", help="Study that holds the run.  [default: the newest one]")
+@click.option("--study", callback=filled, help="Study that holds the run.  [default: the newest one]")
 @results_option
 @json_option
 def show(run: str, study: str | None, results: str, as_json: bool) -> None:
@@ -106,7 +109,8 @@ def list_(kind: str | None, results: str, as_json: bool) -> None:
         if rows:
             console.print(_TABLES[name](rows), highlight=False)
         elif name == "studies":
-            click.echo(_("no studies in {folder} yet: `evenbench run` makes one").format(folder=results))
+            command = next_command("run", results=Path(results).expanduser())
+            click.echo(_("no studies in {folder} yet: `{command}` makes one").format(folder=results, command=command))
         else:
             click.echo(_("no {kind}").format(kind=_(name)))
 

@@ -1,6 +1,7 @@
 """The command `evenbench run`: plan, run, store, report."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,14 +16,12 @@ from harness.cli_choices import (
     parse_bytes,
     parse_seeds,
 )
-from harness.cli_options import json_option, results_option
+from harness.cli_options import data_dir_option, filled, json_option, results_option
 from harness.language import _
+from harness.next_command import next_command
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness.record import Record
-    from harness.spec import RunSpec
     from harness.store import Store, Study
     from harness.study import Plan
     from harness.text_files import TextFile
@@ -31,26 +30,37 @@ if TYPE_CHECKING:
 @click.command()
 @choice_options
 @click.option(
-    "--preset", default="quick", show_default=True, help="Size of the tasks: smoke, quick, full or a task's own."
+    "--preset",
+    default="quick",
+    show_default=True,
+    callback=filled,
+    help="Size of the tasks: smoke, quick, full or a task's own.",
 )
 @click.option(
     "--repeats", type=int, help="Processes per task, backend and mode.  [default: 3; 1 with --seed; 5 with full]"
 )
 @click.option(
-    "--seed", "seeds", multiple=True, help="Seeds, such as 0,1,2 or 0-9.  [default: repeat r is seeded with r]"
+    "--seed",
+    "seeds",
+    multiple=True,
+    callback=filled,
+    help="Seeds, such as 0,1,2 or 0-9.  [default: repeat r is seeded with r]",
 )
 @click.option(
     "--dataset",
+    callback=filled,
     help="Data set instead of the preset's own: a name, or the path of a CSV or TSV file of labelled texts.",
 )
-@click.option("--text-column", help="Column of the texts in the file, by name or number from 1.  [default: found out]")
-@click.option("--label-column", help="Column of the labels in the file.  [default: found out]")
-@click.option("--encoding", help="Encoding of the file.  [default: utf-8]")
 @click.option(
-    "--data-dir", envvar="EVENBENCH_DATA", help="Folder with the original data files.  [default: EVENBENCH_DATA]"
+    "--text-column",
+    callback=filled,
+    help="Column of the texts in the file, by name or number from 1.  [default: found out]",
 )
-@click.option("--study", help="Name of the study.  [default: the time and the preset]")
-@click.option("--resume", metavar="STUDY", help="Go on with a study: run only what has no record yet.")
+@click.option("--label-column", callback=filled, help="Column of the labels in the file.  [default: found out]")
+@click.option("--encoding", callback=filled, help="Encoding of the file.  [default: utf-8]")
+@data_dir_option
+@click.option("--study", callback=filled, help="Name of the study.  [default: the time and the preset]")
+@click.option("--resume", metavar="STUDY", callback=filled, help="Go on with a study: run only what has no record yet.")
 @click.option("--timeout", "timeout_s", type=float, help="Seconds after which a run is ended.  [default: the preset's]")
 @click.option(
     "--noise-budget",
@@ -86,21 +96,19 @@ def run(**asked: Any) -> int:
     def warn(text: str) -> None:
         click.echo(text, err=True)
 
-    results = folder(asked["results"])
-    if results is None:
-        raise click.UsageError(_("--results must not be empty"))
+    results = Path(asked["results"]).expanduser().absolute()
     if asked["resume"] is not None:
         store = Store(results / check_name(asked["resume"]))
         study, plan = _resumed(store, asked, warn)
     else:
         study, plan = _planned(asked, warn)
         store = Store(results / check_name(study.name))
-    if asked["dry_run"]:
-        _show_plan(study.specs, store, as_json=asked["as_json"])
-        return 0
     new = study if asked["resume"] is None else None
     if new is not None:
         store.refuse_existing()
+    if asked["dry_run"]:
+        _show_plan(plan, store, as_json=asked["as_json"])
+        return 0
     return _conduct(plan, store, new, as_json=asked["as_json"])
 
 
@@ -208,19 +216,24 @@ def _resumed(store: "Store", asked: dict[str, Any], warn: Any) -> "tuple[Study, 
     )
 
 
-def _show_plan(specs: "tuple[RunSpec, ...]", store: "Store", *, as_json: bool) -> None:
+def _show_plan(plan: "Plan", store: "Store", *, as_json: bool) -> None:
+    """Show what would run, or raise what would stop it before anything ran, as far as that is known at once."""
     import msgspec
 
-    from harness.study import missing
+    from harness.study import look_for_data, missing
 
-    left = missing(specs, store)
+    left = missing(plan.specs, store)
+    look_for_data(left, plan)
+    if devices := sorted({spec.device for spec in left} - {"cpu"}):
+        sentence = _("a run looks for its device ({devices}) when it starts; without one it is recorded as unsupported")
+        click.echo(sentence.format(devices=_(", ").join(devices)), err=True)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(left)).decode())
         return
     for spec in left:
         click.echo(spec.run_id)
     sentence = _("{count} of {planned} runs would run, into {folder}")
-    click.echo(sentence.format(count=len(left), planned=len(specs), folder=store.folder), err=True)
+    click.echo(sentence.format(count=len(left), planned=len(plan.specs), folder=store.folder), err=True)
 
 
 def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool) -> int:
@@ -242,8 +255,8 @@ def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool
     except KeyboardInterrupt:
         sentence = _("stopped before a run")
         if store.exists():
-            sentence = _("stopped before a run; `evenbench run --resume {study}` goes on")
-        click.echo(sentence.format(study=store.folder.name), err=True)
+            sentence = _("stopped before a run; `{command}` goes on")
+        click.echo(sentence.format(command=store.resume_command()), err=True)
         return 1
     interrupted = bool(records) and records[-1].outcome.status == "interrupted"
     if as_json:
@@ -251,14 +264,14 @@ def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool
     else:
         _print_report(store.folder)
     if interrupted:
-        sentence = _("stopped; `evenbench run --resume {study}` goes on")
-        click.echo(sentence.format(study=store.folder.name), err=True)
+        sentence = _("stopped; `{command}` goes on")
+        click.echo(sentence.format(command=store.resume_command()), err=True)
     failed = [r for r in records if r.outcome.status != "ok" or r.parity.passed is False]
     if failed:
-        sentence = _(
-            "{count} of {runs} runs did not end well or are not comparable; `evenbench show RUN` tells all of one"
-        )
-        click.echo(sentence.format(count=len(failed), runs=len(records)), err=True)
+        sentence = _("{count} of {runs} runs did not end well or are not comparable; `{command}` tells all of one")
+        words = ("show", "RUN", "--study", store.folder.name)
+        command = next_command(*words, results=store.folder.parent)
+        click.echo(sentence.format(count=len(failed), runs=len(records), command=command), err=True)
     return 1 if failed else 0
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from harness.cli_options import results_option
+from harness.cli_options import filled, results_option
+from harness.next_command import next_command
 
 
 @click.command()
 @click.argument("folder", metavar="RESULTS", required=False)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, callback=filled, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8737, show_default=True, help="Port; 0: any free one.")
 @results_option
 def serve(folder: str | None, host: str, port: int, results: str) -> None:
@@ -27,7 +28,8 @@ def serve(folder: str | None, host: str, port: int, results: str) -> None:
 
     here = Path(folder if folder is not None else results).expanduser()
     if not here.is_dir():
-        raise UsageError(_("there is no folder {folder}: `evenbench run` makes studies in it").format(folder=here))
+        said = _("there is no folder {folder}: `{command}` makes studies in it")
+        raise UsageError(said.format(folder=here, command=next_command("run", results=here)))
     with _bound(host, port) as bound:
         server = create_server(create_app(here, host), sockets=[bound], threads=4, ident=None)
         if host not in LOOPBACK:

@@ -1,5 +1,6 @@
 """The command `evenbench tune`: search, prove, store a profile, show what was tried."""
 
+import math
 import os
 import textwrap
 from collections.abc import Iterable
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli_choices import choice_options, find_choices, find_interpreters, find_tasks, folder
-from harness.cli_options import json_option
+from harness.cli_options import data_dir_option, filled, json_option
 from harness.language import _, noop
 
 if TYPE_CHECKING:
@@ -24,19 +25,31 @@ SET_BY_HARNESS = "OMP_NUM_THREADS"
 """The variable of which a shell's value never reaches a worker."""
 
 
+def finite_and_above_0(_context: click.Context, parameter: click.Parameter, given: float) -> float:
+    """Return a number of seconds that a search can keep to and a profile can hold, or raise a UsageError."""
+    from harness.errors import UsageError
+
+    if not 0 < given < math.inf:
+        raise UsageError(
+            "{option} is a finite number of seconds above 0, but is {given:g}", option=parameter.opts[0], given=given
+        )
+    return given
+
+
 @click.command()
 @choice_options
-@click.option("--preset", default="quick", show_default=True, help="Size of the tasks that is tuned for.")
+@click.option(
+    "--preset", default="quick", show_default=True, callback=filled, help="Size of the tasks that is tuned for."
+)
 @click.option(
     "--budget-s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=float,
+    callback=finite_and_above_0,
     default=300.0,
     show_default=True,
     help="Seconds for each task, backend, device and mode; the deciding repeats are made in full, if need be beyond.",
 )
-@click.option(
-    "--data-dir", envvar="EVENBENCH_DATA", help="Folder with the original data files.  [default: EVENBENCH_DATA]"
-)
+@data_dir_option
 @json_option
 def tune(**asked: Any) -> int:
     """Search the settings that make a backend fastest on this machine.

@@ -4,6 +4,7 @@ Rounds are outermost: a round holds every (task, backend, mode, profile) once, i
 so that a slow drift of the machine falls on all backends alike.
 """
 
+import math
 import random
 from collections.abc import Mapping
 
@@ -12,6 +13,9 @@ from msgspec import Struct
 from harness.errors import UsageError
 from harness.model import takes_tokens
 from harness.spec import DeviceKind, Mode, RunSpec, Task
+
+MOST_ROUNDS = 10_000
+"""Times that a task, backend and mode may be run in one study."""
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -50,7 +54,7 @@ def plan(wish: Wish) -> tuple[RunSpec, ...]:
     """Return the runs in the order in which they are to be done.
 
     Raises:
-        UsageError: a task has no such preset or does not take the data set, or nothing is left to run.
+        UsageError: a task has no such preset or does not take the data set, or a number is out of its range.
     """
     for task in wish.tasks:
         task.preset(wish.preset)
@@ -66,13 +70,7 @@ def plan(wish: Wish) -> tuple[RunSpec, ...]:
                 dataset=wish.dataset,
                 known=known,
             )
-    if wish.repeats < 1:
-        raise UsageError("--repeats must be at least 1, but is {repeats}", repeats=wish.repeats)
-    if not wish.noise_budget_s >= 0:
-        raise UsageError(
-            "--noise-budget is a number of seconds from 0, but is {noise_budget_s:g}",
-            noise_budget_s=wish.noise_budget_s,
-        )
+    _check_numbers(wish)
     rounds = [(r, r) for r in range(wish.repeats)]
     if wish.seeds is not None:
         rounds = [(seed, r) for r in range(wish.repeats) for seed in wish.seeds]
@@ -82,6 +80,28 @@ def plan(wish: Wish) -> tuple[RunSpec, ...]:
         random.Random(number).shuffle(cells)
         specs += [_spec(wish, *cell, seed=seed, repeat=repeat) for cell in cells]
     return tuple(specs)
+
+
+def _check_numbers(wish: Wish) -> None:
+    if wish.repeats < 1:
+        raise UsageError("--repeats must be at least 1, but is {repeats}", repeats=wish.repeats)
+    rounds = wish.repeats * (1 if wish.seeds is None else len(wish.seeds))
+    if rounds > MOST_ROUNDS:
+        raise UsageError(
+            "a study runs each task, backend and mode up to {most:,} times, but --repeats and --seed ask for "
+            "{rounds:,}",
+            most=MOST_ROUNDS,
+            rounds=rounds,
+        )
+    if not 0 <= wish.noise_budget_s < math.inf:
+        raise UsageError(
+            "--noise-budget is a finite number of seconds from 0, but is {noise_budget_s:g}",
+            noise_budget_s=wish.noise_budget_s,
+        )
+    if wish.timeout_s is not None and not 0 < wish.timeout_s < math.inf:
+        raise UsageError(
+            "--timeout is a finite number of seconds above 0, but is {timeout_s:g}", timeout_s=wish.timeout_s
+        )
 
 
 def _spec(wish: Wish, task: Task, choice: Choice, profile: str, *, seed: int, repeat: int) -> RunSpec:
@@ -98,7 +118,7 @@ def _spec(wish: Wish, task: Task, choice: Choice, profile: str, *, seed: int, re
         settings={} if profile == "stock" else dict(wish.tuned[task.name, choice]),
         seed=seed,
         repeat=repeat,
-        timeout_s=wish.timeout_s or preset.timeout_s,
+        timeout_s=preset.timeout_s if wish.timeout_s is None else wish.timeout_s,
         memory_limit_bytes=wish.memory_limit_bytes,
         noise_budget_s=wish.noise_budget_s,
     )

@@ -18,6 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.errors import StoreError, UsageError
+from harness.next_command import next_command
 from harness.record import SCHEMA, Record
 from harness.spec import SOURCE_END, RunSpec
 
@@ -108,7 +109,7 @@ class Store:
 
     def exists(self) -> bool:
         """Return whether there is a study in this folder."""
-        return (self.folder / STUDY).exists()
+        return os.path.exists(self.folder / STUDY)
 
     def refuse_existing(self) -> None:
         """Raise the UsageError that `create` would raise, before anything costly is done."""
@@ -117,10 +118,15 @@ class Store:
 
     def _exists_already(self) -> UsageError:
         return UsageError(
-            "a study {name!r} exists in {parent}: choose another --study, or go on with it by --resume {name}",
+            "a study {name!r} exists in {parent}: choose another --study, or go on with it by `{command}`",
             name=self.folder.name,
             parent=self.folder.parent,
+            command=self.resume_command(),
         )
+
+    def resume_command(self) -> str:
+        """Return the command that runs what has no record yet."""
+        return next_command("run", "--resume", self.folder.name, results=self.folder.parent)
 
     def study(self) -> Study:
         """Return the plan.
@@ -183,9 +189,15 @@ class Store:
         return path
 
     def _cannot_write(self, error: OSError) -> StoreError:
+        if self.exists():
+            return StoreError(
+                "cannot write to {folder}: {strerror}; make room, then go on by `{command}`",
+                folder=self.folder,
+                strerror=error.strerror,
+                command=self.resume_command(),
+            )
         return StoreError(
-            "cannot write to {folder}: {strerror}; make room or choose another folder with --results, "
-            "then go on with --resume",
+            "cannot write to {folder}: {strerror}; make room or choose another folder with --results",
             folder=self.folder,
             strerror=error.strerror,
         )

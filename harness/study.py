@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness import bag_of_words, twins
+from harness import bag_of_words, datasets, twins
 from harness.check import Checker, record_verdict
 from harness.data import Prepared, prepare
 from harness.datasets import Dataset
@@ -24,6 +24,7 @@ from harness.registry import reference_name
 from harness.registry import task as find_task
 from harness.spec import DeviceKind, RunSpec, Task
 from harness.store import Store
+from harness.text_files import TextFile
 
 COMMAND_LINE = Interpreter(python=sys.executable, source="current", reason="the interpreter of the command line")
 
@@ -60,6 +61,19 @@ def missing(specs: tuple[RunSpec, ...], store: Store) -> tuple[RunSpec, ...]:
     """Return the runs that have no record yet, in their order."""
     done = store.done()
     return tuple(spec for spec in specs if spec.run_id not in done)
+
+
+def look_for_data(specs: tuple[RunSpec, ...], plan: Plan) -> None:
+    """Look for the data of runs without preparing or downloading any.
+
+    Raises:
+        DataError: the user's folder or file is missing, or lacks what is needed.
+    """
+    for name in dict.fromkeys(spec.dataset for spec in specs):
+        dataset = plan.files.get(name) or datasets.named(name)
+        datasets.check_folder(dataset, plan.data_dir)
+        if isinstance(dataset, TextFile):
+            dataset.corpus()
 
 
 class Conductor:

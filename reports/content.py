@@ -118,11 +118,10 @@ def _lead(loaded: Loaded) -> tuple[str, ...]:
             _("{count} runs have a record; how many were planned is not known.").format(count=len(loaded.records))
         )
     if missing := loaded.missing():
-        lead.append(
-            _("Without a record: {runs}; `evenbench run --resume {study}` runs what is missing.").format(
-                runs=f"{text.names(missing[:5])}{' ...' if len(missing) > 5 else ''}", study=loaded.name
-            )
-        )
+        runs = f"{text.names(missing[:5])}{' ...' if len(missing) > 5 else ''}"
+        command = loaded.resume_command()
+        sentence = _("Without a record: {runs}; `{command}` runs what is missing.")
+        lead.append((sentence if command else _("Without a record: {runs}.")).format(runs=runs, command=command))
     if not loaded.records:
         lead.append(_("There is nothing to compare yet."))
     unknown = _("no revision known")

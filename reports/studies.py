@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import StoreError, UsageError
+from harness.next_command import next_command
 from harness.record import Record
 from harness.store import STUDY, Damaged, Store, Study, known_studies
 
@@ -28,6 +29,11 @@ class Loaded(NamedTuple):
         done = {record.spec.run_id for record in self.records}
         return tuple(spec.run_id for spec in self.plan.specs if spec.run_id not in done) if self.plan else ()
 
+    def resume_command(self) -> str | None:
+        """Return the command that runs what is missing; None for a merged study, which cannot be resumed."""
+        is_merged = self.plan is not None and bool(self.plan.merged_from)
+        return None if is_merged else Store(self.folder.resolve()).resume_command()
+
 
 def find(study: str | Path, results: Path) -> Path:
     """Return the folder of a study, named inside the results folder or by its path.
@@ -49,7 +55,11 @@ def newest(results: Path) -> Path:
     """
     folders = everything(results)
     if not folders:
-        raise UsageError("{studies}: `evenbench run` makes one", studies=known_studies(results))
+        raise UsageError(
+            "{studies}: `{command}` makes one",
+            studies=known_studies(results),
+            command=next_command("run", results=results),
+        )
     return max(folders, key=lambda folder: (created_at(folder), folder.name))
 
 

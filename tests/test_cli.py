@@ -11,14 +11,17 @@ import click
 import msgspec
 import pytest
 from fakes import HERE
+from records_factory import write_study
 
 from harness.cli import COMMANDS, evenbench
 from harness.cli_choices import parse_bytes, parse_seeds, words
+from harness.cli_options import filled
 from harness.errors import UsageError
 from harness.record import SCHEMA, Record
 from harness.store import Store
 
 ROOT = Path(HERE).parent
+BLANK_MEANT_THE_DEFAULT = ("task", "backend", "mode", "device", "preset", "study", "dataset", "seed", "data-dir")
 
 
 def call(*given: str, home: Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
@@ -86,6 +89,15 @@ def test_every_option_is_documented(name: str) -> None:
         (["run", "--backend", "well", "--repeats", "0"], 2, "--repeats must be at least 1"),
         (["run", "--backend", "well", "--seed", "one"], 2, "--seed takes numbers"),
         (["run", "--backend", "well", "--memory-limit", "lots"], 2, "a size is a number"),
+        (["run", "--backend", "well", "--memory-limit", "0GB"], 2, "--memory-limit is a size above 0"),
+        (["run", "--backend", "well", "--seed", "0-999999999"], 2, "--seed takes up to 10,000 seeds"),
+        (["run", "--backend", "well", "--repeats", "999999999"], 2, "up to 10,000 times"),
+        (["run", "--backend", "well", "--timeout", "nan"], 2, "--timeout is a finite number of seconds above 0"),
+        *((["run", f"--{name}", ""], 2, f"--{name} is blank") for name in BLANK_MEANT_THE_DEFAULT),
+        (["tune", "--budget-s", "nan"], 2, "--budget-s is a finite number of seconds above 0, but is nan"),
+        (["tune", "--budget-s", "inf"], 2, "--budget-s is a finite number of seconds above 0, but is inf"),
+        (["tune", "--budget-s", "-1"], 2, "--budget-s is a finite number of seconds above 0, but is -1"),
+        (["tune", "--budget-s", "0"], 2, "--budget-s is a finite number of seconds above 0, but is 0"),
         (["run", "--backend", "well", "--study", "../up"], 2, "a study's name is letters"),
         (["run", "--backend", "well", "--python", "torch"], 2, "--python"),
         (["run", "--backend", "torch", "--python", "torch=/nowhere"], 2, "/nowhere"),
@@ -106,14 +118,28 @@ def test_a_wrong_call_is_one_sentence_and_ends_with_its_code(
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_option_that_received_an_unset_variable_is_refused_and_not_taken_for_its_default(name: str) -> None:
+    command = evenbench.get_command(click.Context(evenbench), name)
+    assert command is not None
+    nested = command.commands.values() if isinstance(command, click.Group) else [command]
+    for one in nested:
+        needed = ["x"] * sum(isinstance(param, click.Argument) and param.required for param in one.params)
+        for option in (param for param in one.params if isinstance(param, click.Option) and param.callback is filled):
+            for blank in ("", " ", ","):
+                with pytest.raises(UsageError, match=f"{option.opts[0]} is blank, it received '{blank}'"):
+                    one.main([*needed, option.opts[0], blank], standalone_mode=False)
+
+
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]], ids=["run", "dry run"])
 @pytest.mark.parametrize("folder", ["empty", "missing", "file"])
 def test_a_data_folder_without_data_is_one_sentence_before_anything_runs(
-    folder: str, home: Path, tmp_path: Path
+    folder: str, dry_run: list[str], home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     given = ["run", "--backend", "well", "--task", "lenet-mnist", "--preset", "full", "--seed", "0", "--study", "s"]
-    done = call(*given, "--data-dir", str(tmp_path / folder), home=home, cwd=tmp_path)
+    done = call(*given, *dry_run, "--data-dir", str(tmp_path / folder), home=home, cwd=tmp_path)
     assert done.returncode == 2
     assert str(tmp_path / folder) in done.stderr
     assert "Traceback" not in done.stderr
@@ -154,6 +180,26 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(home: Path, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_says_that_devices_are_not_looked_for(home: Path, tmp_path: Path) -> None:
+    given = ["--backend", "well", "--task", "xor", "--dry-run"]
+    done = call("run", *given, "--device", "cpu,gpu", home=home, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "looks for its device (gpu) when it starts" in done.stderr
+    assert "looks for" not in call("run", *given, home=home, cwd=tmp_path).stderr
+
+
+def test_a_dry_run_refuses_what_the_run_would_refuse(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text("text,label\none,1\ntwo,2\n")
+    given = ["--backend", "well", "--task", "lstm-text", "--dataset", "./texts.csv", "--text-column", "0"]
+    done = call("run", *given, "--dry-run", home=home, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "has no column '0'" in done.stderr
+    write_study(tmp_path / "results" / "s", [])
+    again = call("run", "--backend", "well", "--task", "xor", "--study", "s", "--dry-run", home=home, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "a study 's' exists" in again.stderr
+
+
 def test_a_study_runs_reports_and_says_what_failed(home: Path, tmp_path: Path) -> None:
     given = ["--task", "xor", "--preset", "smoke", "--repeats", "1", "--study", "s"]
     done = call("run", "--backend", "well,aborts,refuses", *given, home=home, cwd=tmp_path)
@@ -171,7 +217,8 @@ def test_a_study_runs_reports_and_says_what_failed(home: Path, tmp_path: Path) -
     assert (tmp_path / "results" / "s" / "report.md").exists()
     again = call("run", "--backend", "well", *given, home=home, cwd=tmp_path)
     assert again.returncode == 2
-    assert "--resume s" in again.stderr
+    assert "`evenbench run --resume s`" in again.stderr
+    assert "`evenbench show RUN --study s`" in done.stderr
     shown = call("show", "aborts", "--study", "s", home=home, cwd=tmp_path)
     assert "SIGABRT" in shown.stdout
     _pin_golden_shape(records["well"])
@@ -204,3 +251,16 @@ def test_words_seeds_and_sizes_are_read_as_people_write_them() -> None:
     assert parse_bytes("100") == 100
     with pytest.raises(UsageError, match="9-3"):
         parse_seeds(["9-3"])
+
+
+def test_seeds_and_sizes_that_nothing_takes_are_refused() -> None:
+    assert len(parse_seeds(["0-9999", "5"]) or ()) == 10_000
+    for many in (["0-10000"], ["0-9999", "10000"]):
+        with pytest.raises(UsageError, match="--seed takes up to 10,000 seeds"):
+            parse_seeds(many)
+    for large in ("4294967296", "0-99999999999999", "9" * 5000):
+        with pytest.raises(UsageError, match="--seed takes numbers from 0 to 4294967295"):
+            parse_seeds([large])
+    for wrong in ("0GB", "0.1", "99999999999GB", f"{'9' * 500}GB"):
+        with pytest.raises(UsageError, match="--memory-limit is a size above 0"):
+            parse_bytes(wrong)

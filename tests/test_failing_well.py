@@ -1,6 +1,7 @@
 """Any ending of a worker becomes a record that says what happened; nothing is lost and nothing hangs."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -233,8 +234,9 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_record(small_disk: Path)
 
 def test_a_results_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot write"):
+    with pytest.raises(StoreError, match="cannot write") as caught:
         new_store(tmp_path / "file" / "study", ())
+    assert "--resume" not in str(caught.value), "there is nothing yet to go on with"
 
 
 def evenbench(*words: str, home: Path, cwd: Path) -> "subprocess.Popen[str]":
@@ -254,8 +256,10 @@ def test_an_interrupted_study_keeps_what_it_has_and_resume_runs_the_rest(
     home: Path, tmp_path: Path, sign: signal.Signals
 ) -> None:
     choice = ("--task", "xor", "--preset", "smoke", "--backend", "well,slow", "--repeats", "2")
-    process = evenbench("run", *choice, "--no-parity", "--study", "s", home=home, cwd=tmp_path)
-    folder = tmp_path / "results" / "s"
+    results = tmp_path / "Größe mit Leer zeichen"
+    where = ("--results", results.name, "--study", "s")
+    process = evenbench("run", *choice, "--no-parity", *where, home=home, cwd=tmp_path)
+    folder = results / "s"
     while len(list(folder.glob("xor*.json"))) < 2:
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
@@ -269,7 +273,9 @@ def test_an_interrupted_study_keeps_what_it_has_and_resume_runs_the_rest(
     done = store.done()
     assert 2 <= len(done) < 4
     kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("xor*.json")}
-    resumed = evenbench("run", "--resume", "s", "--no-parity", home=home, cwd=tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    printed = shlex.split(err.partition("stopped; `evenbench ")[2].partition("`")[0])
+    resumed = evenbench(*printed, "--no-parity", home=home, cwd=tmp_path / "elsewhere")
     said = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, said
     records, damaged = store.records()

@@ -10,11 +10,12 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 from records_factory import MACHINE, damage, measured, record, spec, write_study
 
-from harness import twins
+from harness import language, twins
 from harness.cli_merge import merge as command
 from harness.cli_run import run
 from harness.errors import EvenbenchError, StoreError, UsageError
 from harness.merge import merge, names_of
+from harness.next_command import next_command
 from harness.record import Record, Twin
 from harness.store import STUDY, Store, Study
 from reports import studies
@@ -150,6 +151,29 @@ def test_attempts_and_missing_runs_keep_their_places(tmp_path: Path) -> None:
     assert loaded.missing() == (f"a--{spec('mindspore').run_id}",)
 
 
+def test_an_interrupted_attempt_is_counted_beside_the_runs_as_the_report_counts_them(tmp_path: Path) -> None:
+    a = write_study(tmp_path / "a", [record(status="interrupted", found=measured(phases=phases(0.5)))])
+    Store(a).add(record())
+    write_study(tmp_path / "b", [record("tensorflow"), record("mindspore", status="interrupted")])
+    done = CliRunner().invoke(command, ["class", "a", "b", "--results", str(tmp_path)])
+    assert "holds 3 runs and 1 interrupted attempt of 2 studies" in done.stderr
+    assert len(studies.load(tmp_path / "class").records) == 3
+    with language.use("zh"):
+        done = CliRunner().invoke(command, ["again", "a", "b", "--results", str(tmp_path)])
+    assert "存有 2 个实验的 3 次运行和 1 次被中断的尝试" in done.stderr
+
+
+def test_a_merged_study_that_lacks_runs_offers_no_way_to_resume_it(tmp_path: Path, capsys: Any) -> None:
+    a = write_study(tmp_path / "a", [record()], planned=[spec("mindspore")])
+    b = write_study(tmp_path / "b", [record("tensorflow")])
+    merge(tmp_path / "class", [a, b], created_at=NOW)
+    for folder, resumes in ((a, True), (tmp_path / "class", False)):
+        render(folder, ["terminal"])
+        shown = " ".join(capsys.readouterr().out.split())
+        assert "Without a record: " in shown
+        assert ("--resume" in shown) == resumes
+
+
 def test_a_merged_study_can_be_merged_again(tmp_path: Path) -> None:
     folders = [write_study(tmp_path / name, laptop(number)) for number, name in enumerate("abc")]
     merge(tmp_path / "ab", folders[:2], created_at=NOW)
@@ -229,7 +253,8 @@ def test_the_command_says_what_it_did_and_refuses_one_study(tmp_path: Path) -> N
     assert done.exit_code == 0
     assert [source["records"] for source in msgspec.json.decode(done.stdout)["sources"]] == [4, 0]
     assert done.stderr.count("b: taken from elsewhere already: ") == 4
-    assert "4 records of 2 studies" in done.stderr
+    printed = next_command("report", "class", results=tmp_path)
+    assert f"{tmp_path / 'class'} holds 4 runs of 2 studies; `{printed}` shows them" in done.stderr
     for given in (["other", "a"], ["../other", "a", "b"], ["other", "a", "nothing"]):
         with pytest.raises(EvenbenchError):
             CliRunner().invoke(command, [*given, "--results", str(tmp_path)], catch_exceptions=False)

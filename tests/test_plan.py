@@ -1,5 +1,6 @@
 """The plan: pure, complete, and the same every time."""
 
+import math
 from collections import Counter
 
 import pytest
@@ -50,6 +51,18 @@ def test_the_presets_own_limits_are_taken_unless_told_otherwise() -> None:
 def test_the_noise_budget_reaches_every_run_and_must_be_a_time() -> None:
     assert {s.noise_budget_s for s in plan(wish())} == {5.0}
     assert {s.noise_budget_s for s in plan(wish(noise_budget_s=0.0))} == {0.0}
-    for wrong in (-1.0, float("nan")):
-        with pytest.raises(UsageError, match="--noise-budget is a number of seconds from 0"):
+    for wrong in (-1.0, math.nan, math.inf):
+        with pytest.raises(UsageError, match="--noise-budget is a finite number of seconds from 0"):
             plan(wish(noise_budget_s=wrong))
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -5.0, 0.0])
+def test_a_limit_of_time_is_finite_and_above_0_for_json_holds_nothing_else(wrong: float) -> None:
+    with pytest.raises(UsageError, match="--timeout is a finite number of seconds above 0"):
+        plan(wish(timeout_s=wrong))
+
+
+@pytest.mark.parametrize("many", [{"repeats": 10**9}, {"repeats": 101, "seeds": tuple(range(100))}])
+def test_more_runs_than_anybody_waits_for_are_refused_before_they_fill_the_memory(many: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="up to 10,000 times"):
+        plan(wish(**many))
