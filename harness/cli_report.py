@@ -45,6 +45,7 @@ def report(
     The format html makes one page of all of them, which opens from disk: `-o FILE` names it where there are several.
     """
     from harness.errors import UsageError
+    from harness.store import no_search_for_cycles
     from reports import studies
     from reports.report import ENDINGS, FORMATS, render_several
 
@@ -59,7 +60,7 @@ def report(
                 formats=", ".join(FORMATS[1:]),
             )
     folders = [studies.find(name, Path(results).expanduser()) for name in study]
-    with language.use(lang or language.current()):
+    with language.use(lang or language.current()), no_search_for_cycles():
         written = render_several(folders, wanted or ["terminal"], None if output is None else Path(output))
     for path in written:
         click.echo(_("wrote {file}").format(file=path), err=True)

@@ -65,7 +65,7 @@ def overlap(one: Side, other: Side) -> bool:
 
 
 def _range(side: Side) -> tuple[float, float]:
-    steps = side.completed["step_s"]
+    steps = side.completed("step_s")
     return float(steps.min()), float(steps.max())
 
 

@@ -194,7 +194,7 @@ def _order(found: Sequence[Side], runs: pd.DataFrame) -> Table | None:
 
 def _by_round(side: Side) -> dict[tuple[int, int], list[str]]:
     """Return the ids of the runs of each repeat and seed."""
-    known = side.runs.dropna(subset=["repeat", "seed"])
+    known = side.runs[["repeat", "seed", "run_id"]].dropna()
     found: dict[tuple[int, int], list[str]] = {}
     for repeat, seed, run_id in zip(known["repeat"], known["seed"], known["run_id"], strict=True):
         found.setdefault((int(repeat), int(seed)), []).append(str(run_id))

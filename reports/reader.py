@@ -12,21 +12,23 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-import pandas as pd
 from msgspec.structs import replace
 
 from harness.record import Record
 from harness.store import Damaged, Sharing, Store, each, gathered, no_search_for_cycles
 from reports import settled, studies
 from reports.columns import FRAME
-from reports.frame import assembled
 from reports.record_row import RowOf, Values
 from reports.studies import Loaded
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MANY = 1000
 """With fewer records a second process costs more than it saves."""
@@ -46,7 +48,7 @@ class Study(NamedTuple):
     loaded: Loaded
     """Without the seconds of single calls, of which the frame holds quantiles; if it was not read for pictures, without
     blocks and losses too. That is most of a study's memory."""
-    runs: pd.DataFrame
+    runs: "pd.DataFrame"
     """One row per record, in the same order."""
 
 
@@ -72,6 +74,8 @@ def read_study(folder: Path, *, for_pictures: bool = True, many: int = MANY) -> 
             return gathered(item if isinstance(item, Damaged) else item[0] for item in read)
 
     loaded = studies.load(folder, records)
+    from reports.frame import assembled
+
     return Study(loaded=loaded, runs=assembled(FRAME, (rows[id(record)] for record in loaded.records)))
 
 
@@ -101,24 +105,22 @@ def _processors() -> int:
 
 
 def _in_processes(files: Sequence[Path], read_files: ReadFiles) -> list[Read]:
-    settled.prepare()
     parts = [files[first : first + AT_ONCE] for first in range(0, len(files), AT_ONCE)]
     context = multiprocessing.get_context("fork")
     try:
-        with ProcessPoolExecutor(_processors(), context, initializer=_ignore_interrupts) as pool:
+        with ProcessPoolExecutor(_processors(), context, initializer=_begin) as pool:
+            handed_over = pool.map(partial(_handed_over, read_files), parts)
+            import_module("reports.frame")  # pandas takes a third of a second, in which the others read
             share = Sharing()
-            return list(
-                chain.from_iterable(
-                    _received(part, share) for part in pool.map(partial(_handed_over, read_files), parts)
-                )
-            )
+            return list(chain.from_iterable(_received(part, share) for part in handed_over))
     except BrokenProcessPool:  # killed, as for want of memory: this process needs no more than one of them did
         return list(read_files(files))
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that asked."""
+def _begin() -> None:
+    """Leave Ctrl-C to the process that asked, and import what takes long before there is work."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    settled.prepare()
 
 
 _Part = tuple[bytes, list[Values], list[Damaged]]

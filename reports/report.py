@@ -11,15 +11,11 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 
 from harness.errors import StoreError, UsageError, unknown_name
-from reports import export, latex, markdown, studies, terminal
+from reports import studies
 from reports.columns import FRAME, STAGES, VERDICTS
-from reports.content import content
-from reports.frame import stages
-from reports.parquet import to_parquet
 from reports.reader import read_study
-from reports.summary import summarize
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # pandas, and all that needs it, is imported while other processes read
     import pandas as pd
 
     from reports.content import Content
@@ -56,6 +52,12 @@ def render(
     _check(wanted, out, study_folder)
     stream = sys.stdout if stdout is None else stdout
     loaded, runs = read_study(study_folder, for_pictures="html" in wanted)
+    from reports import export, latex, markdown, terminal
+    from reports.content import content
+    from reports.frame import stages
+    from reports.parquet import to_parquet
+    from reports.summary import summarize
+
     parts = stages(loaded.records)
     groups = summarize(runs)
     said = content(loaded, runs, parts, groups)
@@ -135,6 +137,10 @@ def page_of(folder: Path) -> str:
 
 def _loaded_part(folder: Path) -> "Part":
     loaded, runs = read_study(folder)
+    from reports.content import content
+    from reports.frame import stages
+    from reports.summary import summarize
+
     groups = summarize(runs)
     return _part(loaded, runs, groups, content(loaded, runs, stages(loaded.records), groups))
 

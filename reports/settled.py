@@ -147,7 +147,7 @@ def _changepoints(scaled: NDArray[np.float64]) -> Sequence[int]:
 
 
 def prepare() -> None:
-    """Import what finds changepoints, for a process that is going to be copied."""
+    """Import what finds changepoints, which takes half a second."""
     _kernel_cpd()
 
 

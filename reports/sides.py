@@ -1,7 +1,7 @@
 """The rows of a group as columns, side by side, each with its runs."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -16,12 +16,16 @@ class Side(NamedTuple):
     row: Row
     runs: pd.DataFrame
     """All its runs."""
-    completed: pd.DataFrame
-    """Those of them that were trained to their end."""
+    is_completed: "pd.Series[bool]"
+    """Of each of them: was it trained to its end?"""
+
+    def completed(self, figure: str) -> "pd.Series[Any]":
+        """Return a figure of the runs that were trained to their end and have it."""
+        return self.runs[figure][self.is_completed].dropna()
 
     def median(self, figure: str) -> float | None:
         """Return the median of a figure over the completed runs, None where none has it."""
-        found = self.completed[figure].dropna()
+        found = self.completed(figure)
         return float(found.median()) if len(found) else None
 
     def words(self, figure: str) -> list[str]:
@@ -41,5 +45,5 @@ def sides(group: Group, labels: Sequence[str], runs: pd.DataFrame) -> list[Side]
     found = []
     for label, row in zip(labels, group.rows, strict=True):
         of_row = runs.take(sorted(place[run_id] for run_id in row.run_ids))
-        found.append(Side(label, row, of_row, of_row[of_row["status"].isin(COMPLETED)]))
+        found.append(Side(label, row, of_row, of_row["status"].isin(COMPLETED)))
     return found
