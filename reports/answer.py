@@ -61,7 +61,7 @@ def answer(studies: Sequence[tuple[str, Sequence[Group]]]) -> Answer:
     return Answer(
         sentences=tuple(sentences(found)),
         headers=_headers(columns),
-        numbers=(1, 2, *range(4, 8 if columns.device else 7)),
+        numbers=tuple(range(2, 8 if columns.device else 7)),
         comparisons=tuple(_comparison(item, columns) for item in found),
     )
 
@@ -69,9 +69,9 @@ def answer(studies: Sequence[tuple[str, Sequence[Group]]]) -> Answer:
 def _headers(columns: _Columns) -> tuple[str, ...]:
     return (
         _("Backend"),
+        _("Verdict"),
         _("× slower"),
         _("95 % interval"),
-        _("Verdict"),
         _("Examples/s"),
         _("Quality (95 % interval)"),
         _("Memory MB"),
@@ -105,9 +105,9 @@ def _line(label: str, row: Row, columns: _Columns) -> Line:
         else "fastest",
         cells=(
             words(label),
+            words(_(said_verdicts.verdict(row))),
             number(row.times_slower, text.ratio(row.times_slower)),
             words(interval or text.NOTHING),
-            words(_(said_verdicts.verdict(row))),
             _rate(speed.median if speed else None),
             number(row.quality_mean, _quality(row)),
             number(row.host_peak_bytes, text.megabytes(row.host_peak_bytes)),
