@@ -16,7 +16,7 @@ from harness.cli_choices import (
     parse_bytes,
     parse_seeds,
 )
-from harness.cli_options import data_dir_option, filled, json_option, results_option
+from harness.cli_options import data_dir_option, filled, json_option, refuse_what_is_planned, results_option
 from harness.language import _
 from harness.next_command import next_command
 
@@ -98,6 +98,7 @@ def run(**asked: Any) -> int:
 
     results = Path(asked["results"]).expanduser().absolute()
     if asked["resume"] is not None:
+        refuse_what_is_planned(click.get_current_context())
         store = Store(results / check_name(asked["resume"]))
         study, plan = _resumed(store, asked, warn)
     else:
