@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from harness.check import code_digest, installed_packages
 from harness.errors import EnvironmentFailure
@@ -25,6 +26,8 @@ from harness.shell import shell_settings
 from harness.spec import DeviceKind
 
 TIMEOUT_S = 60.0
+MOST_PROCESSES = 3
+"""For a mistake that ends its process."""
 Say = Callable[[str], None]
 
 
@@ -54,6 +57,18 @@ def provoke(
 
 
 def _make(name: str, described: Entry, device: DeviceKind, interpreter: Interpreter, cores: tuple[int, ...]) -> Mistake:
+    """Return what came of a mistake; one that a signal answers is made again, for the next process may say more."""
+    for deaths in range(MOST_PROCESSES):
+        made, ended_by_it = _once(name, described, device, interpreter, cores)
+        if not ended_by_it:
+            return replace(made, deaths=deaths)
+    return replace(made, deaths=MOST_PROCESSES)
+
+
+def _once(
+    name: str, described: Entry, device: DeviceKind, interpreter: Interpreter, cores: tuple[int, ...]
+) -> tuple[Mistake, bool]:
+    """Return what came of a mistake in one process, and whether a signal ended that process."""
     mode = described.default_mode
     try:
         with workplace() as place:
@@ -68,13 +83,15 @@ def _make(name: str, described: Entry, device: DeviceKind, interpreter: Interpre
             )
             ended = launch(place, job, interpreter.python, timeout_s=TIMEOUT_S, path=described.path)
     except EnvironmentFailure as error:
-        return Mistake(name=name, mode=mode, reason=str(error))
+        return Mistake(name=name, mode=mode, reason=str(error)), False
     if ended.interrupted:
         raise KeyboardInterrupt
     if ended.result is not None and ended.result.mistake is not None:
-        return ended.result.mistake
+        return ended.result.mistake, False
     answered = ended.result is not None
-    return Mistake(name=name, mode=mode, reason=judge(ended, TIMEOUT_S).reason, died=not answered)
+    outcome = judge(ended, TIMEOUT_S)
+    made = Mistake(name=name, mode=mode, reason=outcome.reason, died=not answered)
+    return made, not answered and outcome.status != "timeout"
 
 
 def _file(backend: str, device: DeviceKind, interpreter: Interpreter, described: Entry) -> Path | None:

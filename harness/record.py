@@ -194,7 +194,9 @@ class Mistake(_Data, frozen=True, kw_only=True):
     reason: str = ""
     """Why nothing could be observed, or how the process died of it."""
     died: bool = False
-    """The mistake ended the process, or it did not come to an end in time."""
+    """The mistake ended the process each time, or it did not come to an end in time."""
+    deaths: int = 0
+    """How many processes were ended by the mistake before one answered, or at all."""
 
 
 class Twin(_Data, frozen=True, kw_only=True):

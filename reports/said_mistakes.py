@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from harness.language import _, noop
+from harness.language import _, ngettext, noop
 from harness.mistakes import NAMES, Ending, blunder, clarity, ending
 from harness.record import Mistake
 from reports import text
@@ -29,7 +29,17 @@ def ending_word(mistake: Mistake) -> str:
 
 
 def said(mistake: Mistake) -> str:
-    """Return what was said, or in a sentence that nothing was."""
+    """Return what was said, or in a sentence that nothing was, and how many processes the mistake ended before."""
+    if mistake.deaths and not mistake.died:
+        sentence = ngettext(
+            "{said} (in the second process; it ended the first)", "{said} (in process {last}; it ended {count})",
+            mistake.deaths,
+        )  # fmt: skip
+        return sentence.format(said=_said(mistake), last=mistake.deaths + 1, count=mistake.deaths)
+    return _said(mistake)
+
+
+def _said(mistake: Mistake) -> str:
     if mistake.reason:
         return mistake.reason
     if mistake.error_type is not None:
