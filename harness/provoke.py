@@ -91,7 +91,7 @@ def _once(
     answered = ended.result is not None
     outcome = judge(ended, TIMEOUT_S)
     made = Mistake(name=name, mode=mode, reason=outcome.reason, died=not answered)
-    return made, not answered and outcome.status != "timeout"
+    return made, not answered and outcome.signal is not None
 
 
 def _file(backend: str, device: DeviceKind, interpreter: Interpreter, described: Entry) -> Path | None:

@@ -47,7 +47,7 @@ class Study(NamedTuple):
 
     loaded: Loaded
     """Without the seconds of single calls, of which the frame holds quantiles; if it was not read for pictures, without
-    blocks and losses too. That is most of a study's memory."""
+    blocks, losses and inference too. That is most of a study's memory."""
     runs: "pd.DataFrame"
     """One row per record, in the same order."""
 
