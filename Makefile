@@ -27,10 +27,10 @@ format: $(STAMP)  ## mend what ruff can mend by itself
 	$(BIN)/ruff format .
 
 catalogue: $(STAMP)  ## merge the messages of the code into harness/locale, compile it, list what is not translated
-	$(BIN)/python -m harness.catalogue
+	$(BIN)/python -m harness.cli.translations
 
 docs: $(STAMP)  ## the tables of columns and the schemas under docs/, anew from the code
-	$(BIN)/python -c "from reports.publish import publish; publish()"
+	$(BIN)/python -c "from reports.formats.publish import publish; publish()"
 
 clean:  ## remove what was built here; environments are removed by `evenbench env remove`, results never
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

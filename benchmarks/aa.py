@@ -23,11 +23,11 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from harness.measure import timestamp
-from reports import statistics
-from reports.frame import load_frame
-from reports.statistics import ALPHA
-from reports.summary import summarize
+from harness.measure.clock import timestamp
+from reports.frame.frame import load_frame
+from reports.statistics import methods
+from reports.statistics.methods import ALPHA
+from reports.statistics.summary import summarize
 
 SIZES = (3, 5)
 """Processes per side: those of the presets quick and full."""
@@ -69,7 +69,7 @@ class Share(Struct, frozen=True, kw_only=True):
 def collect(asked: argparse.Namespace) -> Path:
     """Run a study of many processes per row and return its folder."""
     name = asked.name or f"aa-{timestamp()[:19].replace(':', '').replace('T', '-')}"
-    command = [sys.executable, "-m", "harness.cli", "run", "--task", asked.task, "--preset", asked.preset]
+    command = [sys.executable, "-m", "harness.cli.main", "run", "--task", asked.task, "--preset", asked.preset]
     command += ["--repeats", str(asked.repeats), "--results", asked.results, "--study", name]
     command += [word for backend in asked.backend for word in ("--backend", backend)]
     command += ["--mode", asked.mode] if asked.mode else []
@@ -83,14 +83,14 @@ def rows_of(study: Path) -> dict[str, NDArray[np.float64]]:
     for group in summarize(load_frame(study)):
         for row in group.rows:
             label = " ".join((group.task, group.preset, group.device, row.backend, row.mode, row.profile))
-            found[label] = np.array(statistics.logarithms(row.seconds_per_example))
+            found[label] = np.array(methods.logarithms(row.seconds_per_example))
     return found
 
 
-def is_called(a: Sequence[float], b: Sequence[float]) -> statistics.Verdict:
+def is_called(a: Sequence[float], b: Sequence[float]) -> methods.Verdict:
     """Return the report's verdict on a study of these two rows alone, given logarithms of seconds."""
-    found = statistics.welch(a, b)
-    return statistics.verdict(found.difference, found.p)  # Holm leaves the p-value of a single pair as it is
+    found = methods.welch(a, b)
+    return methods.verdict(found.difference, found.p)  # Holm leaves the p-value of a single pair as it is
 
 
 def shares(row: str, logs: NDArray[np.float64], *, draws: int, seed: int) -> Iterator[Share]:

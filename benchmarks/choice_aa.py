@@ -11,11 +11,11 @@ import argparse
 
 import numpy as np
 
-from reports import draws, needs
-from reports.candidates import Field
-from reports.choose import choose_from
-from reports.criteria import CRITERIA, Criterion
-from reports.readings import WHOLE, Candidate, Reading
+from reports.choose import draws, needs
+from reports.choose.candidates import Field
+from reports.choose.choose import choose_from
+from reports.choose.criteria import CRITERIA, Criterion
+from reports.choose.known import WHOLE, Candidate, Reading
 
 ACCURACY_SPREAD = 0.005
 

@@ -12,19 +12,19 @@ from pathlib import Path
 
 import click
 
-from harness import facts
-from harness.data import prepare
-from harness.execute import Setting, execute
-from harness.interpreters import find
-from harness.launch import available_cores
-from harness.measure import TARGET_BLOCK_S, Stopwatch
-from harness.noise import Guard
-from harness.plan import Choice, Wish, plan
+from harness.data.prepare import prepare
+from harness.environments import machine
+from harness.environments.interpreters import find
+from harness.measure.clock import TARGET_BLOCK_S, Stopwatch
+from harness.measure.noise import Guard
 from harness.record import ParityVerdict, Record
+from harness.records.store import Store, Study
 from harness.registry import task
+from harness.runs.conductor import missing
+from harness.runs.execute import Setting, execute
+from harness.runs.launch import available_cores
+from harness.runs.plan import Choice, Wish, plan
 from harness.spec import RunSpec
-from harness.store import Store, Study
-from harness.study import missing
 
 RUNS = 10_000
 LOOKS = 1000
@@ -56,7 +56,7 @@ def one_run() -> float:
     spec, found = xor(), task("xor")
     preset = found.preset(spec.preset)
     data = prepare(found, preset, dataset=spec.dataset, seed=0, data_dir=None)
-    setting = Setting(machine=facts.machine(), git_revision=None, cores=available_cores())
+    setting = Setting(machine=machine.machine(), git_revision=None, cores=available_cores())
     interpreter = find("numpy", {})
     parity = ParityVerdict(passed=None)
     with tempfile.TemporaryDirectory() as folder:

@@ -23,10 +23,10 @@ import msgspec
 
 from benchmarks.overhead_worker import MODULES, OverheadJob
 from harness import registry
-from harness.cli_choices import words
-from harness.data import prepare
-from harness.interpreters import find
-from harness.launch import ROOT, available_cores, worker_environment, workplace
+from harness.cli.choices import words
+from harness.data.prepare import prepare
+from harness.environments.interpreters import find
+from harness.runs.launch import ROOT, available_cores, worker_environment, workplace
 
 WORKER = Path(__file__).with_name("overhead_worker.py")
 

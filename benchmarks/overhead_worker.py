@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.overhead_case import Case
 from harness.contract import Backend
-from harness.measure import TARGET_BLOCK_S, time_block
+from harness.measure.clock import TARGET_BLOCK_S, time_block
 from harness.model import initial_weights
 from harness.optimizers import Momentum
 from harness.registry import entry, resolve, task

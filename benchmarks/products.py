@@ -19,7 +19,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from harness.boltzmann import Joint, Rbm, Stage
-from harness.measure import TARGET_BLOCK_S, time_block
+from harness.measure.clock import TARGET_BLOCK_S, time_block
 
 LARGE = 2048
 Matrix = NDArray[np.float32]

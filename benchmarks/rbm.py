@@ -31,10 +31,10 @@ from benchmarks.products import LARGE_PRODUCT, products
 from benchmarks.rbm_worker import RbmJob
 from benchmarks.turns import Worker, started
 from harness import registry
-from harness.cli_choices import words
-from harness.data import Prepared, prepare, steps_per_epoch
-from harness.interpreters import find
-from harness.launch import available_cores
+from harness.cli.choices import words
+from harness.data.prepare import Prepared, prepare, steps_per_epoch
+from harness.environments.interpreters import find
+from harness.runs.launch import available_cores
 from harness.spec import Mode
 
 TASK = "dbm-mnist"

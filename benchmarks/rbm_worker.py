@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from benchmarks.products import LARGE_PRODUCT, Repeated, products, repeated
 from harness.boltzmann import Joint, Rbm, Stage, State, initial_state
 from harness.contract import Backend
-from harness.execute_io import bind
-from harness.jobs import DescribeJob
-from harness.measure import Trainable, time_block
+from harness.measure.clock import Trainable, time_block
 from harness.registry import entry, resolve
 from harness.spec import Mode
+from harness.worker.jobs import DescribeJob
+from harness.worker.process import bind
 
 RUN_UP = 16
 """Updates before each timed block: they fill the caches and wake the threads that were stopped."""
@@ -104,7 +104,7 @@ def build(job: RbmJob, order: NDArray[np.int32]) -> tuple[Trainable, dict[str, s
         partial = job.program.endswith("partial_fit")
         versions = {"scikit-learn": sklearn.__version__, "numpy": np.__version__}
         return ScikitLearn(job.stage, pixels, order[: job.updates], partial=partial), versions
-    from harness.stage_program import StageProgram
+    from harness.worker.stages import StageProgram
 
     backend: Backend = resolve(entry(job.program).adapter)()
     state = first_state(job, order.shape[1])

@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 
 from harness import registry
-from harness.measure import timestamp
+from harness.measure.clock import timestamp
 from harness.record import (
     Block,
     Ceiling,
@@ -39,8 +39,8 @@ from harness.record import (
     Phases,
     Record,
 )
+from harness.records.store import STUDY, Study
 from harness.spec import RunSpec
-from harness.store import STUDY, Study
 
 TASKS = ("xor", "mlp-mnist", "lenet-mnist", "lstm-text")
 MODES = ("eager", "graph")
@@ -165,7 +165,7 @@ def make(folder: Path, count: int) -> int:
 
 def run(folder: Path, options: tuple[str, ...]) -> tuple[float, float, float]:
     """Run one report; return its wall seconds, its CPU seconds and the peak of its largest process in MB."""
-    code = "import sys; from harness.cli import main; sys.argv[0] = 'evenbench'; main()"
+    code = "import sys; from harness.cli.main import main; sys.argv[0] = 'evenbench'; main()"
     begun = time.perf_counter()
     with (folder.parent / "printed.txt").open("wb") as out:
         child = subprocess.Popen(

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from harness.launch import ROOT, available_cores, worker_environment, workplace
+from harness.runs.launch import ROOT, available_cores, worker_environment, workplace
 
 IDLE_S = 1.0
 

@@ -8,15 +8,15 @@ import subprocess
 import sys
 
 from harness import registry
-from harness.cli_choices import words
-from harness.interpreters import find
-from harness.launch import available_cores, worker_environment, workplace
+from harness.cli.choices import words
+from harness.environments.interpreters import find
+from harness.runs.launch import available_cores, worker_environment, workplace
 
 WORKER = """
 import sys
 import numpy as np
 from harness.model import initial_weights
-from harness.quality import outputs, quality
+from harness.measure.quality import outputs, quality
 from harness.registry import entry, resolve, task
 
 name, mode, seeds = sys.argv[1], sys.argv[2], int(sys.argv[3])

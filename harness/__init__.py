@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reports.exhibits import Figures
-    from reports.frame import Frame
+    from reports.frame.frame import Frame
+    from reports.page.exhibits.all import Figures
 
 __version__ = "0.1.0"
 
@@ -23,7 +23,7 @@ def load(study: "str | Path", *more: "str | Path") -> "Frame":
     Raises:
         UsageError: there is no such study.
     """
-    from reports.frame import load_frame  # the one road from here to pandas, taken only on demand
+    from reports.frame.frame import load_frame  # the one road from here to pandas, taken only on demand
 
     return load_frame(study, *more)
 
@@ -37,6 +37,6 @@ def figures(study: "str | Path") -> "Figures":
     Raises:
         UsageError: there is no such study.
     """
-    from reports.exhibits import load_figures
+    from reports.page.exhibits.all import load_figures
 
     return load_figures(study)

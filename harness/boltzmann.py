@@ -179,7 +179,7 @@ def initial_state(stage: Stage, batch: int, seed: int) -> State:
     """Draw the state that a stage starts from, the same bytes for every backend.
 
     Weights come from N(0, deviation^2), those of a joint stage and of a machine below are left at zero for
-    `harness/stack.py` to fill in; biases and velocities are zero; chains start at fair coin tosses.
+    `harness/stage_sequence.py` to fill in; biases and velocities are zero; chains start at fair coin tosses.
     """
     random = np.random.default_rng([seed, 5])
     state = {name: np.zeros(shape, np.float32) for name, shape in state_shapes(stage, batch).items()}

@@ -28,7 +28,7 @@ class _Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 class Noise(_Data, frozen=True, kw_only=True):
-    """What else the machine did while a block was timed (`harness/noise.py`); null where the system does not tell."""
+    """What else the machine did while a block was timed (`measure/noise.py`); null where the system does not tell."""
 
     load: float | None = None
     """Load average over the last minute."""
@@ -213,7 +213,7 @@ class Twin(_Data, frozen=True, kw_only=True):
 
 
 class Honesty(_Data, frozen=True, kw_only=True):
-    """Whether the program worked while the clock ran (see `harness/honesty.py`); null where it was not asked."""
+    """Whether the program worked while the clock ran (`measure/honesty.py`); null where it was not asked."""
 
     unfinished_share: float | None = None
     """How much of a block's work was still to be done when `synchronize` came back, from 0 to 1."""
@@ -267,7 +267,7 @@ class Outcome(_Data, frozen=True, kw_only=True):
 
 
 class ParityLevel(_Data, frozen=True, kw_only=True):
-    """What one level of the comparison with the reference showed (`harness/parity.py`)."""
+    """What one level of the comparison with the reference showed (`harness/parity/levels.py`)."""
 
     error: float | None
     """Null where it is not finite, or shapes differ."""

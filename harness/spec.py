@@ -103,7 +103,7 @@ class Tolerances(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The largest error that parity allows at each level.
 
     An error is the largest absolute difference from the float64 reference, divided by the largest magnitude in the
-    reference's array (see `harness/parity.py`), so that a small gradient is held to the same standard as a large one.
+    reference's array (see `parity/levels.py`), so that a small gradient is held to the same standard as a large one.
     """
 
     forward: float = 1e-5

@@ -1,6 +1,6 @@
 """Is a review good or bad? The way of the lectures: look words up, read them in order, judge by the last state.
 
-What comes before (tokens, the dictionary, numbers, padding in front) is in `harness/text.py`.
+What comes before (tokens, the dictionary, numbers, padding in front) is in `harness/data/texts.py`.
 """
 
 from harness.layers import GRU, LSTM, Dense, Dropout, Embedding, Layer, SimpleRNN

@@ -6,6 +6,6 @@ import backends
 
 if __name__ == "__main__":
     backends.TABLE.update(entries())
-    from harness.cli import main
+    from harness.cli.main import main
 
     main()

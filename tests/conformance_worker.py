@@ -11,17 +11,18 @@ import numpy as np
 from golden import Golden, golden_cases
 from zoo import case, dense_net, stage_zoo, zoo
 
-from harness import parity, parity_stages
 from harness.boltzmann import Stage
 from harness.contract import Backend, BoltzmannProgram, Program
-from harness.jobs import TraceJob
 from harness.layers import Activation, Dense, Dropout
-from harness.measure import unfinished_share
+from harness.measure.clock import unfinished_share
 from harness.optimizers import SGD
+from harness.parity import levels as parity
+from harness.parity import stages
 from harness.registry import resolve
 from harness.spec import Mode, Task
-from harness.worker_describe import matmul_error
-from harness.worker_trace import levels
+from harness.worker.describe import matmul_error
+from harness.worker.jobs import TraceJob
+from harness.worker.parity import levels
 
 REFERENCE: Backend = resolve("backends.numpy.adapter:backend")()
 
@@ -57,22 +58,22 @@ def golden(backend: Backend, mode: Mode, of: Golden) -> float:
 
 def check_stage(backend: Backend, mode: Mode, stage: Stage) -> dict[str, Any]:
     """Return how one stage of a Boltzmann machine agrees with the reference, and what its own noise looks like."""
-    given = parity_stages.inputs(stage)
-    state = parity_stages.under("state", given)
+    given = stages.inputs(stage)
+    state = stages.under("state", given)
 
     def build(of: Backend, its_mode: Mode, seed: int) -> BoltzmannProgram:
         return of.build_boltzmann(stage, device="cpu", mode=its_mode, state=state, seed=seed)
 
-    reference = parity_stages.trace(stage, build(REFERENCE, "eager", 0), given)
-    error, where = parity_stages.largest_error(reference, parity_stages.trace(stage, build(backend, mode, 0), given))
+    reference = stages.trace(stage, build(REFERENCE, "eager", 0), given)
+    error, where = stages.largest_error(reference, stages.trace(stage, build(backend, mode, 0), given))
     return {"error": error, "where": where}
 
 
 def own_noise(backend: Backend, mode: Mode) -> dict[str, float]:
     """Return how the errors of equal updates differ: without learning, only the noise changes between them."""
     stage = msgspec.structs.replace(stage_zoo()[0], learning_rate=0.0)
-    given = parity_stages.inputs(stage)
-    state = {name: 0 * value for name, value in parity_stages.under("state", given).items()}
+    given = stages.inputs(stage)
+    state = {name: 0 * value for name, value in stages.under("state", given).items()}
     order = np.tile(given["order"][:1], (40, 1))
     rates = np.zeros((40, 2), np.float32)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import interpreters, registry
+from harness import registry
+from harness.environments import interpreters
 from harness.errors import EvenbenchError
 
 if TYPE_CHECKING:

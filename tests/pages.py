@@ -13,13 +13,13 @@ from records_factory import FAIL, MACHINE, block, died, machine_record, measured
 
 from harness.contract import Trap
 from harness.record import Measured, Memory, ParityVerdict, Record
-from harness.store import Damaged, Study
-from reports import frame as frames
-from reports.content import content
-from reports.exhibit import Exhibit, Image, grid, number, words
-from reports.page import Part, page
-from reports.studies import Loaded
-from reports.summary import summarize
+from harness.records.store import Damaged, Study
+from harness.records.studies import Loaded
+from reports.content.content import content
+from reports.frame import frame as frames
+from reports.page.exhibit import Exhibit, Image, grid, number, words
+from reports.page.html import Part, page
+from reports.statistics.summary import summarize
 
 EVIL = "<script>window.pwned=1</script><img src=x onerror=window.pwned=2>"
 """What would run if it reached the page as markup."""

@@ -23,8 +23,8 @@ from harness.record import (
     StageMeasured,
     Status,
 )
+from harness.records.store import Store, Study
 from harness.spec import RunSpec, Task
-from harness.store import Store, Study
 
 LENET = registry.task("lenet-mnist")
 MACHINE_TASK = registry.task("dbm-mnist")

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import data, stack
+from harness import stage_sequence
 from harness.boltzmann import Joint, Rbm, Stage
-from harness.jobs import RunJob
+from harness.data import prepare
 from harness.layers import Activation, Dense
 from harness.model import initial_weights
 from harness.optimizers import Adam
 from harness.spec import Boltzmann, Preset, RunSpec, Task
+from harness.worker.jobs import RunJob
 
 PIXELS, FIRST, SECOND, CLASSES = 16, 6, 5, 2
 BATCH, TRAIN, TEST = 10, 40, 20
@@ -76,8 +77,8 @@ def run_job(folder: Path, task: Task, *, seed: int = 0) -> RunJob:
     arrays |= dict(zip(("test_x", "test_y"), pictures_of(TEST, 1), strict=True))
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
-    np.save(folder / "order.npy", data.batch_order(TRAIN, batch_size=BATCH, epochs=preset.order_epochs, seed=seed))
-    weights = initial_weights(task, seed) | stack.drawn_states(preset, seed)
+    np.save(folder / "order.npy", prepare.batch_order(TRAIN, batch_size=BATCH, epochs=preset.order_epochs, seed=seed))
+    weights = initial_weights(task, seed) | stage_sequence.drawn_states(preset, seed)
     np.savez(folder / "weights.npz", allow_pickle=False, **weights)
     return RunJob(
         adapter="backends.numpy.adapter:backend",

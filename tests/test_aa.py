@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from records_factory import measured, record, write_study
 
 from benchmarks import aa
-from reports.verdicts import Side, compare
+from reports.statistics.verdicts import Side, compare
 
 DRAWS = 200
 

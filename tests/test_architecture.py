@@ -24,7 +24,7 @@ CLOCKS = {
     "date": {"today"},
     "timeit": {"timeit", "repeat", "default_timer", "Timer"},
 }  # fmt: skip
-CLOCK_FILE = Path("harness/measure.py")
+CLOCK_FILE = Path("harness/measure/clock.py")
 
 
 def tree(path: Path) -> ast.Module:

@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from backends.numpy.boltzmann import NumpyBoltzmann
-from harness import exact
 from harness.boltzmann import Joint, Rbm, Stage, State, initial_state, parameter_shapes
-from harness.exact import Doubles
+from harness.measure import exact
+from harness.measure.exact import Doubles
 
 Singles = NDArray[np.float32]
 NAMES = {"weight": "weight1", "hidden_bias": "hidden1_bias"}

@@ -10,15 +10,15 @@ from PIL import Image
 from small_machines import BOTTOM, FIRST, JOINT, PER_EPOCH, PIXELS, SECOND, STAGES, TEST, TOP, machine_task, run_job
 
 from backends.numpy.boltzmann import NumpyBoltzmann
-from harness import pictures
 from harness.boltzmann import Rbm, Stage, statistics_names
 from harness.contract import Arrays
-from harness.execute_io import read_result
 from harness.record import Measured, Outcome
+from harness.records import pictures
 from harness.spec import Task
-from harness.stage_program import epoch_means
-from harness.worker import attempt, run_of
-from harness.worker_boltzmann import BoltzmannRun
+from harness.worker.__main__ import attempt, run_of
+from harness.worker.boltzmann_run import BoltzmannRun
+from harness.worker.process import read_result
+from harness.worker.stages import epoch_means
 
 
 def go(folder: Path, task: Task) -> tuple[Outcome, Measured]:

@@ -16,13 +16,14 @@ from babel.messages.pofile import read_po
 from records_factory import FAIL, damage, died, machine_record, measured, record, stages, write_study
 from rich.cells import cell_len
 
-from harness import catalogue, language, line_breaks
+from harness import language
+from harness.cli import translations as catalogue
 from harness.errors import EvenbenchError, UsageError, unknown_name
 from harness.record import BlockKind, Status
-from reports import record_words, text
-from reports.report import render
-from reports.settled import Outcome
-from reports.statistics import Equivalence, Verdict
+from harness.records.steady import Outcome
+from reports.formats.report import render
+from reports.statistics.methods import Equivalence, Verdict
+from reports.words import line_breaks, record_words, text
 
 ROOT = Path(__file__).parent.parent
 OTHERS = language.LANGUAGES[1:]
@@ -204,7 +205,7 @@ def test_data_speak_english_in_every_language(form: str, tmp_path: Path, monkeyp
 
 
 def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    start = "import sys; sys.argv[0] = 'evenbench'; from harness.cli import main; main()"
+    start = "import sys; sys.argv[0] = 'evenbench'; from harness.cli.main import main; main()"
     kept = {name: value for name, value in os.environ.items() if name not in ("EVENBENCH_LANG", "LANGUAGE", "LC_ALL")}
     return subprocess.run(
         [sys.executable, "-c", start, *arguments],
@@ -251,7 +252,7 @@ def test_a_users_mistake_is_said_in_chinese() -> None:
 
 
 def test_a_worker_is_not_told_the_language() -> None:
-    from harness.launch import NOT_INHERITED
+    from harness.runs.launch import NOT_INHERITED
 
     assert "LANGUAGE" in NOT_INHERITED
 

@@ -9,14 +9,16 @@ from fakes import entries
 from test_failing_well import HERE_INTERPRETER, SETTING, Silent, new_store, specs
 
 import backends
-from harness import execute, registry, worker_ceiling
-from harness.execute import ceiling
-from harness.interpreters import Interpreter
-from harness.jobs import CeilingJob
-from harness.launch import available_cores
-from harness.measure import fewest_seconds, watched
+from harness import registry
+from harness.environments.interpreters import Interpreter
+from harness.measure.clock import fewest_seconds, watched
 from harness.record import Block, Ceiling, Noise
-from harness.study import Conductor, Plan
+from harness.runs import execute
+from harness.runs.conductor import Conductor, Plan
+from harness.runs.execute import ceiling
+from harness.runs.launch import available_cores
+from harness.worker import describe
+from harness.worker.jobs import CeilingJob
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +58,7 @@ def test_a_study_measures_the_limits_once_and_writes_them_into_every_record(
             return Ceiling(library=library, reason="it died")
         return Ceiling(library=library, matmul_flops_per_s=1e11, copy_bytes_per_s=1e10)
 
-    monkeypatch.setattr("harness.study.ceiling", measured)
+    monkeypatch.setattr("harness.runs.conductor.ceiling", measured)
     wanted = specs("well", "aborts", repeats=2)
     store = new_store(tmp_path / "study", wanted)
     interpreters = {(spec.backend, spec.device): HERE_INTERPRETER for spec in wanted}
@@ -81,13 +83,13 @@ def test_a_disturbed_measurement_is_made_again_and_at_last_said(
         noise = Noise(foreign_cpu_seconds=foreign)
         return Block(kind="steady", steps=1, seconds=1.0, cpu_seconds=1.0, noise=noise)
 
-    monkeypatch.setattr(worker_ceiling, "watched", watched)
-    monkeypatch.setattr(worker_ceiling, "fewest_seconds", lambda call, budget_s: 1.0 / (1 + len(begun)))
+    monkeypatch.setattr(describe, "watched", watched)
+    monkeypatch.setattr(describe, "fewest_seconds", lambda call, budget_s: 1.0 / (1 + len(begun)))
     job = CeilingJob(adapter="backends.numpy.adapter:backend", out="", cores=(0, 1), library="numpy", device="cpu")
-    found = worker_ceiling.ceiling(job)
+    found = describe.ceiling(job)
     assert len(begun) == attempts
     assert found.matmul_flops_per_s == 2 * 512**3 * attempts, "the best attempt counts"
-    assert found.copy_bytes_per_s == 8 * worker_ceiling.COPIED_NUMBERS * attempts
+    assert found.copy_bytes_per_s == 8 * describe.COPIED_NUMBERS * attempts
     assert found.reason == ("disturbed by other processes in each of 3 attempts: it may be higher" if noisy > 2 else "")
 
 

@@ -8,10 +8,10 @@ import pytest
 from fakes import entries
 
 import backends
-from harness.check import Checker
-from harness.interpreters import Interpreter
-from harness.parity import LEVELS, Level, Parity
+from harness.environments.interpreters import Interpreter
+from harness.parity.levels import LEVELS, Level, Parity
 from harness.registry import task
+from harness.runs.parity import Checker
 
 XOR = task("xor")
 HERE = Interpreter(python=sys.executable, source="current", reason="a test")
@@ -30,7 +30,7 @@ class Counting(Checker):
 @pytest.fixture
 def checker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counting:
     monkeypatch.setenv("EVENBENCH_HOME", str(tmp_path))
-    monkeypatch.setattr("harness.check.installed_packages", lambda _: "packages")
+    monkeypatch.setattr("harness.runs.parity.installed_packages", lambda _: "packages")
     return Counting()
 
 
@@ -108,14 +108,14 @@ def test_losses_that_part_with_one_draw_only_pass_with_a_remark() -> None:
 def test_losses_that_part_with_another_draw_too_fail(
     found: tuple[dict[Any, Level], ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.hints.hint", lambda *_: "")
+    monkeypatch.setattr("harness.parity.hints.hint", lambda *_: "")
     verdict = Drawn(*found).verdict()
     assert not verdict.passed
     assert verdict.levels["losses"].error == 6e-4
 
 
 def test_a_fault_at_an_earlier_level_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.hints.hint", lambda *_: "")
+    monkeypatch.setattr("harness.parity.hints.hint", lambda *_: "")
     checker = Drawn(levels(losses=6e-4, gradients=1e-2))
     assert not checker.verdict().passed
     assert checker.seeds == [0]

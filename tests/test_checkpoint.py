@@ -7,13 +7,13 @@ import pytest
 from small_machines import BOTTOM, PER_EPOCH, STAGES, machine_task, run_job
 
 from backends.numpy.boltzmann import NumpyBoltzmann
-from harness import worker_boltzmann
 from harness.boltzmann import State
-from harness.checkpoint import Checkpoint
 from harness.contract import Arrays
 from harness.record import Outcome
-from harness.worker import attempt
-from harness.worker_boltzmann import BoltzmannRun
+from harness.worker import boltzmann_run
+from harness.worker.__main__ import attempt
+from harness.worker.boltzmann_run import BoltzmannRun
+from harness.worker.stages import Checkpoint
 
 A: State = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "velocity.weight": np.ones((2, 3), np.float32)}
 B: State = {"weight": np.full((3, 1), 0.1, np.float32), "chain": np.zeros((4, 1), np.float32)}
@@ -85,7 +85,7 @@ class Counter:
             right(program, order, rates, gibbs_steps=gibbs_steps, tape=tape)
 
         monkeypatch.setattr(NumpyBoltzmann, "train", train)
-        monkeypatch.setattr(worker_boltzmann, "CHECKPOINT_EVERY_S", 0.0)
+        monkeypatch.setattr(boltzmann_run, "CHECKPOINT_EVERY_S", 0.0)
 
 
 @pytest.fixture

@@ -20,18 +20,20 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from harness import language, registry
-from harness.cli_choose import choose as choose_command
+from harness.cli.commands.choose import choose as choose_command
 from harness.errors import UsageError
 from harness.record import Evaluation, Installation, Memory, Mistake, Phases, Record
-from reports import choice_exhibits, choice_terminal, needs, said_choice, said_tasks, weights
-from reports.choice import SURE, Choice
-from reports.choose import _verdict, choose
-from reports.criteria import CRITERIA
-from reports.draws import ONE_PROCESS_RATIO
-from reports.frame import frame
-from reports.needs import Limits, Needs, Weights
-from reports.studies import Loaded
-from reports.summary import summarize
+from harness.records.studies import Loaded
+from reports.choose import decided, needs, task_words, words
+from reports.choose.choice import SURE, Choice
+from reports.choose.choose import _verdict, choose
+from reports.choose.criteria import CRITERIA
+from reports.choose.draws import ONE_PROCESS_RATIO
+from reports.choose.needs import Limits, Needs, Weights
+from reports.formats import choice_terminal
+from reports.frame.frame import frame
+from reports.page.exhibits import choice as choice_exhibits
+from reports.statistics.summary import summarize
 
 JITTER = (0.97, 1.0, 1.03)
 """Three processes of a row differ by so much."""
@@ -124,7 +126,7 @@ def test_equal_measurements_are_a_tie_of_exactly_one_half() -> None:
     assert (found.verdict, set(found.tied)) == ("tie", {"torch eager", "mindspore eager"})
     assert [item.probability_best for item in found.best()] == [0.5, 0.5]
     assert (found.deciding, found.moves) == (None, ())
-    assert "A tie between" in said_choice.verdict(found)
+    assert "A tie between" in words.verdict(found)
 
 
 def test_speeds_that_overlap_are_a_tie_and_a_third_that_is_far_behind_is_none_of_it() -> None:
@@ -176,15 +178,15 @@ def test_no_change_of_a_weight_nearer_than_the_one_that_is_said_changes_the_lead
     table: tuple[list[list[int]], list[int]],
 ) -> None:
     values, weight = np.array(table[0]) / 20, [float(value) for value in table[1]]
-    scores = weights.scores(values, weight)
+    scores = decided.scores(values, weight)
     leader = int(scores.argmax())
     if np.sum(scores >= scores.max() - 1e-9) > 1:
         return  # nobody leads
-    flips = weights.flips(values, weight)
+    flips = decided.flips(values, weight)
     for flip in flips:
         beyond = list(weight)
         beyond[flip.criterion] = flip.then + 1e-7 * (1 if flip.then > flip.weight else -1)
-        after = weights.scores(values, beyond)
+        after = decided.scores(values, beyond)
         assert after[flip.winner] > after[leader]
         assert after[flip.winner] >= after.max() - 1e-6
     for k in range(len(weight)):
@@ -194,7 +196,7 @@ def test_no_change_of_a_weight_nearer_than_the_one_that_is_said_changes_the_lead
         for share in (0.001, 0.25, 0.5, 0.75, 0.999):
             between = list(weight)
             between[k] = low + share * (high - low)
-            now = weights.scores(values, between)
+            now = decided.scores(values, between)
             assert now[leader] >= now.max() - 1e-9
 
 
@@ -253,7 +255,7 @@ def test_one_process_counts_as_very_uncertain_and_is_said() -> None:
         "host_memory",
         "quality",
     )
-    assert any("one process alone" in line for line in said_choice.remarks(found))
+    assert any("one process alone" in line for line in words.remarks(found))
     sure = chosen([runs("torch")[0], runs("mindspore", speed=ONE_PROCESS_RATIO**3)[0]], wanted(throughput=1))
     assert sure.verdict == "winner"
 
@@ -264,17 +266,17 @@ def test_what_is_not_measured_is_unknown_and_not_zero() -> None:
     assert found["tensorflow"].score == pytest.approx(0.5, abs=0.02)
     assert (found["tensorflow"].score_low, found["tensorflow"].score_high) == pytest.approx((0.025, 0.975), abs=0.02)
     assert found["tensorflow"].raw["install_size"] is None
-    lines = said_choice.remarks(chosen(study, wanted(install_size=1)))
+    lines = words.remarks(chosen(study, wanted(install_size=1)))
     assert lines == ["tensorflow eager, install size: not known (it was not measured), any value counts as likely."]
 
 
 def test_a_criterion_that_nobody_was_measured_by_is_left_out_and_said() -> None:
     found = chosen([*runs("torch"), *runs("mindspore")], wanted(throughput=1, clear_messages=9))
     assert found.dropped == ("clear_messages",)
-    assert any("clear error messages" in line for line in said_choice.remarks(found))
+    assert any("clear error messages" in line for line in words.remarks(found))
     nothing = chosen([*runs("torch"), *runs("mindspore")], wanted(clear_messages=9))
     assert nothing.verdict == "none"
-    assert "no criterion that has a weight tells the candidates apart" in said_choice.verdict(nothing)
+    assert "no criterion that has a weight tells the candidates apart" in words.verdict(nothing)
     assert nothing.why_dropped == {"clear_messages": "it was not measured"}
 
 
@@ -290,8 +292,7 @@ def test_a_task_on_which_all_runs_failed_is_the_worst_and_one_that_was_too_noisy
     assert "all runs failed: 2 out_of_memory" in why
     assert found["tensorflow"].values["host_memory"] > found["mindspore"].values["host_memory"]
     assert any(
-        "not known (parity was not checked" in line
-        for line in said_choice.remarks(chosen(study, wanted(host_memory=1)))
+        "not known (parity was not checked" in line for line in words.remarks(chosen(study, wanted(host_memory=1)))
     )
 
 
@@ -354,7 +355,7 @@ def test_a_limit_is_met_by_who_just_meets_it() -> None:
 def test_a_study_in_which_nothing_is_comparable_says_so(study: list[Record]) -> None:
     found = chosen(study, wanted(**ALL))
     assert (found.verdict, found.leader, found.candidates, found.dropped) == ("none", None, (), ())
-    assert said_choice.verdict(found).startswith("Nothing in this study can be chosen: no row of it is comparable")
+    assert words.verdict(found).startswith("Nothing in this study can be chosen: no row of it is comparable")
     assert len(found.excluded) == bool(study)
     assert choice_exhibits.exhibits(loaded(study), frame(study), summarize(frame(study))) == ()
 
@@ -375,7 +376,7 @@ def test_the_only_candidate_is_not_called_the_best() -> None:
 
 def test_modes_of_the_only_backend_are_compared_with_each_other_alone() -> None:
     found = chosen([*runs("torch"), *runs("torch", mode="graph", speed=1.5)], wanted(throughput=1))
-    assert said_choice.verdict(found) == (
+    assert words.verdict(found) == (
         "Only torch is left: no other backend was compared with it. Of its modes and profiles, torch graph has the "
         "highest score."
     )
@@ -476,7 +477,7 @@ def test_a_study_of_left_out_tasks_alone_chooses_nobody() -> None:
     study = of_task("xor", [*runs("torch", install_bytes=1), *runs("tensorflow", install_bytes=9)])
     found = chosen(study, needs.read("team"))
     assert (found.verdict, found.tasks, found.tasks_left_out) == ("none", (), ("xor",))
-    assert said_choice.verdict(found) == "Nothing can be chosen: the needs leave out all tasks of this study."
+    assert words.verdict(found) == "Nothing can be chosen: the needs leave out all tasks of this study."
 
 
 def test_the_tasks_that_decide_by_themselves_are_named_with_what_comes_out_without_them() -> None:
@@ -504,11 +505,11 @@ def test_the_tasks_that_decide_by_themselves_are_named_with_what_comes_out_witho
 
 def test_where_no_task_decides_by_itself_one_sentence_says_so_and_of_one_task_nothing() -> None:
     study = [*runs("torch", speed=2), *runs("tensorflow")]
-    assert said_tasks.without(chosen(study, wanted(throughput=1))) == []
+    assert task_words.without(chosen(study, wanted(throughput=1))) == []
     study += of_task("xor", study)
     found = chosen(study, wanted(throughput=1))
     said = "Leaving out any one task changes neither who leads nor whether it is a tie."
-    assert said_tasks.without(found) == [said]
+    assert task_words.without(found) == [said]
     assert said in " ".join(on_terminal(found).split())
 
 
@@ -553,11 +554,11 @@ def test_beside_the_install_size_stands_which_build_was_measured() -> None:
     lines = on_terminal(found).splitlines()
     place = next(number for number, line in enumerate(lines) if line.startswith("install size, MB"))
     assert re.fullmatch(r"build of that size +torch 2\.13\.0\+cpu +mindspore 2\.10\.0 *", lines[place + 1])
-    assert said_choice.builds(found) == (
+    assert words.builds(found) == (
         "Install size is that of torch 2.13.0+cpu, mindspore 2.10.0; another build of the same release may have "
         "another size."
     )
-    assert said_choice.builds(chosen(study, wanted(throughput=1))) is None
+    assert words.builds(chosen(study, wanted(throughput=1))) is None
 
 
 def test_who_shares_no_measured_task_with_anybody_is_excluded_where_others_do() -> None:
@@ -627,7 +628,7 @@ def test_modes_of_one_backend_do_not_compete_and_the_better_one_stands_for_it() 
     assert [item.label for item in found.best()] == ["torch graph", "mindspore eager"]
     assert found.verdict == "winner", "its own other mode does not make it a tie"
     assert [item.label for item in found.candidates] == ["torch graph", "torch eager", "mindspore eager"]
-    assert "torch eager: score" in " ".join(said_choice.others(found))
+    assert "torch eager: score" in " ".join(words.others(found))
 
 
 def test_only_devices_on_which_runs_ended_well_count() -> None:
@@ -766,8 +767,8 @@ def test_the_command_prints_good_80_columns_and_the_json_holds_every_number(tmp_
     for item in found["candidates"]:
         assert f"{item['score']:.3f}" in done.output
     for name, value in found["candidates"][0]["raw"].items():
-        assert said_choice.raw(name, value) in done.output
-    assert said_choice.deciding(choose(loaded_from(folder), needs.read("course"))) is not None
+        assert words.raw(name, value) in done.output
+    assert words.deciding(choose(loaded_from(folder), needs.read("course"))) is not None
 
 
 def test_the_command_makes_the_frame_once_and_reads_without_curves_all_that_it_needs(
@@ -781,13 +782,13 @@ def test_the_command_makes_the_frame_once_and_reads_without_curves_all_that_it_n
     def refused(*_: object) -> None:
         raise AssertionError("the frame is there already")
 
-    monkeypatch.setattr("reports.choose.frame", refused)
+    monkeypatch.setattr("reports.choose.choose.frame", refused)
     done = CliRunner().invoke(choose_command, [str(folder), "--for", "team", "--json"], catch_exceptions=False)
     assert msgspec.json.decode(done.output, type=Choice) == expected
 
 
 def loaded_from(folder: Path) -> Loaded:
-    from reports import studies
+    from harness.records import studies
 
     return studies.load(folder)
 

@@ -13,12 +13,12 @@ import pytest
 from fakes import HERE
 from records_factory import write_study
 
-from harness.cli import COMMANDS, evenbench
-from harness.cli_choices import parse_bytes, parse_seeds, words
-from harness.cli_options import filled
+from harness.cli.choices import parse_bytes, parse_seeds, words
+from harness.cli.main import COMMANDS, evenbench
+from harness.cli.options import filled
 from harness.errors import UsageError
 from harness.record import SCHEMA, Record
-from harness.store import Store
+from harness.records.store import Store
 
 ROOT = Path(HERE).parent
 BLANK_MEANT_THE_DEFAULT = ("task", "backend", "mode", "device", "preset", "study", "dataset", "seed", "data-dir")
@@ -39,7 +39,7 @@ def call(*given: str, home: Path, cwd: Path) -> "subprocess.CompletedProcess[str
 
 def test_help_imports_neither_numpy_nor_pandas_nor_rich() -> None:
     code = (
-        "import sys\nfrom harness.cli import main\nsys.argv = ['evenbench', '--help']\n"
+        "import sys\nfrom harness.cli.main import main\nsys.argv = ['evenbench', '--help']\n"
         "try:\n    main()\nfinally:\n    heavy = {'numpy', 'pandas', 'rich', 'torch', 'msgspec'} & set(sys.modules)\n"
         "    sys.stderr.write(repr(sorted(heavy)))"
     )

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from test_cli import call
 
-from harness.chosen_files import found_again, remembered
-from harness.cli_run import _chosen_file
+from harness.cli.commands.run import _chosen_file
+from harness.data.text_files import TextFile
 from harness.errors import DataError, UsageError
-from harness.store import Store, Study
-from harness.text_files import TextFile
+from harness.records.store import Store, Study
+from harness.runs.conductor import found_again, remembered
 
 WORDS = ("the", "a", "film", "story", "actor", "scene", "plot", "end", "long", "short", "slow", "old", "new")
 

@@ -14,16 +14,18 @@ from click.testing import CliRunner, Result
 from msgspec.structs import replace
 from records_factory import FAIL, LENET, MACHINE, UNCHECKED, damage, died, measured, record, write_study
 
-from harness.cli_compare import compare as command
+from harness.cli.commands.compare import compare as command
 from harness.errors import UsageError
 from harness.record import Record
-from reports import gate, statistics, studies
-from reports.compare_export import to_json
-from reports.compare_studies import Compared, compare_studies
-from reports.document import markdown
-from reports.environment_changes import Change
-from reports.said_changes import document
-from reports.verdicts import Side
+from harness.records import studies
+from reports.compare import limit as gate
+from reports.compare.changes import Change
+from reports.compare.export import to_json
+from reports.compare.studies import Compared, compare_studies
+from reports.compare.words import document
+from reports.statistics import methods
+from reports.statistics.verdicts import Side
+from reports.words.document import markdown
 
 SPREAD = (1.0, 1.01, 0.99, 1.005, 0.995)
 
@@ -121,8 +123,8 @@ def share_beyond(*, slower_by: float, draws: int) -> float:
     """Return how often five processes each, which spread by 3 %, are shown to be slower by more than 5 %."""
     random = np.random.default_rng(0)
     sides = random.normal(0, 0.03, (draws, 2, 5))
-    found = [statistics.welch(list(a + math.log1p(slower_by)), list(b)) for a, b in sides]
-    return sum(gate.beyond_p(one, 0.05) < statistics.ALPHA for one in found) / draws
+    found = [methods.welch(list(a + math.log1p(slower_by)), list(b)) for a, b in sides]
+    return sum(gate.beyond_p(one, 0.05) < methods.ALPHA for one in found) / draws
 
 
 def test_other_task_versions_and_data_are_refused_by_row_and_the_rest_is_compared(tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness import corpora, datasets, imdb, splits
-from harness.corpora import TABLE, CorpusFile, RealCorpus
+from harness.data import corpora, datasets, imdb
+from harness.data import texts as splits
+from harness.data.corpora import TABLE, CorpusFile, RealCorpus
+from harness.data.texts import Corpus
 from harness.errors import DataError
-from harness.text import Corpus
 
 SENTENCES = {
     "neg": "".join(f"bad film number {number} \n" for number in range(10)),

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import data, datasets, registry, stack
-from harness import home as folders
-from harness.data import Prepared, prepare
-from harness.datasets import Embedded
+from harness import registry, stage_sequence
+from harness.data import datasets
+from harness.data import prepare as data
+from harness.data.datasets import Embedded
+from harness.data.prepare import Prepared, prepare
+from harness.environments import home as folders
 from harness.errors import DataError, UsageError
 from harness.model import initial_weights
 from harness.spec import Preset, Task
@@ -56,7 +58,7 @@ def test_every_embedded_data_set_is_prepared_as_its_task_needs_it(task: Task, da
     steps = data.steps_per_epoch(found.examples["train"], preset.batch_size)
     assert (order.shape, order.dtype) == ((preset.order_epochs * steps, preset.batch_size), np.int32)
     with np.load(found.weights, allow_pickle=False) as weights:
-        expected = initial_weights(task, 0) | stack.drawn_states(preset, 0)
+        expected = initial_weights(task, 0) | stage_sequence.drawn_states(preset, 0)
         assert list(weights) == list(expected)
         for name, value in expected.items():
             np.testing.assert_array_equal(weights[name], value)
@@ -211,7 +213,7 @@ def test_an_interrupted_preparation_leaves_nothing_that_looks_complete(fresh_hom
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_killed_preparation_leaves_nothing_that_looks_complete(fresh_home: Path) -> None:
     program = (
-        "import os, signal; from pathlib import Path; from harness.home import write_once\n"
+        "import os, signal; from pathlib import Path; from harness.environments.home import write_once\n"
         "def fill(folder):\n"
         "    (folder / 'half').write_text('written'); os.kill(os.getpid(), signal.SIGKILL)\n"
         f"write_once(Path({str(fresh_home)!r}) / 'folder', fill)"

@@ -22,8 +22,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import zoom  # type: ignore[import-untyped, unused-ignore]
 
-from harness import datasets, downloads
-from harness.datasets import IdxFile, IdxImages
+from harness.data import datasets, files
+from harness.data.datasets import IdxFile, IdxImages
 from harness.errors import DataError, UsageError
 
 REAL = [dataset for dataset in datasets.TABLE.values() if isinstance(dataset, IdxImages)]
@@ -236,7 +236,7 @@ def test_the_second_mirror_serves_where_the_first_fails(bad: str, fresh_home: Pa
 
 def test_the_second_mirror_serves_where_the_first_is_silent(fresh_home: Path, address: str) -> None:
     file = SMALL.files["train_y"]
-    path = downloads.fetch(
+    path = files.fetch(
         f"{file.name}.gz",
         sha256=file.gz_sha256,
         mirrors=[f"{address}/mute/", f"{address}/good/"],

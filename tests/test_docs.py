@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from backends.numpy.adapter import backend
-from harness import layers, optimizers, parity, registry, spec
+from harness import layers, optimizers, registry, spec
+from harness.parity import levels
 from harness.spec import Task
 
 ROOT = Path(__file__).parent.parent
@@ -36,7 +37,7 @@ def test_the_readmes_example_is_a_task_that_learns() -> None:
     exec(block, names)
     task = names["task"]()
     assert isinstance(task, Task)
-    inputs = parity.inputs(task)
+    inputs = levels.inputs(task)
     weights = {n.removeprefix("weights/"): w for n, w in inputs.items() if n.startswith("weights/")}
     preset = task.preset("quick")
     program = backend().build(task, preset.optimizer, device="cpu", mode="eager", weights=weights, seed=0)

@@ -7,12 +7,14 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from harness import doctor, interpreters, registry, siblings
-from harness.cli_doctor import doctor as command
+from harness import registry
+from harness.cli.commands.doctor import doctor as command
 from harness.contract import Device, Trap
+from harness.environments import interpreters, siblings
+from harness.environments.interpreters import Interpreter
 from harness.errors import EnvironmentFailure, UsageError
-from harness.interpreters import Interpreter
-from harness.jobs import Description
+from harness.runs import doctor
+from harness.worker.jobs import Description
 
 QUIET = doctor.Machine(
     python="3.11.7",

@@ -8,16 +8,18 @@ import pytest
 from msgspec.structs import replace
 
 from backends.numpy.adapter import NumpyBackend
-from harness import evidence, honesty, worker_run
-from harness.data import prepare
+from harness.data.prepare import prepare
 from harness.errors import DataError, UsageError
-from harness.jobs import RunJob
 from harness.layers import Dense
+from harness.measure import honesty
 from harness.optimizers import SGD
 from harness.record import Honesty, Measured, Outcome
+from harness.records import evidence
 from harness.registry import task as named_task
 from harness.spec import EarlyStopping, Preset, RunSpec, Target, Task
-from harness.worker_run import Run, merit
+from harness.worker import run as worker_run
+from harness.worker.jobs import RunJob
+from harness.worker.run import Run, merit
 
 TRAIN, HELD_OUT, TEST, STEPS = 40, 8, 8, 60
 EPOCH = 4

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 from records_factory import block
 
-from harness.energy import Meter, nvml_counters, rapl_counters
+from harness.measure.energy import Meter, nvml_counters, rapl_counters
 
 RANGE_UJ = 1_000_000_000
 

@@ -13,8 +13,9 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from harness import environments, installers, pins, registry
-from harness.cli_env import env
+from harness import registry
+from harness.cli.commands.env import env
+from harness.environments import installers, managed, pins
 from harness.errors import EnvironmentFailure, UsageError
 
 Pin = Callable[[str], Path]
@@ -63,10 +64,10 @@ def never(line: str) -> None:
 
 def pretend(name: str = BACKEND) -> Path:
     """Write an environment that looks ready without the seconds that a real one takes."""
-    folder = Path(environments.look(BACKEND).folder).with_name(name)
+    folder = Path(managed.look(BACKEND).folder).with_name(name)
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "python").symlink_to(sys.executable)
-    stamp = environments.Stamp(
+    stamp = managed.Stamp(
         pins_sha256=pins.read(BACKEND).sha256,
         versions={},
         python="3.11.0",
@@ -75,14 +76,14 @@ def pretend(name: str = BACKEND) -> Path:
         size_bytes=1,
         evenbench="0",
     )
-    (folder / environments.STAMP).write_bytes(msgspec.json.encode(stamp))
+    (folder / managed.STAMP).write_bytes(msgspec.json.encode(stamp))
     return folder
 
 
 def test_an_environment_is_built_once_and_again_when_its_pins_change(pin: Pin) -> None:
     pin("tiny==1.0")
     lines: list[str] = []
-    built = environments.create(BACKEND, say=lines.append)
+    built = managed.create(BACKEND, say=lines.append)
     assert (built.state, built.problem) == ("ready", None)
     assert any("tiny" in line for line in lines)
     assert built.stamp is not None
@@ -90,11 +91,11 @@ def test_an_environment_is_built_once_and_again_when_its_pins_change(pin: Pin) -
     assert built.stamp.python.startswith(f"{sys.version_info[0]}.{sys.version_info[1]}.")
     assert built.stamp.install_s > 0
     assert built.stamp.size_bytes > 1_000_000
-    assert environments.create(BACKEND, say=never) == built
+    assert managed.create(BACKEND, say=never) == built
 
     pin("tiny==2.0")
-    assert environments.look(BACKEND).state == "stale"
-    rebuilt = environments.create(BACKEND, say=lines.append)
+    assert managed.look(BACKEND).state == "stale"
+    rebuilt = managed.create(BACKEND, say=lines.append)
     assert rebuilt.stamp is not None
     assert rebuilt.stamp.versions["tiny"] == "2.0"
 
@@ -106,19 +107,19 @@ def test_an_interrupted_build_is_noticed_and_finished(pin: Pin) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        environments.create(BACKEND, say=interrupt)
-    found = environments.look(BACKEND)
+        managed.create(BACKEND, say=interrupt)
+    found = managed.look(BACKEND)
     assert Path(found.folder).is_dir()
     assert found.state == "unfinished"
     assert f"evenbench env create {BACKEND}" in str(found.problem)
-    assert environments.create(BACKEND, say=lambda line: None).state == "ready"
+    assert managed.create(BACKEND, say=lambda line: None).state == "ready"
 
 
 def test_the_installers_own_words_are_in_the_error(pin: Pin) -> None:
     pin("no-such-thing==1.0")
     with pytest.raises(EnvironmentFailure, match=r"(?s)could not be built.*No matching distribution found for no-such"):
-        environments.create(BACKEND, say=lambda line: None)
-    assert environments.look(BACKEND).state == "unfinished"
+        managed.create(BACKEND, say=lambda line: None)
+    assert managed.look(BACKEND).state == "unfinished"
 
 
 def test_an_interrupted_installer_does_not_live_on() -> None:
@@ -136,36 +137,36 @@ def test_an_interrupted_installer_does_not_live_on() -> None:
 
 def test_two_builds_at_once_are_kept_apart(pin: Pin) -> None:
     pin("tiny==1.0")
-    folder = Path(environments.look(BACKEND).folder)
+    folder = Path(managed.look(BACKEND).folder)
     folder.parent.mkdir()
     with folder.with_name(f"{folder.name}.lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(EnvironmentFailure, match="another command is building"):
-            environments.create(BACKEND, say=never)
+            managed.create(BACKEND, say=never)
     assert not folder.exists()
 
 
 @pytest.mark.parametrize("stamp", [b"", b"{}", b'{"pins_sha256": 3}', b"\xff\xfe"])
 def test_a_damaged_stamp_is_as_good_as_none(pin: Pin, stamp: bytes) -> None:
     pin("tiny==1.0")
-    (pretend() / environments.STAMP).write_bytes(stamp)
-    assert environments.look(BACKEND).state == "unfinished"
+    (pretend() / managed.STAMP).write_bytes(stamp)
+    assert managed.look(BACKEND).state == "unfinished"
 
 
 def test_an_environment_whose_python_was_uninstalled_is_broken(pin: Pin) -> None:
     pin("tiny==1.0")
     folder = pretend()
-    assert environments.look(BACKEND).state == "ready"
+    assert managed.look(BACKEND).state == "ready"
     (folder / "bin" / "python").unlink()
     (folder / "bin" / "python").symlink_to("nowhere")
-    assert environments.look(BACKEND).state == "broken"
+    assert managed.look(BACKEND).state == "broken"
 
 
 def test_too_small_a_disk_is_said_before_anything_is_installed(pin: Pin) -> None:
     path = pin("tiny==1.0")
     path.write_text(path.read_text("utf-8").replace("0.01 GB", "999999.5 GB"), "utf-8")
     with pytest.raises(EnvironmentFailure, match="needs about 999999.5 GB of disk"):
-        environments.create(BACKEND, say=never)
+        managed.create(BACKEND, say=never)
 
 
 def test_a_read_only_home_is_one_sentence(pin: Pin, own_home: Path) -> None:
@@ -173,12 +174,12 @@ def test_a_read_only_home_is_one_sentence(pin: Pin, own_home: Path) -> None:
     own_home.mkdir()
     (own_home / "environments").write_text("a file where the folder should be", "utf-8")
     with pytest.raises(EnvironmentFailure, match="cannot write"):
-        environments.create(BACKEND, say=never)
+        managed.create(BACKEND, say=never)
 
 
 def test_python_that_is_too_new_is_one_sentence() -> None:
-    assert environments.why_not_python((3, 12)) is None
-    assert "no wheel" in str(environments.why_not_python((3, 13)))
+    assert managed.why_not_python((3, 12)) is None
+    assert "no wheel" in str(managed.why_not_python((3, 13)))
 
 
 def test_comments_do_not_count_as_pins_but_included_files_do(pin: Pin) -> None:
@@ -195,13 +196,13 @@ def test_comments_do_not_count_as_pins_but_included_files_do(pin: Pin) -> None:
 def test_only_a_known_environment_can_be_removed(pin: Pin) -> None:
     pin("tiny==1.0")
     with pytest.raises(UsageError, match="none has been created"):
-        environments.remove(BACKEND)
+        managed.remove(BACKEND)
     folder = pretend()
     with pytest.raises(UsageError, match=f"unknown environment '../{BACKEND}'"):
-        environments.remove(f"../{BACKEND}")
-    environments.remove(BACKEND)
+        managed.remove(f"../{BACKEND}")
+    managed.remove(BACKEND)
     assert not folder.exists()
-    assert environments.present() == ()
+    assert managed.present() == ()
 
 
 def test_an_installer_is_taken_as_asked_and_else_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +257,7 @@ def test_other_environments_are_built_when_one_fails(pin: Pin, monkeypatch: pyte
         tried.append(backend)
         raise EnvironmentFailure(f"{backend} broke")
 
-    monkeypatch.setattr(environments, "create", build)
+    monkeypatch.setattr(managed, "create", build)
     result = CliRunner().invoke(env, ["create"])
     assert tuple(tried) == registry.framework_names()
     assert isinstance(result.exception, EnvironmentFailure)

@@ -15,16 +15,20 @@ from test_failing_well import SETTING, XOR
 
 import backends
 from backends.numpy.adapter import NumpyBackend
-from harness import evidence, evidence_kept, registry, worker, worker_evidence
-from harness.data import Prepared, prepare
-from harness.evidence import LONGEST_TEXT, MOST_BYTES, Answers, Evidence, Example
-from harness.execute import execute
-from harness.interpreters import Interpreter
-from harness.jobs import Result, RunJob
-from harness.launch import Ended, available_cores, judge
+from harness import registry
+from harness.data.prepare import Prepared, prepare
+from harness.environments.interpreters import Interpreter
 from harness.layers import Dense
 from harness.record import Measured, Outcome, ParityVerdict, Record
+from harness.records import evidence
+from harness.records.evidence import LONGEST_TEXT, MOST_BYTES, Answers, Evidence, Example
+from harness.runs import evidence as evidence_kept
+from harness.runs.execute import execute
+from harness.runs.launch import Ended, available_cores, judge
 from harness.spec import RunSpec, Task
+from harness.worker import __main__
+from harness.worker import evidence as worker_evidence
+from harness.worker.jobs import Result, RunJob
 
 LENET = registry.task("lenet-mnist")
 TEXT = registry.task("lstm-text")
@@ -216,7 +220,7 @@ class Failing:
 
 def test_what_goes_wrong_with_evidence_is_its_reason_and_not_the_runs(tmp_path: Path) -> None:
     asked = job(tmp_path)
-    worker.leave_evidence(Failing(asked))  # type: ignore[arg-type]
+    __main__.leave_evidence(Failing(asked))  # type: ignore[arg-type]
     data = Prepared(arrays={}, order="", weights="", fingerprint="", examples={})
     evidence_kept.keep(tmp_path / "out", tmp_path, "r", data=data, started_at="now")
     found = evidence.decode(evidence.path(tmp_path, "r").read_bytes())
@@ -252,11 +256,11 @@ def test_the_result_is_written_before_evidence_is_made(tmp_path: Path, monkeypat
         def leave_evidence(self) -> None:
             calls.append("evidence")
 
-    monkeypatch.setattr(worker, "bind", lambda _job: None)
-    monkeypatch.setattr(worker, "run_of", lambda _job: Recording())
-    monkeypatch.setattr(worker, "write_result", lambda _folder, _result: calls.append("written"))
+    monkeypatch.setattr(__main__, "bind", lambda _job: None)
+    monkeypatch.setattr(__main__, "run_of", lambda _job: Recording())
+    monkeypatch.setattr(__main__, "write_result", lambda _folder, _result: calls.append("written"))
     (tmp_path / "job.json").write_bytes(msgspec.json.encode(asked))
-    worker.main(str(tmp_path / "job.json"))
+    __main__.main(str(tmp_path / "job.json"))
     assert calls == ["go", "measured", "written", "evidence"]
 
 

@@ -15,13 +15,14 @@ from msgspec.structs import replace
 from PIL import Image as Pillow
 from records_factory import LENET, MACHINE_TASK, died, machine_record, of_task, record, write_study
 
-from harness import evidence, registry
-from harness.evidence import Answers, Evidence, Example, Point, Surface
+from harness import registry
 from harness.record import Record
-from reports import evidence_exhibits, evidence_files, studies
-from reports.exhibit import Exhibit
-from reports.frame import frame
-from reports.summary import summarize
+from harness.records import evidence, studies
+from harness.records.evidence import Answers, Evidence, Example, Point, Surface
+from reports.frame.frame import frame
+from reports.page.evidence import exhibits, files
+from reports.page.exhibit import Exhibit
+from reports.statistics.summary import summarize
 
 NAMES = ("bad", "good")
 
@@ -30,7 +31,7 @@ def shown(folder: Path) -> dict[str, Exhibit]:
     """Return the exhibits of a study, by name."""
     loaded = studies.load(folder)
     runs = frame(loaded.records)
-    found = evidence_exhibits.exhibits(loaded, runs, summarize(runs))
+    found = exhibits.exhibits(loaded, runs, summarize(runs))
     assert len({exhibit.name for exhibit in found}) == len(found)
     for exhibit in found:
         assert exhibit.grid is None or all(len(row) == len(exhibit.grid.headers) for row in exhibit.grid.rows)
@@ -266,7 +267,7 @@ def test_a_picture_is_written_anew_so_that_nothing_but_pixels_is_left() -> None:
     file = io.BytesIO()
     Pillow.new("L", (8, 8)).save(file, "PNG", pnginfo=info)
     assert hidden in file.getvalue() + hidden
-    assert hidden not in evidence_files.picture(file.getvalue() + hidden)
+    assert hidden not in files.picture(file.getvalue() + hidden)
 
 
 def test_no_file_outside_of_the_study_is_read(tmp_path: Path) -> None:
@@ -283,7 +284,7 @@ def test_no_file_outside_of_the_study_is_read(tmp_path: Path) -> None:
     (outside / "samples.png").write_bytes(png())
     loaded = studies.load(folder)._replace(records=[item, climbing])
     runs = frame(loaded.records)
-    (found,) = evidence_exhibits.exhibits(loaded, runs, summarize(runs))
+    (found,) = exhibits.exhibits(loaded, runs, summarize(runs))
     assert [row[1] for row in cells(found)] == ["it leads out of the study's folder"] * 2
 
 
@@ -302,10 +303,10 @@ def test_of_many_rows_and_groups_some_are_left_out_and_counted(tmp_path: Path, m
         leave(folder, item, lenet_answers(2))
     found = shown(folder)
     assert "3 more rows are not shown." in found["confusion-1"].note
-    assert len(found["mistakes-1"].images) == evidence_files.MOST_ROWS
+    assert len(found["mistakes-1"].images) == files.MOST_ROWS
     for limit, value in (("MOST_IMAGE_BYTES", 100), ("MOST_GROUPS", 0)):
         with monkeypatch.context() as patch:
-            patch.setattr(evidence_exhibits, limit, value)
+            patch.setattr(exhibits, limit, value)
             (only,) = shown(folder).values()
         assert "pictures of 1 more group are not shown" in only.note
 

@@ -13,14 +13,17 @@ from msgspec.structs import replace
 from records_factory import FAIL, block, damage, died, machine_record, measured, record, spec, stages, write_study
 
 from harness.record import Block, Ceiling, Evaluation, Memory, Noise, Phases, Record
+from harness.records import studies
+from harness.records.studies import Loaded
 from harness.spec import RunSpec
-from reports import curves, plot_style, statistics, studies
-from reports.exhibit import Exhibit
-from reports.exhibits import exhibits
-from reports.frame import frame
-from reports.machine_exhibits import command, repeat
-from reports.studies import Loaded
-from reports.summary import summarize
+from reports.frame.frame import frame
+from reports.page import style
+from reports.page.exhibit import Exhibit
+from reports.page.exhibits import curves
+from reports.page.exhibits.all import exhibits
+from reports.page.exhibits.machine import command, repeat
+from reports.statistics import methods
+from reports.statistics.summary import summarize
 
 CEILINGS = (
     Ceiling(library="torch", matmul_flops_per_s=2e11, copy_bytes_per_s=2e10),
@@ -133,7 +136,7 @@ def test_the_interval_is_that_of_the_processes_and_one_process_has_none() -> Non
     found = of([*(run("torch", 0.01 * (1 + i / 50), i) for i in range(3)), run("tensorflow", 0.02)])["throughput"]
     torch, tensorflow = found.figure.data
     speeds = [64 / (0.01 * (1 + i / 50) * 1.0045) for i in range(3)]
-    expected = statistics.mean_interval([math.log(speed) for speed in speeds])
+    expected = methods.mean_interval([math.log(speed) for speed in speeds])
     assert torch.x[0] == pytest.approx(math.exp(expected.mean))
     assert torch.x[0] + torch.error_x.array[0] == pytest.approx(math.exp(expected.high))
     assert torch.x[0] - torch.error_x.arrayminus[0] == pytest.approx(math.exp(expected.low))
@@ -145,7 +148,7 @@ def test_the_interval_is_that_of_the_processes_and_one_process_has_none() -> Non
 def test_what_is_not_comparable_is_hatched_and_said_so_and_never_called_fastest(everything: dict[str, Any]) -> None:
     found = everything["throughput"]
     panel = [trace for trace in found.figure.data if (trace.yaxis or "y") == "y"]
-    hatched = [trace for trace in panel if trace.marker.pattern.shape == plot_style.HATCHED]
+    hatched = [trace for trace in panel if trace.marker.pattern.shape == style.HATCHED]
     assert sum(len(trace.x) for trace in hatched) == 2
     assert max(x for trace in panel for x in trace.x) in {x for trace in hatched for x in trace.x}
     assert "Hatched" in found.note
@@ -316,14 +319,14 @@ def test_very_many_groups_and_rows_are_cut_and_the_rest_is_mentioned() -> None:
 
 
 def test_colours_follow_the_names_and_modes_differ_by_more_than_colour() -> None:
-    one, other = plot_style.colours(["torch", "mindspore"]), plot_style.colours(["torch", "tensorflow", "numpy"])
+    one, other = style.colours(["torch", "mindspore"]), style.colours(["torch", "tensorflow", "numpy"])
     assert one["torch"] == other["torch"]
-    every = plot_style.colours(["torch", "mindspore", "tensorflow", "numpy", "mine"])
+    every = style.colours(["torch", "mindspore", "tensorflow", "numpy", "mine"])
     assert len(set(every.values())) == 5
-    looks = plot_style.looks([("torch", "eager", "stock"), ("torch", "graph", "stock"), ("torch", "eager", "tuned")])
+    looks = style.looks([("torch", "eager", "stock"), ("torch", "graph", "stock"), ("torch", "eager", "tuned")])
     assert len({look.colour for look in looks.values()}) == 1
     assert len({(look.symbol, look.dash) for look in looks.values()}) == 3
-    assert len(set(plot_style.symbols(every).values())) == 5
+    assert len(set(style.symbols(every).values())) == 5
 
 
 def test_names_from_records_are_cut_and_made_printable_in_pictures_but_whole_in_tables() -> None:
@@ -340,7 +343,7 @@ def test_figures_carry_no_template_and_no_background(everything: dict[str, Any])
         if one.figure is not None:
             layout = json.loads(one.figure.to_json())["layout"]
             assert not layout["template"]
-            assert layout["paper_bgcolor"] == layout["plot_bgcolor"] == plot_style.CLEAR
+            assert layout["paper_bgcolor"] == layout["plot_bgcolor"] == style.CLEAR
             assert layout["height"] > 100
 
 

@@ -16,16 +16,16 @@ import pytest
 from fakes import HERE, entries
 
 import backends
+from harness.environments.interpreters import Interpreter
 from harness.errors import EnvironmentFailure, StoreError, UsageError
-from harness.execute import Setting, describe, execute
-from harness.interpreters import Interpreter
-from harness.launch import available_cores
-from harness.plan import Choice, Wish, plan
 from harness.record import Machine, ParityVerdict, Record
+from harness.records.store import Store, Study
 from harness.registry import task
+from harness.runs.conductor import Conductor, Plan, missing
+from harness.runs.execute import Setting, describe, execute
+from harness.runs.launch import available_cores
+from harness.runs.plan import Choice, Wish, plan
 from harness.spec import RunSpec
-from harness.store import Store, Study
-from harness.study import Conductor, Plan, missing
 
 XOR = task("xor")
 HERE_INTERPRETER = Interpreter(python=sys.executable, source="current", reason="a test")
@@ -55,7 +55,7 @@ def specs(*names: str, repeats: int = 1, timeout_s: float = 60, memory: int | No
 
 
 def run_one(name: str, *, timeout_s: float = 60, memory: int | None = None) -> Record:
-    from harness.data import prepare
+    from harness.data.prepare import prepare
 
     (spec,) = specs(name, timeout_s=timeout_s, memory=memory)
     preset = XOR.preset("smoke")

@@ -9,10 +9,10 @@ from small_machines import BOTTOM, JOINT, machine_task
 from zoo import case, dense_net
 
 from harness import registry
-from harness.check import Checker
 from harness.layers import Activation, BatchNorm, Dense, Dropout
 from harness.optimizers import SGD, Adam, Momentum, Nesterov, StepSchedule
-from harness.parity import LEVELS, Parity
+from harness.parity.levels import LEVELS, Parity
+from harness.runs.parity import Checker
 from harness.spec import Task
 
 TANH = Activation(kind="tanh")

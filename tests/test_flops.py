@@ -4,12 +4,12 @@ import pytest
 from zoo import case
 
 from harness.boltzmann import Joint, Rbm
-from harness.flops import boltzmann_update, forward, multiply_adds, timed_step, training_step
 from harness.layers import GRU, LSTM, Activation, BatchNorm, Conv2d, Dense, Embedding, Flatten, MaxPool2d, SimpleRNN
 from harness.model import named_layers
 from harness.optimizers import SGD, Adam, Momentum
 from harness.registry import task, task_names
 from harness.spec import Task
+from reports.frame.work import boltzmann_update, forward, multiply_adds, timed_step, training_step
 
 LEARN = SGD(learning_rate=0.1)
 

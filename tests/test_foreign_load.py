@@ -8,16 +8,16 @@ from fakes import entries
 from test_noise import busy
 
 import backends
-from harness import facts
-from harness.data import prepare
-from harness.execute import Setting, execute
-from harness.interpreters import Interpreter
-from harness.launch import available_cores
-from harness.noise import disturbances
-from harness.plan import Choice, Wish, plan
+from harness.data.prepare import prepare
+from harness.environments import machine
+from harness.environments.interpreters import Interpreter
+from harness.measure.noise import disturbances
 from harness.record import ParityVerdict, Record
 from harness.registry import task
-from reports.frame import frame
+from harness.runs.execute import Setting, execute
+from harness.runs.launch import available_cores
+from harness.runs.plan import Choice, Wish, plan
+from reports.frame.frame import frame
 
 
 def run(folder: Path, repeat: int) -> Record:
@@ -32,7 +32,7 @@ def run(folder: Path, repeat: int) -> Record:
         data=prepare(xor, xor.preset("quick"), dataset="xor", seed=repeat, data_dir=None),
         interpreter=Interpreter(python=sys.executable, source="current", reason="a test"),
         parity=ParityVerdict(passed=True),
-        setting=Setting(machine=facts.machine(), git_revision=None, cores=available_cores()),
+        setting=Setting(machine=machine.machine(), git_revision=None, cores=available_cores()),
         folder=folder,
     )
 

@@ -20,18 +20,18 @@ from pages import hostile
 from records_factory import FAIL, died, machine_record, measured, record, stages, write_study
 
 from harness import __version__
-from harness.cli import evenbench
+from harness.cli.main import evenbench
 from harness.record import Record
-from reports import latex
-from reports.columns import COLUMNS, STAGES, VERDICTS
-from reports.content import content
-from reports.frame import frame
-from reports.frame import stages as frame_of_stages
-from reports.publish import SCHEMAS, contents, filled, publish
-from reports.report import FORMATS, render
-from reports.schema import record_schema, report_schema
-from reports.studies import Loaded
-from reports.summary import summarize
+from harness.records.studies import Loaded
+from reports.content.content import content
+from reports.formats import latex
+from reports.formats.publish import SCHEMAS, contents, filled, publish
+from reports.formats.report import FORMATS, render
+from reports.formats.schema import record_schema, report_schema
+from reports.frame.columns import COLUMNS, STAGES, VERDICTS
+from reports.frame.frame import frame
+from reports.frame.frame import stages as frame_of_stages
+from reports.statistics.summary import summarize
 
 DOCS = Path(__file__).parent.parent / "docs"
 GOLDEN = sorted((Path(__file__).parent / "records").glob("schema-*.json"))

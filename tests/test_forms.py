@@ -8,13 +8,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness import data, datasets, forms, images
-from harness.data import Prepared, prepare
+from harness.data import datasets, forms, images
+from harness.data import prepare as data
+from harness.data.prepare import Prepared, prepare
+from harness.data.text_files import TextFile
 from harness.errors import DataError, UsageError
 from harness.layers import LSTM, Activation, Dense, Embedding, Layer
 from harness.optimizers import SGD
 from harness.spec import EarlyStopping, Loss, Preset, Task
-from harness.text_files import TextFile
 
 PRESET = Preset(dataset="", epochs=3, batch_size=8, optimizer=SGD(learning_rate=0.1))
 

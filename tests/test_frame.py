@@ -27,15 +27,16 @@ from records_factory import (
 )
 
 import harness
-from harness import machine_quality, registry
+from harness import registry
 from harness.boltzmann import Joint, Rbm, initial_state, statistics_names
 from harness.contract import Trap
 from harness.errors import UsageError
+from harness.measure import quality
 from harness.record import Block, Evaluation, Measured, Memory, Record
-from reports import frame as frames
-from reports.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, VERDICTS, Column
-from reports.frame import evaluations, frame, load_frame, losses, samples
-from reports.settled import read
+from harness.records.steady import read
+from reports.frame import frame as frames
+from reports.frame.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, VERDICTS, Column
+from reports.frame.frame import evaluations, frame, load_frame, losses, samples
 
 JOINT = Joint(name="j", epochs=1, learning_rate=0.1, weight_decay=0.0, visible=4, hidden1=3, hidden2=2, chains=2)
 RBM = Rbm(name="r", epochs=1, learning_rate=0.1, weight_decay=0.0, visible=4, hidden=3)
@@ -252,7 +253,7 @@ def test_every_column_of_the_stages_has_its_type(records: list[Record]) -> None:
 def test_whatever_is_reported_of_a_machine_has_a_column(stage: Joint | Rbm) -> None:
     state = initial_state(stage, 2, seed=0)
     x = np.full((3, 4), 0.5, np.float32)
-    found, _ = machine_quality.of(stage, state, pixel_means=x[0], test=x, temperatures=3, runs=4, seed=0)
+    found, _ = quality.of(stage, state, pixel_means=x[0], test=x, temperatures=3, runs=4, seed=0)
     assert {*statistics_names(stage), *found} <= set(STAGES)
 
 

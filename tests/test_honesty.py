@@ -5,13 +5,14 @@ import pytest
 from msgspec.structs import replace
 from records_factory import PASS, measured, record
 
-from harness import honesty, selftest
-from harness.honesty import MOST_FRESH_OVER_SEEN, MOST_UNFINISHED, doubts
-from harness.measure import Stopwatch
+from harness.measure import honesty
+from harness.measure.clock import Stopwatch
+from harness.measure.honesty import MOST_FRESH_OVER_SEEN, MOST_UNFINISHED, doubts
 from harness.record import Honesty
-from harness.selftest import Selftest
-from harness.selftest_cases import CASES, Case, honest, number
-from reports.frame import frame
+from harness.runs import selftest
+from harness.runs.selftest import Selftest
+from harness.runs.selftest_cases import CASES, Case, honest, number
+from reports.frame.frame import frame
 
 HONEST = Honesty(unfinished_share=0.01, train_fresh_over_seen=1.02, predict_fresh_over_seen=0.98)
 

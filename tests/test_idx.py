@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from harness import idx
+from harness.data import mnist
 from harness.errors import DataError
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
@@ -33,7 +33,7 @@ def test_what_was_written_is_read_whatever_the_file_is_called(
     path = tmp_path_factory.mktemp("idx") / ("named-plain" if compressed else "named-compressed.gz")
     content = encoded(array)
     path.write_bytes(gzip.compress(content) if compressed else content)
-    found = idx.read(path, shape=array.shape, sha256=hashlib.sha256(content).hexdigest())
+    found = mnist.read(path, shape=array.shape, sha256=hashlib.sha256(content).hexdigest())
     assert found.shape == array.shape
     np.testing.assert_array_equal(found, array)
 
@@ -45,7 +45,7 @@ def test_arbitrary_bytes_are_read_or_refused_but_never_crash(
     path = tmp_path_factory.mktemp("idx") / "anything"
     path.write_bytes(gzip.compress(content) if compressed else content)
     with suppress(DataError):
-        assert encoded(idx.read(path)) == content
+        assert encoded(mnist.read(path)) == content
 
 
 DAMAGED = {
@@ -71,7 +71,7 @@ def test_a_damaged_file_is_refused_by_name_with_what_to_do(name: str, tmp_path: 
     path = tmp_path / "train-images-idx3-ubyte"
     path.write_bytes(content)
     with pytest.raises(DataError) as caught:
-        idx.read(path, remedy="ask for another")
+        mnist.read(path, remedy="ask for another")
     assert sentence in str(caught.value)
     assert str(caught.value).startswith(str(path))
     assert str(caught.value).endswith(": ask for another")
@@ -81,18 +81,18 @@ def test_another_shape_than_expected_is_refused_with_both(tmp_path: Path) -> Non
     path = tmp_path / "images"
     path.write_bytes(encoded(IMAGES))
     with pytest.raises(DataError, match=r"shape \(2, 3, 4\) instead of \(2, 4, 3\)"):
-        idx.read(path, shape=(2, 4, 3))
+        mnist.read(path, shape=(2, 4, 3))
 
 
 def test_another_checksum_than_expected_is_refused_with_both(tmp_path: Path) -> None:
     path = tmp_path / "images"
     path.write_bytes(encoded(IMAGES))
     with pytest.raises(DataError, match=f"SHA-256 is {hashlib.sha256(encoded(IMAGES)).hexdigest()} instead of 00"):
-        idx.read(path, sha256="00")
+        mnist.read(path, sha256="00")
 
 
 def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere cannot be read .No such file"):
-        idx.read(tmp_path / "nowhere")
+        mnist.read(tmp_path / "nowhere")
     with pytest.raises(DataError, match="cannot be read .Is a directory"):
-        idx.read(tmp_path)
+        mnist.read(tmp_path)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import inference
-from harness.inference import batched, largest_difference, single
-from harness.noise import Guard
+from harness.measure import inference
+from harness.measure.inference import batched, largest_difference, single
+from harness.measure.noise import Guard
 from harness.record import Noise
 
 N, K = 40, 3

@@ -9,15 +9,16 @@ from msgspec.structs import replace
 from records_factory import record
 from rich.console import Console
 
-from harness import environments, registry
-from harness.environments import STAMP, Stamp
-from harness.home import environments_folder
-from harness.installation import adapter_lines, code_lines, installation
-from harness.interpreters import Interpreter
+from harness import registry
+from harness.environments import managed
+from harness.environments.home import environments_folder
+from harness.environments.installation import adapter_lines, code_lines, installation
+from harness.environments.interpreters import Interpreter
+from harness.environments.managed import STAMP, Stamp
 from harness.record import Installation, Mistake
 from harness.registry import Entry
-from reports.frame import frame
-from reports.show import show
+from reports.formats.show import show
+from reports.frame.frame import frame
 
 NAME = registry.framework_names()[0]
 CODE = '''"""A module's docstring,
@@ -67,7 +68,7 @@ def test_a_managed_environment_has_the_figures_of_its_stamp(home: Path) -> None:
     found = installation(NAME, interpreter(folder / "bin" / "python"))
     assert (found.install_s, found.bytes, found.packages, found.installer) == (41.25, 961_171_693, 2, "pip")
     assert found.reason == ""
-    assert environments.stamp_of(folder / "bin" / "python") == stamp
+    assert managed.stamp_of(folder / "bin" / "python") == stamp
     [row] = frame([replace(record(NAME), installation=found)]).to_dict("records")
     assert (row["install_s"], row["install_bytes"], row["install_packages"]) == (41.25, 961_171_693, 2)
     assert row["adapter_lines"] == found.adapter_lines

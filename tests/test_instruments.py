@@ -12,18 +12,19 @@ from msgspec.structs import replace
 from records_factory import LENET, block, measured, record, write_study
 from rich.console import Console
 
-from harness.flops import training_step
 from harness.record import Block, Ceiling, Energy, Inference, Noise, Phases, Record, Twin
-from reports import export, instruments, show, terminal
-from reports.break_even import pays_after
-from reports.content import Content, Section, content
-from reports.figures import _quantiles, clean_latencies, figures
-from reports.frame import frame, stages
-from reports.instruments import NO_TWINS, ORDER
-from reports.legend import legend
-from reports.markdown import markdown
-from reports.studies import Loaded
-from reports.summary import summarize
+from harness.records.studies import Loaded
+from reports.content import instruments
+from reports.content.break_even import pays_after
+from reports.content.content import Content, Section, content
+from reports.content.instruments import NO_TWINS, ORDER
+from reports.content.legend import legend
+from reports.formats import export, show, terminal
+from reports.formats.markdown import markdown
+from reports.frame.frame import frame, stages
+from reports.frame.instruments import _quantiles, clean_latencies, figures
+from reports.frame.work import training_step
+from reports.statistics.summary import summarize
 
 QUIET, LOUD = Noise(foreign_cpu_seconds=0.0), Noise(foreign_cpu_seconds=200.0)
 CEILINGS = (

@@ -7,10 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness import config, environments, interpreters, pins, registry
-from harness.environments import Stamp
+from harness import registry
+from harness.environments import config, interpreters, pins
+from harness.environments import managed as environments
+from harness.environments.managed import Stamp
+from harness.environments.pins import Variant
 from harness.errors import EnvironmentFailure, UsageError
-from harness.pins import Variant
 
 BACKEND = registry.framework_names()[0]
 REFERENCE = registry.reference_name()

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from harness import exact, likelihood
-from harness.exact import Doubles
-from harness.likelihood import Ais
+from harness.measure import exact, likelihood
+from harness.measure.exact import Doubles
+from harness.measure.likelihood import Ais
 
 Machine = dict[str, Doubles]
 

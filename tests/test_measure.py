@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fakes import lies, queues
 
-from harness.measure import (
+from harness.measure.clock import (
     MOST_OVERHEAD,
     SHORTEST_BLOCK_S,
     TARGET_BLOCK_S,
@@ -16,11 +16,11 @@ from harness.measure import (
     loss_curve,
     unfinished_share,
 )
-from harness.noise import Guard, Look
-from harness.quality import outputs, quality
+from harness.measure.noise import Guard, Look
+from harness.measure.quality import outputs, quality
 from harness.record import Noise
 from harness.registry import task
-from harness.worker_run import evaluation_steps
+from harness.worker.run import evaluation_steps
 
 ORDER = np.tile(np.arange(4, dtype=np.int32), (25, 1))
 

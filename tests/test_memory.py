@@ -46,7 +46,7 @@ def test_a_spike_that_is_freed_at_once_is_caught(memory_of: dict[str, Memory]) -
 
 SPIKES = """
 import sys
-from harness.memory import HostMemory
+from harness.measure.memory import HostMemory
 host = HostMemory()
 kept = b"x" * 100_000_000
 del kept

@@ -10,18 +10,18 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 from records_factory import MACHINE, damage, measured, record, spec, write_study
 
-from harness import language, twins
-from harness.cli_merge import merge as command
-from harness.cli_run import run
+from harness import language
+from harness.cli.commands.merge import merge as command
+from harness.cli.commands.run import run
 from harness.errors import EvenbenchError, StoreError, UsageError
-from harness.merge import merge, names_of
-from harness.next_command import next_command
 from harness.record import Record, Twin
-from harness.store import STUDY, Store, Study
-from reports import studies
-from reports.frame import frame
-from reports.report import render
-from reports.summary import summarize
+from harness.records import same_seed, studies
+from harness.records.merge import merge, names_of
+from harness.records.next_command import next_command
+from harness.records.store import STUDY, Store, Study
+from reports.formats.report import render
+from reports.frame.frame import frame
+from reports.statistics.summary import summarize
 
 NOW = "2026-11-21T12:00:00+00:00"
 
@@ -184,7 +184,7 @@ def test_a_merged_study_can_be_merged_again(tmp_path: Path) -> None:
 
 def test_a_twin_is_named_as_in_the_merged_study(tmp_path: Path) -> None:
     first, other = record(), record(repeat=1, seed=0)
-    twin = Twin(run_id=twins.of(other.spec, [first.spec, other.spec])[0], identical=True)
+    twin = Twin(run_id=same_seed.of(other.spec, [first.spec, other.spec])[0], identical=True)
     a = write_study(tmp_path / "a", [first, replace(other, twin=twin)])
     b = write_study(tmp_path / "b", laptop(1))
     merge(tmp_path / "class", [a, b], created_at=NOW)

@@ -20,18 +20,20 @@ from records_factory import record
 from test_failing_well import HERE_INTERPRETER, SETTING, Silent, new_store, specs
 
 import backends
-from harness import mistakes, provoke, registry
-from harness.cli_mistakes import mistakes as mistakes_command
-from harness.cli_run import run as run_command
+from harness import mistakes, registry
+from harness.cli.commands.mistakes import mistakes as mistakes_command
+from harness.cli.commands.run import run as run_command
+from harness.environments.interpreters import Interpreter
 from harness.errors import UsageError
-from harness.execute import available_cores, worker_environment, workplace
-from harness.interpreters import Interpreter
 from harness.mistakes import BLUNDERS, NAMES, Step, blunder, clarity, ending, names
 from harness.record import Mistake
-from harness.study import Conductor, Plan
-from reports import mistakes_exhibits, said_mistakes
-from reports.frame import frame
-from reports.studies import Loaded
+from harness.records.studies import Loaded
+from harness.runs import mistakes as provoke
+from harness.runs.conductor import Conductor, Plan
+from harness.runs.execute import available_cores, worker_environment, workplace
+from reports.content import mistakes as said_mistakes
+from reports.frame.frame import frame
+from reports.page.exhibits import mistakes as mistakes_exhibits
 
 FRAMEWORKS = registry.framework_names()
 ASKED = [name for name in registry.backend_names() if registry.entry(name).mistakes]
@@ -276,7 +278,7 @@ def test_a_study_asks_once_and_writes_the_answers_into_every_record(
         asked.append((backend, device))
         return (Mistake(name="input size", mode="eager", error_type="E", message=backend),)
 
-    monkeypatch.setattr("harness.study.provoke", answer)
+    monkeypatch.setattr("harness.runs.conductor.provoke", answer)
     wanted = specs("well", "aborts", repeats=2)
     interpreters = {(spec.backend, spec.device): HERE_INTERPRETER for spec in wanted}
     facts: dict[str, Any] = {"specs": wanted, "interpreters": interpreters, "data_dir": None, "with_parity": False}
@@ -300,7 +302,7 @@ def test_the_command_prints_a_table_and_json(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(provoke, "provoke", answer)
     monkeypatch.setattr(
-        "harness.cli_mistakes.find_interpreters", lambda *_, **__: {(ASKED[0], "cpu"): HERE_INTERPRETER}
+        "harness.cli.commands.mistakes.find_interpreters", lambda *_, **__: {(ASKED[0], "cpu"): HERE_INTERPRETER}
     )
     done = CliRunner().invoke(mistakes_command, ["--backend", ASKED[0]], catch_exceptions=False)
     assert done.exit_code == 0
@@ -350,7 +352,7 @@ def test_a_run_makes_them_unless_it_is_to_be_short(
     given: tuple[str, ...], asked: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plans: list[Plan] = []
-    monkeypatch.setattr("harness.cli_run._conduct", lambda plan, *_, **__: plans.append(plan))
+    monkeypatch.setattr("harness.cli.commands.run._conduct", lambda plan, *_, **__: plans.append(plan))
     args = ["--task", "xor", "--backend", "well", "--results", str(tmp_path), *given]
     CliRunner().invoke(run_command, args, catch_exceptions=False, standalone_mode=False)
     assert [plan.with_mistakes for plan in plans] == [asked]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.next_command import next_command
+from harness.records.next_command import next_command
 
 
 def test_the_default_folder_is_not_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from records_factory import measured, record, write_study
 import harness
 from harness.errors import UsageError
 from harness.record import Record
-from reports.frame import frame
+from reports.frame.frame import frame
 
 NOTEBOOK = Path(__file__).parent.parent / "docs" / "notebook.ipynb"
 

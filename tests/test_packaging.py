@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import __version__, pins, registry
+from harness import __version__, registry
+from harness.environments import pins
 
 ROOT = Path(__file__).resolve().parent.parent
 

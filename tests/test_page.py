@@ -11,17 +11,17 @@ import pytest
 from click.testing import CliRunner
 from records_factory import FAIL, MACHINE, died, measured, record, write_study
 
-from harness.cli_report import report as report_command
+from harness.cli.commands.report import report as report_command
 from harness.errors import UsageError
 from harness.record import Machine, Record
-from reports import page_figures, page_tables
-from reports.answer import answer
-from reports.exhibit import Exhibit, grid, number, words
-from reports.exhibits import exhibits
-from reports.frame import frame
-from reports.page import page
-from reports.report import render, render_several
-from reports.summary import summarize
+from reports.formats.report import render, render_several
+from reports.frame.frame import frame
+from reports.page import figures, tables
+from reports.page.answer import answer
+from reports.page.exhibit import Exhibit, grid, number, words
+from reports.page.exhibits.all import exhibits
+from reports.page.html import page
+from reports.statistics.summary import summarize
 
 
 def several(backend: str, step_s: float, *, of: str = "digits", accuracy: float = 0.9) -> list[Record]:
@@ -177,12 +177,12 @@ def test_no_hostile_string_reaches_the_page_as_markup() -> None:
     ],
 )
 def test_texts_of_figures_keep_only_tags_that_shape(before: str, after: str) -> None:
-    assert page_figures.harmless(before) == after
+    assert figures.harmless(before) == after
 
 
 def test_a_figure_ends_no_script_and_holds_no_number_that_cannot_be_drawn() -> None:
     figure = go.Figure(go.Scatter(x=[1.0, 1e308, float("inf")], name="</script><script>"), {"title": "a & b\u2028"})
-    found = page_figures.as_json(figure)
+    found = figures.as_json(figure)
     assert not set("<>&\u2028") & set(found)
     assert json.loads(found)["data"][0]["x"] == [1.0, None, None]
     assert json.loads(found)["data"][0]["name"] == "‹/script›‹script›"
@@ -195,17 +195,17 @@ def test_a_figure_ends_no_script_and_holds_no_number_that_cannot_be_drawn() -> N
      ("3 ok", None), ("—", None), ("not comparable", None)],
 )  # fmt: skip
 def test_the_number_of_a_cell_is_read_as_a_reader_would(shown: str, value: float | None) -> None:
-    assert page_tables.read(shown).value == value
+    assert tables.read(shown).value == value
 
 
 def test_a_long_table_is_cut_and_says_so() -> None:
-    sheet = page_tables.of_grid(grid(("n",), [(number(float(i)),) for i in range(1000)]), "numbers")
-    assert (len(sheet.rows), sheet.left_out) == (page_tables.MOST_ROWS, 1000 - page_tables.MOST_ROWS)
+    sheet = tables.of_grid(grid(("n",), [(number(float(i)),) for i in range(1000)]), "numbers")
+    assert (len(sheet.rows), sheet.left_out) == (tables.MOST_ROWS, 1000 - tables.MOST_ROWS)
 
 
 def test_rows_with_the_same_name_stand_together() -> None:
     def begins(names: str) -> tuple[int, ...]:
-        return page_tables.of_grid(grid(("a", "b"), [(words(name), number(1.0)) for name in names]), "t").begins
+        return tables.of_grid(grid(("a", "b"), [(words(name), number(1.0)) for name in names]), "t").begins
 
     assert [begins(names) for names in ("", "x", "xx", "xyz", "xxyyz")] == [(), (), (), (), (2, 4)]
 

@@ -13,10 +13,10 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from records_factory import write_study
 
 from harness import language
-from reports.exhibit import Exhibit
-from reports.page import page
-from reports.page_words import words
-from reports.report import render
+from reports.formats.report import render
+from reports.page.exhibit import Exhibit
+from reports.page.html import page
+from reports.page.words import words
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 PAGES = ("good", "hostile", "several", "study")

@@ -7,13 +7,14 @@ import msgspec
 import pytest
 from records_factory import UNCHECKED, record, write_study
 
-from harness.check import record_verdict
-from harness.parity import LEVELS, Level, Parity
+from harness.parity.levels import LEVELS, Level, Parity
 from harness.record import ParityLevel, ParityVerdict, Record
-from reports import parity_exhibits, studies
-from reports.exhibit import Exhibit
-from reports.frame import frame
-from reports.summary import summarize
+from harness.records import studies
+from harness.runs.parity import record_verdict
+from reports.frame.frame import frame
+from reports.page.exhibit import Exhibit
+from reports.page.exhibits import parity
+from reports.statistics.summary import summarize
 
 
 def verdict(forward: float | None, losses: float = 1e-6) -> ParityVerdict:
@@ -30,7 +31,7 @@ def verdict(forward: float | None, losses: float = 1e-6) -> ParityVerdict:
 def shown(folder: Path, *items: Record) -> tuple[Exhibit, ...]:
     loaded = studies.load(write_study(folder, items))
     runs = frame(loaded.records)
-    return parity_exhibits.exhibits(loaded, runs, summarize(runs))
+    return parity.exhibits(loaded, runs, summarize(runs))
 
 
 def texts(exhibit: Exhibit) -> list[list[str]]:
@@ -54,7 +55,7 @@ def test_a_verdict_carries_every_level_into_the_record_and_back() -> None:
 
 
 def test_the_levels_of_the_page_are_those_of_the_comparison() -> None:
-    assert parity_exhibits.LEVELS == LEVELS == tuple(name for name in parity_exhibits.NAMES if name != "largest")
+    assert parity.LEVELS == LEVELS == tuple(name for name in parity.NAMES if name != "largest")
 
 
 def test_every_field_is_a_multiple_of_what_is_allowed_and_stands_in_the_table(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_every_field_is_a_multiple_of_what_is_allowed_and_stands_in_the_table(tm
     assert found.figure is not None
     z = found.figure.data[0].z[0]
     assert z[1] == pytest.approx(-0.30103)
-    assert z[0] == parity_exhibits.DEEPEST
+    assert z[0] == parity.DEEPEST
 
 
 def test_what_failed_is_said_in_words_and_coloured_as_failed(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_what_failed_is_said_in_words_and_coloured_as_failed(tmp_path: Path) -> 
     assert row(found, "tensorflow")["forward"] == "FAIL — of 1e-05"
     assert found.figure is not None
     colours = dict(zip(_names(found), found.figure.data[0].z, strict=True))
-    assert colours["torch"][1] == colours["tensorflow"][1] == parity_exhibits.HIGHEST
+    assert colours["torch"][1] == colours["tensorflow"][1] == parity.HIGHEST
     assert colours["mindspore"][1] < 0, "what passed is never coloured as failed"
     assert "2 of 3 rows failed" in found.alt
 

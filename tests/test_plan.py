@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.plan import Choice, Wish, plan
 from harness.registry import task, task_names
+from harness.runs.plan import Choice, Wish, plan
 
 TASKS = tuple(task(name) for name in task_names())
 CHOICES = tuple(Choice(backend=name, device="cpu", mode="eager") for name in ("a", "b", "c"))

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 from records_factory import FAIL, measured, record, write_study
 
-from harness.cli_power import power, share
+from harness.cli.commands.power import power, share
 from harness.errors import UsageError
 from harness.record import Record
-from reports import statistics
-from reports.frame import frame
-from reports.power import Needs, needs
-from reports.summary import summarize
+from reports.frame.frame import frame
+from reports.statistics import methods
+from reports.statistics.power import Needs, needs
+from reports.statistics.summary import summarize
 
 
 def runs(backend: str, *step_s: float, **more: Any) -> list[Record]:
@@ -46,7 +46,7 @@ def test_the_pooled_spread_of_a_pair_decides() -> None:
     sd = math.sqrt((0.02**2 + 0.04**2) / 2)
     assert (pair.a, pair.b, pair.processes_a, pair.processes_b) == ("torch eager", "tensorflow eager", 3, 3)
     assert pair.sd_log == pytest.approx(sd)
-    assert pair.repeats == all_of_it.repeats() == statistics.repeats_needed(sd, 1.05, 0.05, 0.8)
+    assert pair.repeats == all_of_it.repeats() == methods.repeats_needed(sd, 1.05, 0.05, 0.8)
     assert all_of_it.left_out == ("torch graph (lenet-mnist · quick · digits · cpu)",)
 
 
@@ -62,10 +62,10 @@ def test_as_many_repeats_as_asked_for_show_the_difference() -> None:
     count = found(STUDY, ratio=1.1).repeats() or 0
     sd, random = math.sqrt((0.02**2 + 0.04**2) / 2), np.random.default_rng(5)
     shown = [
-        statistics.welch(
+        methods.welch(
             (sd * random.standard_normal(count)).tolist(), (math.log(1.1) + sd * random.standard_normal(count)).tolist()
         ).p
-        < statistics.ALPHA
+        < methods.ALPHA
         for _ in range(1000)
     ]
     assert 0.77 <= np.mean(shown) <= 0.97

@@ -14,11 +14,12 @@ from pages import hostile, records
 from records_factory import record
 
 from harness.record import Record
-from harness.store import Store, Study
-from reports import reader, studies
-from reports.frame import frame
-from reports.reader import read_study
-from reports.report import FORMATS, render
+from harness.records import studies
+from harness.records.store import Store, Study
+from reports.formats.report import FORMATS, render
+from reports.frame import reader
+from reports.frame.frame import frame
+from reports.frame.reader import read_study
 
 
 def store(folder: Path, items: list[Record]) -> Path:

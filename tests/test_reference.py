@@ -7,17 +7,17 @@ from zoo import case, dense_net, zoo
 
 from backends.numpy.adapter import backend
 from backends.numpy.nets import Net, Updater, loss_and_slope
-from harness import parity
 from harness.layers import Dropout
 from harness.model import initial_weights, parameter_count, parameter_shapes, takes_tokens
 from harness.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop, StepSchedule
+from harness.parity import levels
 from harness.registry import task, task_names
 from harness.spec import Task
-from harness.worker_trace import without_dropout
+from harness.worker.parity import without_dropout
 
 
 def net_and_batch(of: Task) -> tuple[Net, np.ndarray, np.ndarray]:
-    drawn = parity.inputs(of)
+    drawn = levels.inputs(of)
     weights = {name: drawn[f"weights/{name}"].astype(np.float64) for name in parameter_shapes(of)}
     first = drawn["order"][0][:5]
     return (

@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 import pytest
 
-from harness import datasets, registry
-from harness.cli_choices import find_tasks
-from harness.cli_run import run
+from harness import registry
+from harness.cli.choices import find_tasks
+from harness.cli.commands.run import run
+from harness.data import datasets
 from harness.errors import UsageError
 from harness.model import initial_weights, named_layers, parameter_shapes
-from harness.plan import Choice, Wish, plan
+from harness.runs.plan import Choice, Wish, plan
 from harness.spec import Boltzmann, fingerprint
 
 GROUPS = registry.task_groups()

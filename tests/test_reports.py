@@ -37,23 +37,25 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from harness import registry
-from harness.cli_report import list_
-from harness.cli_report import report as report_command
-from harness.cli_report import show as show_command
+from harness.cli.commands.list import list_
+from harness.cli.commands.report import report as report_command
+from harness.cli.commands.show import show as show_command
 from harness.contract import Trap
 from harness.errors import StoreError, UsageError
 from harness.record import Block, Evaluation, Noise, ParityVerdict, Record
-from reports import content as c
-from reports import export, instruments, said_verdicts, show, terminal, text
-from reports import frame as frames
-from reports.columns import COLUMNS, STAGES, VERDICTS
-from reports.content import Content, content
-from reports.frame import frame
-from reports.markdown import markdown
-from reports.report import render
-from reports.rows import Row
-from reports.studies import Loaded
-from reports.summary import summarize
+from harness.records.studies import Loaded
+from reports.content import content as c
+from reports.content import instruments, verdicts
+from reports.content.content import Content, content
+from reports.formats import export, show, terminal
+from reports.formats.markdown import markdown
+from reports.formats.report import render
+from reports.frame import frame as frames
+from reports.frame.columns import COLUMNS, STAGES, VERDICTS
+from reports.frame.frame import frame
+from reports.statistics.rows import Row
+from reports.statistics.summary import summarize
+from reports.words import text
 
 HOSTILE = "\x1b[31mred\x1b[0m [bold]loud[/bold] a|b\nnext <script>alert(1)</script> \x07\x9b2J\u202e `code` *b* _i_"
 DOUBTFUL = "From the uniform start, all runs weigh no more than 2.0 equal ones."
@@ -120,7 +122,7 @@ def test_a_number_is_the_same_in_every_format(tmp_path: Path) -> None:
     runs = pd.read_csv(folder / "report.csv")
     summary = {row["run_ids"][0]: row for group in json.loads((tmp_path / "s.json").read_text("utf-8"))["summary"]
                for row in group["rows"]}  # fmt: skip
-    pairs = tables.index([html.unescape(header) for header in said_verdicts.HEADERS])
+    pairs = tables.index([html.unescape(header) for header in verdicts.HEADERS])
     assert pairs == 1 + len(summary)
     for line in tables[1:pairs]:
         shown = dict(zip(tables[0], line, strict=True))
@@ -587,7 +589,9 @@ def test_list_names_tasks_backends_and_studies(tmp_path: Path) -> None:
     assert "1 of 2" in command("list", "studies", *here)
 
 
-@pytest.mark.parametrize("module", ["harness.cli_report", "reports.studies", "reports.show", "reports.text"])
+@pytest.mark.parametrize(
+    "module", ["harness.cli.commands.report", "harness.records.studies", "reports.formats.show", "reports.words.text"]
+)
 def test_pandas_is_imported_only_where_a_frame_is_made(module: str) -> None:
     code = f"import sys, {module}; sys.exit('pandas' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)

@@ -5,9 +5,10 @@ from functools import cache
 
 import pytest
 
-from harness import bag_of_words, reviews, text
-from harness.review_grammars import CHINESE, ENGLISH, Grammar
-from harness.text import Corpus
+from harness.data import bag_of_words, made_up
+from harness.data import texts as text
+from harness.data.made_up import CHINESE, ENGLISH, Grammar
+from harness.data.texts import Corpus
 
 GRAMMARS = {"en": ENGLISH, "zh": CHINESE}
 DENIALS = {"en": r"not|n't|never|nobody", "zh": "并不是|没有|算不上|不觉得"}
@@ -17,7 +18,7 @@ ASIDE = {"en": r"(?:even though|although)", "zh": "(?:虽然|尽管|不但)"}
 
 @cache
 def made(language: str) -> Corpus:
-    return reviews.corpus(GRAMMARS[language])
+    return made_up.corpus(GRAMMARS[language])
 
 
 def polarity(clause: str, grammar: Grammar) -> bool:
@@ -45,7 +46,7 @@ def judged(review: str, grammar: Grammar) -> bool:
 
 @pytest.mark.parametrize("language", GRAMMARS)
 def test_the_texts_are_the_same_bytes_everywhere(language: str) -> None:
-    assert reviews.digest(made(language)) == reviews.SHA256[language], "other bytes: write the new digest there"
+    assert made_up.digest(made(language)) == made_up.SHA256[language], "other bytes: write the new digest there"
 
 
 @pytest.mark.parametrize("language", GRAMMARS)
@@ -106,7 +107,7 @@ def test_some_things_get_some_words_in_the_test_split_only(language: str) -> Non
         for words in (good, bad)
         for place, thing in enumerate(things)
         for number in range(len(words))
-        if reviews.is_test_pair(place, number)
+        if made_up.is_test_pair(place, number)
     }
     assert len(pairs("train")) == len(things) * len(good + bad) - len(held_out)
     assert not pairs("train") & held_out

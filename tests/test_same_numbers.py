@@ -19,17 +19,19 @@ from markdown_it import MarkdownIt
 from records_factory import FAIL, died, machine_record, measured, record, stages, write_study
 
 from harness.record import Memory, Record
-from reports import export, studies, text
-from reports.columns import STAGES, VERDICTS
-from reports.exhibit import Exhibit
-from reports.exhibits import exhibits
-from reports.frame import frame
-from reports.frame import stages as frame_of_stages
-from reports.latex import SPELLED
-from reports.report import ENDINGS, FORMATS, render
-from reports.rows import Group, Row
-from reports.said_verdicts import verdict
-from reports.summary import summarize
+from harness.records import studies
+from reports.content.verdicts import verdict
+from reports.formats import export
+from reports.formats.latex import SPELLED
+from reports.formats.report import ENDINGS, FORMATS, render
+from reports.frame.columns import STAGES, VERDICTS
+from reports.frame.frame import frame
+from reports.frame.frame import stages as frame_of_stages
+from reports.page.exhibit import Exhibit
+from reports.page.exhibits.all import exhibits
+from reports.statistics.rows import Group, Row
+from reports.statistics.summary import summarize
+from reports.words import text
 
 NUMBER = re.compile(r"(?<![\w.])[+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 

@@ -18,10 +18,10 @@ from msgspec.structs import replace
 from records_factory import damage, died, measured, record, write_study
 
 from harness import language
-from harness.cli_serve import serve
+from harness.cli.commands.serve import serve
 from harness.errors import EnvironmentFailure, UsageError
-from reports.catalogue import Remembered
-from reports.serve import create_app, is_allowed
+from reports.formats.serve import create_app, is_allowed
+from reports.formats.served_studies import Remembered
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = {"Host": "127.0.0.1:8737"}
@@ -262,7 +262,7 @@ def test_only_so_many_pages_are_remembered() -> None:
 
 
 def start(*arguments: str) -> "subprocess.Popen[str]":
-    code = "import sys; sys.argv[0] = 'evenbench'; from harness.cli import main; main()"
+    code = "import sys; sys.argv[0] = 'evenbench'; from harness.cli.main import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, "serve", *arguments],
         env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from records_factory import died, measured, record, write_study
 from werkzeug.serving import make_server
 
-from reports.serve import create_app
+from reports.formats.serve import create_app
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from records_factory import block, measured, record
 
 from harness.record import Block, Noise
-from reports import settled
-from reports.frame import frame
-from reports.settled import FEWEST_BLOCKS, last_state, read
+from harness.records import steady
+from harness.records.steady import FEWEST_BLOCKS, last_state, read
+from reports.frame.frame import frame
 
 CORES = 4
 Series = NDArray[np.float64]
@@ -68,7 +68,7 @@ def test_an_exponential_warm_up_leaves_only_what_is_near_the_level() -> None:
     for seed in range(20):
         state = last_state(noisy(curve, 0.01, seed))
         assert not state.holds or 5 <= state.start <= 20
-        assert curve[state.start :].mean() < settled.TOLERANCE
+        assert curve[state.start :].mean() < steady.TOLERANCE
 
 
 @pytest.mark.parametrize("count", [40, 60])
@@ -94,7 +94,7 @@ def test_going_back_to_the_same_level_is_the_same_state() -> None:
     interrupted = np.zeros(40)
     interrupted[10:12] = 0.5
     assert last_state(noisy(interrupted, 0.01, 2)) == (0, True)
-    higher = np.where(np.arange(40) < 5, settled.TOLERANCE / 2, 0.0)
+    higher = np.where(np.arange(40) < 5, steady.TOLERANCE / 2, 0.0)
     assert last_state(noisy(higher, 0.0001, 2)) == (0, True)
 
 

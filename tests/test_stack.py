@@ -9,8 +9,9 @@ from small_machines import BATCH, FIRST, JOINT, PIXELS, STAGES, machine_task, pi
 
 from backends.numpy.boltzmann import NumpyBoltzmann
 from backends.numpy.nets import Net
-from harness import exact, stack
+from harness import stage_sequence
 from harness.boltzmann import Rbm, Stage, State, initial_state, rates, state_shapes
+from harness.measure import exact
 from harness.model import Weights, initial_weights, parameter_shapes
 from harness.spec import Task
 
@@ -36,7 +37,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 def test_the_composition_takes_the_weights_unchanged_and_adds_the_biases_of_the_shared_layer() -> None:
     bottom, top = full(STAGES[0], 0), full(STAGES[1], 1)
-    made = stack.composition(bottom, top)
+    made = stage_sequence.composition(bottom, top)
     np.testing.assert_array_equal(made["weight1"], bottom["weight"])
     np.testing.assert_array_equal(made["weight2"], top["weight"])
     np.testing.assert_array_equal(made["visible_bias"], bottom["visible_bias"])
@@ -45,19 +46,19 @@ def test_the_composition_takes_the_weights_unchanged_and_adds_the_biases_of_the_
 
 
 def test_a_joint_stage_starts_from_the_composition_and_everything_else_as_it_was_drawn() -> None:
-    drawn = stack.drawn_states(TASK.preset("only"), seed=3)
+    drawn = stage_sequence.drawn_states(TASK.preset("only"), seed=3)
     done = {"bottom": full(STAGES[0], 0), "top": full(STAGES[1], 1)}
-    state = stack.start(STAGES, 2, drawn, done)
-    made = stack.composition(done["bottom"], done["top"])
+    state = stage_sequence.start(STAGES, 2, drawn, done)
+    made = stage_sequence.composition(done["bottom"], done["top"])
     assert state.keys() == state_shapes(JOINT, BATCH).keys()
     for name, value in state.items():
         np.testing.assert_array_equal(value, made.get(name, drawn[f"joint/{name}"]))
 
 
 def test_a_machine_over_another_starts_with_that_ones_recognition() -> None:
-    drawn = stack.drawn_states(TASK.preset("only"), seed=3)
+    drawn = stage_sequence.drawn_states(TASK.preset("only"), seed=3)
     below = full(STAGES[0], 0)
-    state = stack.start(STAGES, 1, drawn, {"bottom": below})
+    state = stage_sequence.start(STAGES, 1, drawn, {"bottom": below})
     np.testing.assert_array_equal(state["below.weight"], below["weight"])
     np.testing.assert_array_equal(state["below.bias"], below["hidden_bias"])
     np.testing.assert_array_equal(state["weight"], drawn["top/weight"])
@@ -66,7 +67,7 @@ def test_a_machine_over_another_starts_with_that_ones_recognition() -> None:
 def test_equal_seeds_draw_equal_states_and_no_two_stages_or_seeds_share_one() -> None:
     twins = (replace(STAGES[0], name="one"), replace(STAGES[0], name="two"))
     preset = machine_task(twins).preset("only")
-    drawn, again, other = (stack.drawn_states(preset, seed) for seed in (0, 0, 1))
+    drawn, again, other = (stage_sequence.drawn_states(preset, seed) for seed in (0, 0, 1))
     assert all((drawn[name] == again[name]).all() for name in drawn)
     assert (drawn["one/weight"] != drawn["two/weight"]).any()
     assert (drawn["one/weight"] != other["one/weight"]).any()
@@ -84,7 +85,7 @@ def test_a_composition_of_halved_weights_is_a_far_worse_machine() -> None:
     assert isinstance(top, Rbm)
     low = trained(bottom, initial_state(bottom, BATCH, 0), x)
     start = initial_state(top, BATCH, 1) | {"below.weight": low["weight"], "below.bias": low["hidden_bias"]}
-    made = stack.composition(low, trained(top, start, x))
+    made = stage_sequence.composition(low, trained(top, start, x))
     halved = made | {"weight1": made["weight1"] / 2, "weight2": made["weight2"] / 2}
     right, wrong = (float(exact.log_probability(model, x).mean()) for model in (made, halved))
     assert right > wrong + 2, "nats per picture; -8.7 and -12.4 were seen"
@@ -102,8 +103,8 @@ def trained(stage: Rbm, state: State, x: np.ndarray) -> State:
 
 def test_the_fine_tuned_net_starts_as_one_more_mean_field_step_of_the_machine() -> None:
     state = full(JOINT, 2)
-    weights = stack.net_weights(TASK, STAGES, {"joint": state}, initial_weights(TASK, 0))
-    task = stack.fine_tuned_task(TASK, JOINT)
+    weights = stage_sequence.net_weights(TASK, STAGES, {"joint": state}, initial_weights(TASK, 0))
+    task = stage_sequence.fine_tuned_task(TASK, JOINT)
     v, _ = pictures_of(7, 0)
     program = NumpyBoltzmann(JOINT, state, seed=0)
     program.load({"test_x": v})
@@ -125,18 +126,18 @@ def test_a_belief_nets_fine_tuning_starts_with_the_features_of_its_top() -> None
     top = replace(STAGES[1], doubled="none", recognise_copies=1)
     low, high = full(bottom, 0), full(top, 1)
     high |= {"below.weight": low["weight"], "below.bias": low["hidden_bias"]}
-    weights = stack.net_weights(TASK, (bottom, top), {"bottom": low, "top": high}, initial_weights(TASK, 0))
+    weights = stage_sequence.net_weights(TASK, (bottom, top), {"bottom": low, "top": high}, initial_weights(TASK, 0))
     program = NumpyBoltzmann(top, high, seed=0)
     v, _ = pictures_of(7, 0)
     program.load({"test_x": v})
     features = program.features("test", np.arange(7, dtype=np.int32), steps=1)
-    assert stack.fine_tuned_task(TASK, top) == TASK
+    assert stage_sequence.fine_tuned_task(TASK, top) == TASK
     np.testing.assert_allclose(forward(TASK, weights, v, layers=4), features, rtol=1e-5, atol=1e-6)
 
 
 def test_layers_above_the_machine_keep_the_weights_that_were_drawn() -> None:
     drawn = initial_weights(TASK, 0)
-    weights = stack.net_weights(
+    weights = stage_sequence.net_weights(
         TASK, STAGES, {"joint": full(JOINT, 2)}, drawn | {"joint/weight1": np.zeros(1, np.float32)}
     )
     np.testing.assert_array_equal(weights["dense3.weight"], drawn["dense3.weight"])
@@ -144,8 +145,8 @@ def test_layers_above_the_machine_keep_the_weights_that_were_drawn() -> None:
 
 
 def test_the_probe_is_softmax_regression_that_starts_from_zero() -> None:
-    probe = stack.probe_task(TASK, 11)
-    weights = stack.probe_weights(probe)
+    probe = stage_sequence.probe_task(TASK, 11)
+    weights = stage_sequence.probe_weights(probe)
     assert {name: value.shape for name, value in weights.items()} == parameter_shapes(probe)
     assert probe.layers == TASK.layers[-1:]
     assert not any(value.any() for value in weights.values())
@@ -154,7 +155,7 @@ def test_the_probe_is_softmax_regression_that_starts_from_zero() -> None:
 @given(labels=st.lists(st.integers(0, 4), min_size=40, max_size=60), count=st.integers(1, 10))
 def test_chosen_examples_are_balanced_and_the_first_of_their_class(labels: list[int], count: int) -> None:
     y = np.array(labels + list(range(5)) * 2, np.int32)  # two of each at least
-    chosen = stack.chosen_examples(y, count)
+    chosen = stage_sequence.chosen_examples(y, count)
     counts = np.bincount(y[chosen], minlength=5)
     assert counts.sum() == len(set(chosen.tolist())) == count
     assert counts.max() - counts.min() <= 1
@@ -175,7 +176,7 @@ def test_an_order_over_some_examples_holds_no_other_and_makes_enough_updates(
     random = np.random.default_rng(0)
     order = np.concatenate([random.permutation(30) for _ in range(epochs)]).reshape(-1, 10).astype(np.int32)
     some = np.array(sorted(examples), np.int32)
-    found = stack.order_of(some, order, batch_size=batch_size, fewest_updates=fewest)
+    found = stage_sequence.order_of(some, order, batch_size=batch_size, fewest_updates=fewest)
     assert set(found.ravel().tolist()) <= examples
     assert len(found) >= fewest
     assert found.shape[1] == min(batch_size, len(examples))
@@ -187,6 +188,6 @@ def test_an_order_over_some_examples_holds_no_other_and_makes_enough_updates(
 @pytest.mark.parametrize("fewest", [1, 25])
 def test_all_examples_in_the_order_of_the_whole_set_are_that_order(fewest: int) -> None:
     order = np.random.default_rng(0).permutation(100).reshape(-1, 10).astype(np.int32)
-    found = stack.order_of(np.arange(100, dtype=np.int32), order, batch_size=10, fewest_updates=fewest)
+    found = stage_sequence.order_of(np.arange(100, dtype=np.int32), order, batch_size=10, fewest_updates=fewest)
     np.testing.assert_array_equal(found[:10], order)
     assert len(found) == max(10, fewest)

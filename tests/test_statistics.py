@@ -9,7 +9,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower
 from statsmodels.stats.weightstats import ttost_ind
 
-from reports import statistics as s
+from reports.statistics import methods as s
 
 A, B = [0.1, 0.15, 0.12, 0.2], [0.3, 0.25, 0.4]
 

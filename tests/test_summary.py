@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from records_factory import FAIL, LENET, MACHINE, PASS, UNCHECKED, died, measured, record
 
 from harness.record import ParityVerdict, Record
-from reports.frame import frame
-from reports.rows import Group, Row
-from reports.said_verdicts import verdict
-from reports.summary import summarize
-from reports.verdicts import Side, compare
+from reports.content.verdicts import verdict
+from reports.frame.frame import frame
+from reports.statistics.rows import Group, Row
+from reports.statistics.summary import summarize
+from reports.statistics.verdicts import Side, compare
 
 
 def group(records: Sequence[Record]) -> Group:

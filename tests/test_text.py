@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import text
+from harness.data import texts as text
+from harness.data.texts import Corpus, Language
 from harness.errors import UsageError
-from harness.text import Corpus, Language
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,7 +54,7 @@ def test_no_word_is_empty_or_special_or_blank(language: Language, sentence: str)
 
 
 def test_jieba_neither_speaks_nor_litters_nor_warns(tmp_path: Path) -> None:
-    program = "from harness.text import tokens; print(len(tokens('房间很好', 'zh')))"
+    program = "from harness.data.texts import tokens; print(len(tokens('房间很好', 'zh')))"
     ended = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         cwd=ROOT,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import datasets, text_files
+from harness.data import datasets, text_files
+from harness.data.text_files import TextFile
+from harness.data.texts import Corpus
 from harness.errors import DataError, UsageError
-from harness.text import Corpus
-from harness.text_files import TextFile
 
 GOOD = [f"a good film, number {number}" for number in range(10)]
 BAD = [f'a "bad" film, number {number}' for number in range(10)]

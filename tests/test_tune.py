@@ -17,23 +17,24 @@ from small_machines import BOTTOM, JOINT, STAGES, machine_task, run_job
 from test_cli import call
 
 import backends
-from harness import profiles, registry
+from harness import registry
 from harness.boltzmann import Stage
-from harness.check import Checker
-from harness.data import prepare
+from harness.data.prepare import prepare
+from harness.environments.interpreters import Interpreter
 from harness.errors import UsageError
-from harness.execute import Setting, execute
-from harness.interpreters import Interpreter
 from harness.knobs import Here, Knob, label, usable
-from harness.launch import available_cores
-from harness.plan import Choice, Wish, plan
-from harness.profiles import Profile, Trial
 from harness.record import Block, Machine, Measured, Noise, ParityVerdict, Record
 from harness.registry import task
+from harness.runs import profiles
+from harness.runs.execute import Setting, execute
+from harness.runs.launch import available_cores
+from harness.runs.parity import Checker
+from harness.runs.plan import Choice, Wish, plan
+from harness.runs.profiles import Profile, Trial
+from harness.runs.tune import REPEATS, Search
+from harness.runs.tune_trials import disturbed
 from harness.spec import fingerprint
-from harness.tune import REPEATS, Search
-from harness.tune_bench import disturbed
-from harness.worker import attempt, run_of
+from harness.worker.__main__ import attempt, run_of
 
 XOR = task("xor")
 MACHINE = Machine(cpu="c", cpu_flags=("avx512f",), cores=4, memory_bytes=1, system="Linux", kernel="k", python="p")

@@ -10,15 +10,15 @@ from small_machines import BATCH, machine_task, run_job
 from test_failing_well import HERE_INTERPRETER, SETTING, Silent, new_store
 
 import backends
-from harness import twins
-from harness.checkpoint import Checkpoint
-from harness.plan import Choice, Wish, plan
 from harness.record import Record, Twin
+from harness.records import same_seed
+from harness.records.store import Store
 from harness.registry import task
+from harness.runs.conductor import Conductor, Plan
+from harness.runs.plan import Choice, Wish, plan
 from harness.spec import RunSpec
-from harness.store import Store
-from harness.study import Conductor, Plan
-from harness.worker import attempt, run_of
+from harness.worker.__main__ import attempt, run_of
+from harness.worker.stages import Checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_a_backend_that_draws_from_the_system_is_told_apart(tmp_path: Path) -> N
 
 def test_runs_of_different_seeds_have_no_twins_and_write_nothing(tmp_path: Path) -> None:
     wanted = planned("well", repeats=2, seeds=None)
-    assert [twins.of(spec, wanted) for spec in wanted] == [(), ()]
+    assert [same_seed.of(spec, wanted) for spec in wanted] == [(), ()]
     assert [record.twin for record in run(tmp_path / "s", wanted)] == [None, None]
     assert not list((tmp_path / "s").rglob("*.npz"))
 
@@ -84,7 +84,7 @@ def test_the_twin_of_a_run_before_the_study_was_resumed_is_found(tmp_path: Path)
     chosen = Plan(specs=wanted, interpreters=interpreters, data_dir=None, with_parity=False, with_ceilings=False)
     with pytest.raises(KeyboardInterrupt):
         Conductor(chosen, store=store, setting=SETTING, listener=Once()).run()
-    assert twins.kept_path(store.folder, wanted[0].run_id).is_file()
+    assert same_seed.kept_path(store.folder, wanted[0].run_id).is_file()
     (second,) = conduct(store, wanted)
     assert second.twin is not None
     assert second.twin.identical
@@ -92,36 +92,36 @@ def test_the_twin_of_a_run_before_the_study_was_resumed_is_found(tmp_path: Path)
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half a file", None])
 def test_a_missing_or_damaged_file_gives_no_twin(tmp_path: Path, content: bytes | None) -> None:
-    twins.write(str(tmp_path), [0.5], {"w": np.ones(3, np.float32)})
-    found, kept = tmp_path / twins.OUTCOME, twins.kept_path(tmp_path, "first")
+    same_seed.write(str(tmp_path), [0.5], {"w": np.ones(3, np.float32)})
+    found, kept = tmp_path / same_seed.OUTCOME, same_seed.kept_path(tmp_path, "first")
     if content is not None:
         kept.write_bytes(content)
-    assert twins.settle(found, "second", twins=("first",), folder=tmp_path) is None
-    assert twins.settle(tmp_path / "missing.npz", "third", twins=("first",), folder=tmp_path) is None
+    assert same_seed.settle(found, "second", twins=("first",), folder=tmp_path) is None
+    assert same_seed.settle(tmp_path / "missing.npz", "third", twins=("first",), folder=tmp_path) is None
 
 
 def test_a_file_whose_end_is_missing_gives_no_twin(tmp_path: Path) -> None:
-    twins.write(str(tmp_path), [0.5], {"w": np.ones(3000, np.float32)})
-    found, kept = tmp_path / twins.OUTCOME, twins.kept_path(tmp_path, "first")
+    same_seed.write(str(tmp_path), [0.5], {"w": np.ones(3000, np.float32)})
+    found, kept = tmp_path / same_seed.OUTCOME, same_seed.kept_path(tmp_path, "first")
     damaged = bytearray(found.read_bytes())
     damaged[2000:2100] = bytes(100)
     kept.write_bytes(damaged)
-    assert twins.compare(kept, found, run_id="first") is None
+    assert same_seed.compare(kept, found, run_id="first") is None
 
 
 def compared(folder: Path, one: dict[str, np.ndarray], two: dict[str, np.ndarray], *losses: list[float]) -> Twin:
     paths = []
     for number, (parameters, values) in enumerate(zip((one, two), losses or ([1.0], [1.0]), strict=True)):
         (folder / str(number)).mkdir()
-        twins.write(str(folder / str(number)), values, parameters)
-        paths.append(folder / str(number) / twins.OUTCOME)
-    found = twins.compare(*paths, run_id="first")
+        same_seed.write(str(folder / str(number)), values, parameters)
+        paths.append(folder / str(number) / same_seed.OUTCOME)
+    found = same_seed.compare(*paths, run_id="first")
     assert found is not None
     return found
 
 
 def test_the_largest_differences_are_found_wherever_they_are(tmp_path: Path) -> None:
-    large = np.full(2 * twins.CHUNK + 7, 2.0, np.float32)
+    large = np.full(2 * same_seed.CHUNK + 7, 2.0, np.float32)
     other = large.copy()
     other[-1] = 2.5
     found = compared(tmp_path, {"a": large, "b": large}, {"a": large, "b": other}, [1.0, 2.0], [1.0, 2.25])
@@ -147,9 +147,9 @@ def test_another_number_of_steps_or_another_shape_is_a_difference(tmp_path: Path
 def test_a_boltzmann_machine_keeps_the_states_of_its_stages_and_the_losses_of_the_last(tmp_path: Path) -> None:
     job = replace(run_job(tmp_path / "one", machine_task()), keep_outcome=True)
     assert attempt(run_of(job).go).status == "ok"
-    with np.load(Path(job.out, twins.OUTCOME)) as found:
-        assert len(found[twins.LOSSES]) == 2 * 40 // BATCH
-        assert {"bottom", "top", "joint"} == {name.split("/")[1] for name in found.files if name != twins.LOSSES}
+    with np.load(Path(job.out, same_seed.OUTCOME)) as found:
+        assert len(found[same_seed.LOSSES]) == 2 * 40 // BATCH
+        assert {"bottom", "top", "joint"} == {name.split("/")[1] for name in found.files if name != same_seed.LOSSES}
 
 
 def test_a_machine_that_goes_on_from_a_checkpoint_is_no_twin(tmp_path: Path) -> None:
@@ -160,6 +160,6 @@ def test_a_machine_that_goes_on_from_a_checkpoint_is_no_twin(tmp_path: Path) -> 
     done = dict(whole.done)  # type: ignore[attr-defined]
     joint = done.pop("joint")
     Checkpoint(job.checkpoint).save(done, "joint", joint, epoch=1, train_s=1.0)
-    Path(job.out, twins.OUTCOME).unlink()
+    Path(job.out, same_seed.OUTCOME).unlink()
     assert attempt(run_of(job).go).status == "ok"
-    assert not Path(job.out, twins.OUTCOME).exists()
+    assert not Path(job.out, same_seed.OUTCOME).exists()

@@ -4,7 +4,7 @@ import numpy as np
 from zoo import case, dense_net
 
 from harness.optimizers import SGD, Adam, Optimizer
-from harness.parity import unresolved
+from harness.parity.levels import unresolved
 
 TASK = case("any", dense_net(), SGD(learning_rate=0.1), loss="softmax_cross_entropy")
 GRADIENT = np.array([[1e-2, -3e-3], [1e-5, 0.0]])

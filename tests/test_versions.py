@@ -13,12 +13,13 @@ from test_cli import call
 from test_environments import make_wheel, never
 
 import backends
-from harness import config, environments, installers, interpreters, pins, registry, versions
-from harness.check import code_digest
+from harness import registry, versions
+from harness.environments import config, installers, interpreters, managed, pins
 from harness.errors import EnvironmentFailure, UsageError
-from harness.store import Store
-from reports.frame import frame
-from reports.summary import summarize
+from harness.records.store import Store
+from harness.runs.parity import code_digest
+from reports.frame.frame import frame
+from reports.statistics.summary import summarize
 
 BACKEND = "tiny"
 Pin = Callable[[str], None]
@@ -115,38 +116,38 @@ def test_only_the_frameworks_own_pin_is_replaced(backend: str) -> None:
 
 
 def test_another_release_has_an_environment_of_its_own(pin: Pin, own_home: Path) -> None:
-    environments.create(BACKEND, say=lambda line: None)
-    other = environments.create(f"{BACKEND}@1.0", say=lambda line: None)
+    managed.create(BACKEND, say=lambda line: None)
+    other = managed.create(f"{BACKEND}@1.0", say=lambda line: None)
     assert (other.name, other.backend, other.state) == (f"{BACKEND}@1.0", f"{BACKEND}@1.0", "ready")
     assert other.stamp is not None
     assert (other.stamp.versions["tiny"], other.stamp.versions["friend"], other.stamp.relaxed) == ("1.0", "2.0", ())
-    assert [item.name for item in environments.present()] == [BACKEND, f"{BACKEND}@1.0"]
+    assert [item.name for item in managed.present()] == [BACKEND, f"{BACKEND}@1.0"]
     assert interpreters.find(f"{BACKEND}@1.0", {}).python == other.python
-    assert interpreters.find(BACKEND, {}).python == environments.look(BACKEND).python
+    assert interpreters.find(BACKEND, {}).python == managed.look(BACKEND).python
     pin("tiny==2.0\nfriend==1.0")
-    assert environments.look(f"{BACKEND}@1.0").state == "stale"
-    assert f"`evenbench env create {BACKEND}@1.0`" in str(environments.look(f"{BACKEND}@1.0").problem)
-    environments.remove(f"{BACKEND}@1.0")
-    assert [item.name for item in environments.present()] == [BACKEND]
+    assert managed.look(f"{BACKEND}@1.0").state == "stale"
+    assert f"`evenbench env create {BACKEND}@1.0`" in str(managed.look(f"{BACKEND}@1.0").problem)
+    managed.remove(f"{BACKEND}@1.0")
+    assert [item.name for item in managed.present()] == [BACKEND]
 
 
 def test_the_pinned_release_is_not_built_twice(pin: Pin) -> None:
-    plain = environments.create(BACKEND, say=lambda line: None)
-    assert environments.create(f"{BACKEND}@2.0", say=never) == plain
+    plain = managed.create(BACKEND, say=lambda line: None)
+    assert managed.create(f"{BACKEND}@2.0", say=never) == plain
     assert interpreters.find(f"{BACKEND}@2.0.0", {}).python == plain.python
 
 
 def test_an_older_pins_release_stays_listed_when_the_pins_come_to_it(pin: Pin) -> None:
-    Path(environments.look(f"{BACKEND}@1.0").folder).mkdir(parents=True)
+    Path(managed.look(f"{BACKEND}@1.0").folder).mkdir(parents=True)
     pin("tiny==1.0\nfriend==2.0")
-    assert [item.name for item in environments.present()] == [f"{BACKEND}@1.0"]
-    assert environments.look(f"{BACKEND}@1.0").name == BACKEND
-    environments.remove(f"{BACKEND}@1.0")
+    assert [item.name for item in managed.present()] == [f"{BACKEND}@1.0"]
+    assert managed.look(f"{BACKEND}@1.0").name == BACKEND
+    managed.remove(f"{BACKEND}@1.0")
 
 
 def test_a_release_that_does_not_go_with_the_pins_chooses_its_companions(pin: Pin) -> None:
     said: list[str] = []
-    built = environments.create(f"{BACKEND}@3.0", say=said.append)
+    built = managed.create(f"{BACKEND}@3.0", say=said.append)
     assert built.stamp is not None
     assert (built.stamp.versions["tiny"], built.stamp.versions["friend"]) == ("3.0", "1.0")
     assert built.stamp.relaxed == ("friend",)
@@ -156,7 +157,7 @@ def test_a_release_that_does_not_go_with_the_pins_chooses_its_companions(pin: Pi
 
 def test_a_release_that_the_index_does_not_have_is_one_sentence(pin: Pin) -> None:
     with pytest.raises(EnvironmentFailure, match=r"the package index has no tiny 9\.9 for Python") as caught:
-        environments.create(f"{BACKEND}@9.9", say=lambda line: None)
+        managed.create(f"{BACKEND}@9.9", say=lambda line: None)
     assert "\n" not in str(caught.value)
 
 

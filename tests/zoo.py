@@ -21,7 +21,7 @@ from harness.layers import (
     SimpleRNN,
 )
 from harness.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop, StepSchedule
-from harness.parity_stages import small
+from harness.parity.stages import small
 from harness.spec import Loss, Preset, Task
 
 IMAGE = (2, 9, 8)

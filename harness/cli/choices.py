@@ -1,0 +1,246 @@
+"""The options that say what to run where, shared by `run` and `parity`, and their way from words to choices."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+import click
+
+from harness.cli.options import filled
+from harness.language import _, said
+
+if TYPE_CHECKING:
+    from harness.environments.interpreters import Interpreter
+    from harness.runs.plan import Choice, Tuned
+    from harness.spec import DeviceKind, Task
+
+F = TypeVar("F", bound=Callable[..., Any])
+MULTIPLE = "Several by commas or by repeating the option."
+MOST_SEEDS = 10_000
+LARGEST_SEED = 2**32 - 1
+"""That every framework takes."""
+LARGEST_SIZE = 10**18
+"""Bytes; the system takes no limit of memory much above."""
+
+
+def words(values: Iterable[str]) -> tuple[str, ...]:
+    """Split at commas, drop what is empty or there already, keep the order."""
+    return tuple(dict.fromkeys(word.strip() for value in values for word in value.split(",") if word.strip()))
+
+
+def choice_options(command: F) -> F:
+    """Add the options that say what to run where."""
+    options = [
+        click.option(
+            "--task",
+            "tasks",
+            multiple=True,
+            callback=filled,
+            help=f"Task or group of tasks. {MULTIPLE}  [default: main]",
+        ),
+        click.option(
+            "--backend",
+            "backends",
+            multiple=True,
+            callback=filled,
+            help=f"Backend to run on; torch@2.12.0 is that release of it. {MULTIPLE}  "
+            "[default: every framework that works here]",
+        ),
+        click.option(
+            "--device",
+            "devices",
+            multiple=True,
+            callback=filled,
+            help=f"cpu, gpu or npu (Ascend). {MULTIPLE}  [default: cpu]",
+        ),
+        click.option(
+            "--mode",
+            "modes",
+            multiple=True,
+            callback=filled,
+            help=f"eager, graph, xla, default or all. {MULTIPLE}  [default: what the framework's tutorial uses]",
+        ),
+        click.option(
+            "--python",
+            "pythons",
+            multiple=True,
+            metavar="NAME=PATH",
+            help="Interpreter for a backend, instead of its managed environment; repeatable.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def parse_seeds(values: Iterable[str]) -> tuple[int, ...] | None:
+    """Return seeds from words such as `3`, `0,1,2` and `0-99`, or None for no words.
+
+    Raises:
+        UsageError: a word is neither a number nor a range, or there are too many seeds.
+    """
+    from harness.errors import UsageError
+
+    seeds: dict[int, None] = {}
+    for word in words(values):
+        match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", word)
+        if match is None or not int(match[1]) <= (last := int(match[2] or match[1])) <= LARGEST_SEED:
+            raise UsageError(
+                "--seed takes numbers from 0 to {largest} and ranges such as 0-99, but got {word!r}",
+                largest=LARGEST_SEED,
+                word=word,
+            )
+        found = range(int(match[1]), last + 1)
+        seeds |= dict.fromkeys(found[: MOST_SEEDS + 1])
+        if len(seeds) > MOST_SEEDS:
+            raise UsageError(
+                "--seed takes up to {most:,} seeds, but got more with {word!r}", most=MOST_SEEDS, word=word
+            )
+    return tuple(seeds) or None
+
+
+def parse_bytes(text: str | None) -> int | None:
+    """Return bytes from words such as `4GB`, `512MB` or `4GiB`.
+
+    Raises:
+        UsageError: the text is not a size, or one that no process can have.
+    """
+    from harness.errors import UsageError
+
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]i?)?B?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise UsageError(
+            "a size is a number with MB, GB, MiB or GiB behind it, such as 4GB, but got {text!r}", text=text
+        )
+    unit = (match[2] or "").lower()
+    base = 1024 if unit.endswith("i") else 1000
+    size = float(match[1]) * base ** " kmg".index(unit[0] if unit else " ")
+    if not 1 <= size < LARGEST_SIZE:
+        raise UsageError(
+            "--memory-limit is a size above 0 and below 1,000,000,000 GB, such as 4GB, but got {text!r}", text=text
+        )
+    return int(size)
+
+
+def find_tasks(values: Iterable[str]) -> "tuple[Task, ...]":
+    """Return the tasks of these names or groups, or the main ones."""
+    from harness import registry
+
+    return tuple(map(registry.task, registry.expanded(words(values) or ("main",))))
+
+
+def find_choices(
+    backends: Iterable[str], devices: Iterable[str], modes: Iterable[str], *, warn: Callable[[str], None]
+) -> "tuple[tuple[Choice, ...], bool]":
+    """Return the wanted (backend, device, mode) triples, and whether the backends were named by the user.
+
+    A mode that a backend does not have is left out with a warning, as long as another backend has it.
+
+    Raises:
+        UsageError: a name is unknown, or no backend has any of the modes.
+    """
+    from harness import registry
+    from harness.errors import UsageError, unknown_name
+    from harness.runs.plan import Choice
+    from harness.spec import DeviceKind, Mode
+
+    named = words(backends)
+    wanted = words(modes) or ("default",)
+    for device in words(devices):
+        if device not in get_args(DeviceKind):
+            raise unknown_name("device", device, get_args(DeviceKind))
+    for mode in wanted:
+        if mode not in (*get_args(Mode), "default", "all"):
+            raise unknown_name("mode", mode, (*get_args(Mode), "default", "all"))
+    found = []
+    for backend in named or registry.framework_names():
+        entry = registry.entry(backend)
+        own: dict[Any, None] = {}
+        for mode in wanted:
+            own |= dict.fromkeys({"default": (entry.default_mode,), "all": entry.modes}.get(mode, (mode,)))
+        for mode in own:
+            if mode not in entry.modes:
+                sentence = _("{backend} has no {mode} mode, only {modes}: left out")
+                warn(sentence.format(backend=backend, mode=mode, modes=", ".join(entry.modes)))
+                continue
+            found += [Choice(backend=backend, device=d, mode=mode) for d in _devices(devices)]
+    if not found:
+        raise UsageError("no chosen backend has a mode {modes}", modes=", ".join(wanted))
+    return tuple(found), bool(named)
+
+
+def _devices(values: Iterable[str]) -> "tuple[DeviceKind, ...]":
+    from harness.spec import DeviceKind
+
+    named = words(values)
+    return tuple(device for device in get_args(DeviceKind) if device in named) or ("cpu",)
+
+
+def find_interpreters(
+    choices: "Iterable[Choice]", pythons: Iterable[str], *, named: bool, warn: Callable[[str], None]
+) -> "Mapping[tuple[str, DeviceKind], Interpreter]":
+    """Return the interpreter of every (backend, device).
+
+    A backend that the user did not name is left out with a warning if it has none.
+
+    Raises:
+        EnvironmentFailure: a named backend has no interpreter, or none has.
+    """
+    from harness.environments import interpreters
+    from harness.errors import EnvironmentFailure
+
+    overrides = interpreters.parse(pythons)
+    found = {}
+    failures = {}
+    for backend, device in dict.fromkeys((c.backend, c.device) for c in choices):
+        try:
+            found[backend, device] = interpreters.find(backend, overrides, device=device)
+        except EnvironmentFailure as error:
+            if named:
+                raise
+            failures[backend] = said(error)
+    if not found:
+        raise EnvironmentFailure("no framework works here yet: run `evenbench env create`, then `evenbench doctor`")
+    for backend, reason in failures.items():
+        warn(_("{backend} is left out: {reason}").format(backend=backend, reason=reason))
+    return found
+
+
+def find_tuned(
+    tasks: "Iterable[Task]",
+    choices: "Iterable[Choice]",
+    preset: str,
+    interpreters: "Mapping[tuple[str, DeviceKind], Interpreter]",
+) -> "Tuned":
+    """Return the settings of the tuned profile of every task and choice.
+
+    Raises:
+        UsageError: one of them has no profile on this machine, or one that does not hold any more.
+    """
+    from harness.environments import machine as facts
+    from harness.runs import profiles
+    from harness.runs.launch import available_cores
+    from harness.runs.parity import installed_packages
+
+    machine, cores = facts.machine(), len(available_cores())
+    packages = {key: installed_packages(interpreter) for key, interpreter in interpreters.items()}
+    return {
+        (task.name, choice): profiles.find(
+            task.at(preset),
+            preset,
+            choice,
+            machine=machine,
+            cores=cores,
+            packages=packages[choice.backend, choice.device],
+        ).settings
+        for task in tasks
+        for choice in choices
+    }
+
+
+def folder(text: str | None) -> Path | None:
+    """Return a path made absolute, `~` expanded."""
+    return None if text is None else Path(text).expanduser().absolute()

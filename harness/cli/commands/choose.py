@@ -1,0 +1,53 @@
+"""The command `evenbench choose`: a decision by weighted needs, printed."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.options import filled, json_option, results_option
+
+
+@click.command()
+@click.argument("study")
+@click.option(
+    "--for",
+    "wanted",
+    required=True,
+    callback=filled,
+    metavar="NEEDS",
+    help="course, team, or the path of a TOML file with weights and limits.",
+)
+@click.option("--explain", is_flag=True, help="Show what was measured, every value, weight and contribution.")
+@results_option
+@json_option
+def choose(study: str, wanted: str, **asked: Any) -> int:
+    """Choose a framework by weighted needs from what STUDY measured.
+
+    The uncertainty of the measurements is carried through: the answer is the probability of being the best, and what
+    cannot be told apart is called a tie. Says which measurement decided, how far one weight would have to move to
+    change the order, and which task would change it if it were left out. Ends with 1 if nothing can be chosen.
+    """
+    import msgspec
+
+    from harness.language import _
+    from harness.records import studies
+    from reports.choose import needs
+    from reports.choose.choose import choose as decide
+    from reports.frame.reader import read_study
+
+    wishes = needs.read(wanted)
+    folder = studies.find(study, Path(asked["results"]).expanduser())
+    loaded, runs = read_study(folder, for_pictures=False)
+    for damaged in loaded.damaged:
+        click.echo(_("{path} was left out: {reason}").format(path=damaged.path, reason=damaged.reason), err=True)
+    choice = decide(loaded, wishes, runs=runs)
+    if asked["as_json"]:
+        click.echo(msgspec.json.format(msgspec.json.encode(choice), indent=2).decode())
+    else:
+        from rich.console import Console
+
+        from reports.formats import choice_terminal
+
+        choice_terminal.show(choice, Console(), explain=asked["explain"])
+    return 1 if choice.verdict == "none" else 0

@@ -1,0 +1,93 @@
+"""The command `evenbench compare`: two studies, and an exit code for continuous integration."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import filled, json_option, results_option
+
+if TYPE_CHECKING:
+    from reports.compare.studies import Compared
+
+FORMATS = ("terminal", "md", "json")
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@click.option(
+    "--fail-on-slower",
+    metavar="SHARE",
+    help="End with 1 if a row of B is shown to be slower by more than this: 5% or 0.05.",
+)
+@click.option(
+    "--format",
+    "form",
+    metavar="FORMAT",
+    callback=filled,
+    help="terminal, md or json.  [default: terminal, or by the ending of -o]",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", callback=filled, help="File for the md or json comparison.  [default: stdout]"
+)
+@results_option
+@json_option
+def compare(
+    a: str, b: str, fail_on_slower: str | None, form: str | None, output: str | None, results: str, as_json: bool
+) -> int:
+    """Compare study B with study A, each a name inside the results folder or a study's own folder.
+
+    Says what changed around them (versions, settings, machine) and gives a verdict for every row that both have. Rows
+    of different task versions or data are refused. Ends with 1 if a row that passed parity in A does not in B or ended
+    otherwise, if one is shown to be slower than --fail-on-slower allows, or if nothing is comparable.
+    """
+    from harness.cli.commands.power import share
+    from harness.errors import StoreError, UsageError, unknown_name
+    from harness.language import _
+    from reports.words.text import printable
+
+    limit = None if fail_on_slower is None else share("--fail-on-slower", fail_on_slower, most=10.0)
+    wanted = form or ("json" if as_json else Path(output).suffix.removeprefix(".") if output else "terminal")
+    if wanted not in FORMATS:
+        raise unknown_name(_("format"), wanted, FORMATS)
+    if as_json and wanted != "json":
+        raise UsageError(_("--json and --format {form} do not go together").format(form=wanted))
+    if output is not None and wanted == "terminal":
+        raise UsageError(_("-o names a file for the formats md and json; add --format md or json"))
+    from harness.records import studies
+    from reports.compare.studies import compare_studies
+
+    here = Path(results).expanduser()
+    folders = [studies.find(name, here) for name in (a, b)]
+    found = compare_studies(*map(studies.load, folders), limit=limit)
+    text = _written(found, wanted)
+    if output is not None:
+        try:
+            Path(output).write_text(text, "utf-8", newline="")
+        except OSError as error:
+            said = _("cannot write {path}: {reason}; name another file with -o")
+            raise StoreError(said.format(path=output, reason=error.strerror)) from error
+        click.echo(_("wrote {path}").format(path=output), err=True)
+    elif text:
+        click.echo(text, nl=False)
+    if why := found.why_nothing():
+        click.echo(printable(why), err=True)
+        return 1
+    return 1 if found.is_worse() else 0
+
+
+def _written(found: "Compared", form: str) -> str:
+    """Return the comparison in a format for files, and print it where it is one for the terminal."""
+    from reports.compare.export import to_json
+    from reports.compare.words import document
+    from reports.words.document import markdown, show
+
+    if form == "json":
+        return to_json(found)
+    if form == "md":
+        return markdown(document(found))
+    from rich.console import Console
+
+    show(document(found), Console())
+    return ""

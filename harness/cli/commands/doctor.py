@@ -1,0 +1,124 @@
+"""The command `evenbench doctor`: what works here, what serves it, and what would spoil a comparison."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.language import _, noop
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from harness.runs.doctor import Checkup, Diagnosis
+
+WORDS = (noop("machine"), noop("python"), noop("none"), noop("no"), noop("yes"))
+
+
+@click.command()
+@click.option("--backend", "names", multiple=True, metavar="NAME", help="Only this backend; may be repeated.")
+@click.option("--python", "pythons", multiple=True, metavar="NAME=PATH", help="Use this interpreter for a backend.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def doctor(context: click.Context, names: tuple[str, ...], pythons: tuple[str, ...], as_json: bool) -> None:
+    """Say what works on this machine, and how to mend what would spoil a comparison.
+
+    Ends with 0 if every backend works and nothing harmful was found, else with 1.
+    """
+    import msgspec
+    from rich.console import Console
+
+    from harness import registry
+    from harness.environments import interpreters
+    from harness.runs import doctor as checks
+
+    overrides = interpreters.parse(pythons)
+    wanted = tuple(dict.fromkeys(part for name in names for part in name.split(","))) or registry.backend_names()
+    for name in wanted:
+        registry.entry(name)
+    machine = checks.look_at_machine()  # before our own workers make it noisy
+    talk = Console(stderr=True)
+    checkups = []
+    for name in wanted:
+        with talk.status(_("asking {backend} ...").format(backend=name)):
+            checkups.append(checks.examine(name, overrides, machine))
+    diagnosis = checks.conclude(machine, tuple(checkups))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(diagnosis), indent=2))
+    else:
+        out = Console()
+        for part in _parts(diagnosis):
+            out.print(part)
+    context.exit(0 if diagnosis.healthy else 1)
+
+
+def _parts(diagnosis: "Diagnosis") -> "list[RenderableType]":
+    """Return what a reader sees, from the overview to the details."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    from reports.words.record_words import said
+    from reports.words.wide_text import Words
+
+    machine = diagnosis.machine
+    headings = (_("backend"), _("works"), _("version"), _("devices"), _("modes"), _("interpreter"))
+    overview = Table(*headings, box=SIMPLE, pad_edge=False)
+    overview.caption = _("* the mode that is run by default")
+    overview.caption_justify = "left"
+    detail = Table(_("backend"), "python", _("import"), _("interpreter and why"), box=SIMPLE, pad_edge=False)
+    detail.columns[-1].overflow = "fold"
+    for checkup in diagnosis.backends:
+        overview.add_row(*_overview_row(checkup))
+        if (facts := checkup.description) is not None:
+            where = f"{checkup.python}\n{said(checkup.reason or '')}"
+            detail.add_row(checkup.backend, facts.python, f"{facts.import_s:.1f} s", where)
+    summary = _(
+        "Evenbench {version}, Python {python}, {cores} processors, load {load:.1f}, {memory:.1f} GB of memory and "
+        "{disk:.0f} GB of disk free"
+    ).format(
+        version=diagnosis.evenbench,
+        python=machine.python,
+        cores=machine.cores,
+        load=machine.load_1min,
+        memory=machine.memory_free_bytes / 1e9,
+        disk=machine.disk_free_bytes / 1e9,
+    )
+    parts: list[RenderableType] = [Words(summary), overview]
+    if detail.row_count:
+        parts.append(detail)
+    return [*parts, _troubles(diagnosis)]
+
+
+def _overview_row(checkup: "Checkup") -> tuple[str, ...]:
+    facts = checkup.description
+    if facts is None:
+        return (checkup.backend, _("no"), "", "", "", _(checkup.source or "none"))
+    from harness import registry
+
+    modes = ", ".join(f"{mode}*" if mode == facts.default_mode else mode for mode in facts.modes)
+    devices = ", ".join(device.kind if device.kind == device.name else device.name for device in facts.devices)
+    version = facts.versions.get(registry.entry(checkup.backend).framework, "")
+    return (checkup.backend, _("yes"), version, devices, modes, _(checkup.source or "none"))
+
+
+def _troubles(diagnosis: "Diagnosis") -> "RenderableType":
+    """Return everything that is wrong, the harmful first, or the sentence that all is well."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from reports.words.record_words import said
+    from reports.words.wide_text import Words
+
+    found = [(said(checkup.error), True) for checkup in diagnosis.backends if checkup.error]
+    traps = [(_("machine"), trap) for trap in diagnosis.traps]
+    traps += [(checkup.backend, trap) for checkup in diagnosis.backends for trap in checkup.traps]
+    sentence = _("{row}: {what}: {reason}")
+    found += [
+        (sentence.format(row=where, what=_(trap.name), reason=said(trap.sentence)), trap.harmful)
+        for where, trap in traps
+    ]
+    if not found:
+        return _("Nothing wrong was found.")
+    grid = Table.grid(padding=(0, 1))
+    for line, harmful in sorted(found, key=lambda row: not row[1]):
+        grid.add_row(Text("!", style="bold red") if harmful else Text("i", style="blue"), Words(line))
+    return grid

@@ -1,0 +1,155 @@
+"""The command `evenbench list`: the tasks, the backends and the studies."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.options import json_option, results_option
+from harness.language import _, noop
+from harness.records.next_command import next_command
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+KINDS = (noop("tasks"), noop("backends"), noop("studies"))
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(KINDS), required=False)
+@results_option
+@json_option
+def list_(kind: str | None, results: str, as_json: bool) -> None:
+    """List the tasks, the backends and the studies, or only one KIND of them."""
+    found = {name: _LOOK[name](Path(results).expanduser()) for name in ((kind,) if kind else KINDS)}
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    from rich.console import Console
+
+    console = Console()
+    for name, rows in found.items():
+        if rows:
+            console.print(_TABLES[name](rows), highlight=False)
+        elif name == "studies":
+            command = next_command("run", results=Path(results).expanduser())
+            click.echo(_("no studies in {folder} yet: `{command}` makes one").format(folder=results, command=command))
+        else:
+            click.echo(_("no {kind}").format(kind=_(name)))
+
+
+def _tasks(_results: Path) -> list[dict[str, Any]]:
+    import math
+
+    from harness import registry
+    from harness.model import is_trained, parameter_shapes
+
+    return [
+        {
+            "name": task.name,
+            "version": task.version,
+            "summary": task.summary,
+            "parameters": sum(math.prod(shape) for n, shape in parameter_shapes(task).items() if is_trained(n)),
+            "datasets": task.datasets,
+            "presets": {
+                name: {"dataset": preset.dataset, "epochs": preset.epochs, "batch_size": preset.batch_size}
+                for name, preset in task.presets.items()
+            },
+        }
+        for task in map(registry.task, registry.task_names())
+    ]
+
+
+def _backends(_results: Path) -> list[dict[str, Any]]:
+    from harness import registry
+    from harness.environments import managed, pins
+
+    found = []
+    for name in registry.backend_names():
+        entry = registry.entry(name)
+        here = [managed.look(name, variant) for variant in pins.variants(name)]
+        found.append(
+            {
+                "name": name,
+                "modes": entry.modes,
+                "default_mode": entry.default_mode,
+                "reference": name == registry.reference_name(),
+                "environments": {item.name: item.state for item in here},
+            }
+        )
+    return found
+
+
+def _studies(results: Path) -> list[dict[str, Any]]:
+    from harness.errors import StoreError
+    from harness.records import studies
+    from harness.records.store import Store
+
+    found: list[dict[str, Any]] = []
+    for folder in studies.everything(results):
+        done = Store(folder).done()
+        facts = {"name": folder.name, "created_at": None, "recorded": len(done), "planned": None, "problem": None}
+        try:
+            plan = Store(folder).study()
+            ids = {spec.run_id for spec in plan.specs}
+            facts |= {"created_at": plan.created_at, "recorded": len(done & ids), "planned": len(ids)}
+        except StoreError as error:
+            facts["problem"] = str(error)
+        found.append(facts)
+    return sorted(found, key=lambda row: (row["created_at"] or "", row["name"]))
+
+
+def _table(*headers: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for header in headers:
+        table.add_column(_(header), overflow="fold")
+    return table
+
+
+def _task_table(rows: list[dict[str, Any]]) -> "Table":
+    table = _table(noop("task"), noop("what"), noop("parameters"), noop("presets"), noop("data sets"))
+    for row in rows:
+        presets = ", ".join(f"{name} ({preset['dataset']})" for name, preset in row["presets"].items())
+        name, summary = row["name"], row["summary"]
+        facts = (name, _(summary), f"{row['parameters']:,}", presets, ", ".join(row["datasets"]))
+        table.add_row(*map(_plain, facts))
+    return table
+
+
+def _backend_table(rows: list[dict[str, Any]]) -> "Table":
+    table = _table(noop("backend"), noop("modes (* default)"), noop("environment"))
+    for row in rows:
+        modes = ", ".join(f"{mode}*" if mode == row["default_mode"] else mode for mode in row["modes"])
+        states = {name: state for name, state in row["environments"].items() if state != "absent"}
+        where = _(", ").join(f"{name} {_(state)}" for name, state in states.items())
+        if not where and row["reference"]:
+            where = _("none needed")
+        elif not where:
+            where = _("absent: `evenbench env create {backend}`").format(backend=row["name"])
+        table.add_row(*map(_plain, (row["name"], modes, where)))
+    return table
+
+
+def _study_table(rows: list[dict[str, Any]]) -> "Table":
+    table = _table(noop("study"), noop("created"), noop("runs"))
+    for row in rows:
+        runs = row["problem"] or _("{count} of {planned}").format(count=row["recorded"], planned=row["planned"])
+        table.add_row(*map(_plain, (row["name"], row["created_at"] or "", runs)))
+    return table
+
+
+def _plain(value: str) -> Any:
+    """Return text of unknown origin as it may be printed."""
+    from reports.words.text import printable
+    from reports.words.wide_text import Words
+
+    return Words(printable(value))
+
+
+_LOOK = {"tasks": _tasks, "backends": _backends, "studies": _studies}
+_TABLES = {"tasks": _task_table, "backends": _backend_table, "studies": _study_table}

@@ -1,0 +1,78 @@
+"""The command `evenbench merge`: studies of several machines in one folder."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import json_option, results_option
+from harness.records.next_command import next_command
+
+if TYPE_CHECKING:
+    from harness.records.store import Store
+
+MOST = 5
+"""Files of a kind that are named on stderr."""
+
+
+@click.command()
+@click.argument("name", metavar="OUT")
+@click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
+@results_option
+@json_option
+def merge(name: str, studies: tuple[str, ...], results: str, as_json: bool) -> None:
+    """Join the studies STUDY..., names inside the results folder or folders, in a new study OUT.
+
+    Records are copied and never changed; a run that comes twice is taken once. The hardware is a column of every
+    report, and runs of different sources are never pooled.
+    """
+    import msgspec
+
+    from harness.errors import UsageError
+    from harness.language import _
+    from harness.measure.clock import timestamp
+    from harness.records.merge import merge as join
+    from harness.records.store import Store, check_name
+    from harness.records.studies import find
+    from reports.words.text import first
+
+    if len(studies) < 2:
+        raise UsageError(_("merge joins two studies or more; received {count}").format(count=len(studies)))
+    here = Path(results).expanduser()
+    folder = here / check_name(name)
+    study = join(folder, [find(source, here) for source in studies], created_at=timestamp())
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode({"study": str(folder), "sources": study.merged_from})))
+    for source in study.merged_from:
+        for files, what in (
+            (source.duplicates, _("taken from elsewhere already")),
+            (source.damaged, _("damaged, left out")),
+            (source.links, _("a link, not followed")),
+        ):
+            for file in first(files, MOST, _("files, all named in study.json")):
+                _say(f"{source.name}: {what}: {file}")
+    said = _("{folder} holds {records} of {studies} studies; `{command}` shows them")
+    records = _counted(Store(folder), sum(source.records for source in study.merged_from))
+    command = next_command("report", name, results=here)
+    _say(said.format(folder=folder, records=records, studies=len(study.merged_from), command=command))
+
+
+def _counted(store: "Store", records: int) -> str:
+    """Return how many runs have a record, as the report counts them, and how many attempts were cut off before."""
+    from harness.language import _, ngettext
+    from harness.records.store import INTERRUPTED
+
+    runs = len({re.sub(INTERRUPTED, "", path.stem) for path in store.record_files()})
+    attempts = records - runs
+    said = ngettext("{count} run", "{count} runs", runs).format(count=runs)
+    if not attempts:
+        return said
+    before = ngettext("{count} interrupted attempt", "{count} interrupted attempts", attempts).format(count=attempts)
+    return _("{runs} and {attempts}").format(runs=said, attempts=before)
+
+
+def _say(words: str) -> None:
+    from reports.words.text import printable
+
+    click.echo(printable(words), err=True)

@@ -1,0 +1,128 @@
+"""The command `evenbench power`: how many repeats would show a difference, by the spread of a study."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import json_option, results_option
+from harness.language import _, noop
+from harness.records.next_command import next_command
+
+if TYPE_CHECKING:
+    from reports.statistics.power import Needs
+
+
+@click.command()
+@click.argument("study", required=False)
+@click.option(
+    "--difference", default="5%", show_default=True, metavar="SHARE", help="Difference to be shown: 5% or 0.05."
+)
+@click.option(
+    "--power", default="0.8", show_default=True, metavar="SHARE", help="Share of the studies that would show it."
+)
+@results_option
+@json_option
+def power(study: str | None, difference: str, power: str, results: str, as_json: bool) -> None:
+    """Say how many repeats each pair of rows needs, by the spread in STUDY (without it: the newest one)."""
+    from harness.errors import UsageError
+
+    wanted = share("--difference", difference, most=10.0)
+    target = share("--power", power, most=1.0)
+    from harness.records import studies
+    from reports.frame.frame import frame
+    from reports.statistics.power import needs
+    from reports.statistics.summary import summarize
+
+    here = Path(results).expanduser()
+    folder = studies.newest(here) if study is None else studies.find(study, here)
+    found = needs(summarize(frame(studies.load(folder).records)), ratio=1 + wanted, power=target)
+    if not found.pairs:
+        raise UsageError(
+            "study {study} has no two comparable rows of at least two processes each, so no spread "
+            "is known: `{command}` makes them",
+            study=folder.resolve().name,
+            command=next_command("run", "--repeats", "3", results=here),
+        )
+    if as_json:
+        import msgspec
+
+        text = msgspec.json.encode({"study": folder.resolve().name, "repeats": found.repeats(), "needs": found})
+        click.echo(msgspec.json.format(text, indent=2).decode())
+        return
+    _show(folder.resolve().name, found)
+
+
+def share(option: str, given: str, *, most: float) -> float:
+    """Return a share that was written as 5% or as 0.05.
+
+    Raises:
+        UsageError: it is none, or not above 0 and below `most`.
+    """
+    from harness.errors import UsageError
+
+    read = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(%?)\s*", given, re.ASCII)
+    value = float(read[1]) / (100 if read[2] else 1) if read else 0.0
+    if not 0 < value < most:
+        raise UsageError(
+            "{option} is a share above 0 and below {most:.0%}, such as 5% or 0.05; received {given!r}",
+            option=option,
+            most=most,
+            given=given,
+        )
+    return value
+
+
+def _show(study: str, found: "Needs") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from reports.words import text
+    from reports.words.wide_text import Words
+
+    console = Console()
+
+    def plain(words: str) -> Text:
+        return Words(text.printable(words))
+
+    sentence = _("Repeats that show a ratio of {ratio}× in {power} of the studies")
+    console.print(plain(sentence.format(ratio=text.number(found.ratio), power=text.percent(found.power, 0))))
+    for title in dict.fromkeys(need.table for need in found.pairs):
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+        for header in (noop("row"), noop("against")):
+            table.add_column(_(header), overflow="fold")
+        for header in (noop("spread"), noop("repeats"), noop("could show"), noop("needs")):
+            table.add_column(_(header), justify="right")
+        for need in (need for need in found.pairs if need.table == title):
+            repeats = dict.fromkeys((need.processes_a, need.processes_b))
+            table.add_row(
+                plain(need.a),
+                plain(need.b),
+                text.percent(need.sd_log),
+                _(" and ").join(map(str, repeats)),
+                text.ratio(need.smallest_ratio),
+                _repeats(need.repeats),
+            )
+        console.print(Text(""))
+        console.print(plain(title), style="bold")
+        console.print(table)
+    console.print(Text(""))
+    console.print(
+        plain(
+            _(
+                "For every pair: {repeats} repeats. Level {level}: 5 % over {pairs} pairs, Holm's strictest. "
+                "The spread (of a process's seconds, pooled) comes from few processes and is itself uncertain."
+            ).format(repeats=_repeats(found.repeats()), level=text.number(found.alpha), pairs=len(found.pairs))
+        )
+    )
+    for row in found.left_out:
+        click.echo(_("left out, for one process has no spread: {row}").format(row=text.printable(row)), err=True)
+
+
+def _repeats(count: int | None) -> str:
+    from reports.statistics.methods import MOST_REPEATS
+
+    return _("over {count:,}").format(count=MOST_REPEATS) if count is None else f"{count:,}"

@@ -1,0 +1,63 @@
+"""The command `evenbench report`: the comparison of one study or several, in any format."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness import language
+from harness.cli.options import filled, results_option
+from harness.language import _
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.command()
+@click.argument("study", nargs=-1, required=True)
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    callback=filled,
+    metavar="FORMAT",
+    help="terminal, md, csv, json, html, parquet or latex; may be repeated or joined by commas.  "
+    "[default: terminal, or by the ending of -o]",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=filled,
+    help="File for the report in one format.  [default: STUDY/report.md, .csv, .html, .parquet or .tex; json goes to "
+    "stdout]",
+)
+@click.option("--lang", type=click.Choice(language.LANGUAGES), help="Language of the report.")
+@results_option
+def report(
+    study: tuple[str, ...], formats: tuple[str, ...], output: str | None, lang: str | None, results: str
+) -> None:
+    """Show the comparison of each STUDY, a name inside the results folder or a study's own folder.
+
+    The format html makes one page of all of them, which opens from disk: `-o FILE` names it where there are several.
+    """
+    from harness.errors import UsageError
+    from harness.records import studies
+    from harness.records.store import no_search_for_cycles
+    from reports.formats.report import ENDINGS, FORMATS, render_several
+
+    wanted = [part.strip() for item in formats for part in item.split(",")]
+    if not wanted and output is not None:
+        ending = Path(output).suffix.removeprefix(".")
+        wanted = [{value: name for name, value in ENDINGS.items()}.get(ending, ending)]
+        if wanted[0] not in FORMATS[1:]:
+            raise UsageError(
+                "the ending of -o {file} names no format: add --format {formats}",
+                file=output,
+                formats=", ".join(FORMATS[1:]),
+            )
+    folders = [studies.find(name, Path(results).expanduser()) for name in study]
+    with language.use(lang or language.current()), no_search_for_cycles():
+        written = render_several(folders, wanted or ["terminal"], None if output is None else Path(output))
+    for path in written:
+        click.echo(_("wrote {file}").format(file=path), err=True)

@@ -1,0 +1,60 @@
+"""The command `evenbench serve`: a local, read-only web page over all studies."""
+
+import errno
+import socket
+from pathlib import Path
+
+import click
+
+from harness.cli.options import filled, results_option
+from harness.records.next_command import next_command
+
+
+@click.command()
+@click.argument("folder", metavar="RESULTS", required=False)
+@click.option("--host", default="127.0.0.1", show_default=True, callback=filled, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8737, show_default=True, help="Port; 0: any free one.")
+@results_option
+def serve(folder: str | None, host: str, port: int, results: str) -> None:
+    """Show all studies in RESULTS (without it: the folder of --results) on a local web page.
+
+    The page can be read only. Ctrl-C ends it.
+    """
+    from waitress.server import create_server
+
+    from harness.errors import UsageError
+    from harness.language import _
+    from reports.formats.serve import LOOPBACK, create_app
+
+    here = Path(folder if folder is not None else results).expanduser()
+    if not here.is_dir():
+        said = _("there is no folder {folder}: `{command}` makes studies in it")
+        raise UsageError(said.format(folder=here, command=next_command("run", results=here)))
+    with _bound(host, port) as bound:
+        server = create_server(create_app(here, host), sockets=[bound], threads=4, ident=None)
+        if host not in LOOPBACK:
+            click.echo(_("warning: anyone who reaches this machine over the network can read these studies"), err=True)
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{bound.getsockname()[1]}/"
+        click.echo(_("studies of {folder} at {address}  (Ctrl-C ends)").format(folder=here, address=address), err=True)
+        try:
+            server.run()
+        except KeyboardInterrupt:
+            click.echo("", err=True)
+        finally:
+            server.close()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket that listens, or raise what is wrong with the address."""
+    from harness.errors import EnvironmentFailure
+    from harness.language import _
+
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            said = _("port {port} of {host} is in use: choose another one with --port")
+        else:
+            said = _("cannot listen on port {port} of {host}: {reason}")
+        raise EnvironmentFailure(said.format(port=port, host=host, reason=error.strerror)) from error

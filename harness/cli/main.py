@@ -1,0 +1,139 @@
+"""The command `evenbench`: the only place that prints to the user and decides the exit code.
+
+0: all well. 1: a run or a check failed. 2: the call was wrong. Commands are imported only when they are called, so
+that `--help` answers at once.
+"""
+
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from harness import __version__, language
+from harness.cli.help import Context, make_click_speak, translated
+from harness.environments.siblings import strangers
+from harness.errors import EvenbenchError, UsageError
+from harness.language import _, noop
+
+COMMANDS = {
+    "run": noop("Run tasks on backends, measure them and compare."),
+    "tune": noop("Search the settings that make a backend fastest on this machine."),
+    "report": noop("Show the comparison of a study."),
+    "compare": noop("Compare two studies: versions, machines, commits."),
+    "merge": noop("Join studies of several machines in one."),
+    "serve": noop("Show all studies on a local, read-only web page."),
+    "power": noop("Say how many repeats would show a difference."),
+    "show": noop("Show all that is known of one run."),
+    "list": noop("List the tasks, the backends and the studies."),
+    "parity": noop("Prove that backends compute the same as the reference."),
+    "choose": noop("Choose a framework by weighted needs, from what a study measured."),
+    "mistakes": noop("Show what the frameworks say of students' typical mistakes."),
+    "doctor": noop("Say what works on this machine, what does not, and how to mend it."),
+    "selftest": noop("Measure backends whose figures are known; catch those that lie."),
+    "env": noop("Make and remove the environments that hold the frameworks."),
+}
+"""Name of a command, which is that of its file in `commands/`, and what `--help` says of it."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports them when they are called."""
+
+    context_class = Context
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which a person meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"harness.cli.commands.{cmd_name}")
+        found = (value for value in vars(module).values() if isinstance(value, click.Command))
+        return translated(next(command for command in found if command.name == cmd_name))
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help of the group itself in the language in use."""
+        super(LazyGroup, translated(self)).format_help(ctx, formatter)
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return the option --help, which click makes before the language is known."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.help = _("Show this message and exit.")
+        return option
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(name, _(said)) for name, said in COMMANDS.items()])
+
+
+def _speak(_context: click.Context, _option: click.Parameter, chosen: str | None) -> None:
+    language.speak(language.of_the_user() if chosen is None else chosen)
+    make_click_speak(language.current())
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="evenbench")
+@click.option(
+    "--lang",
+    metavar="|".join(language.LANGUAGES),
+    envvar="EVENBENCH_LANG",
+    is_eager=True,
+    expose_value=False,
+    callback=_speak,
+    help="Language of help and reports.  [default: EVENBENCH_LANG, else that of the locale]",
+)
+def evenbench() -> None:
+    """Run one deep-learning task on MindSpore, TensorFlow and PyTorch, and compare them so that you can believe it.
+
+    Begin with `evenbench doctor`, then `evenbench run`.
+    """
+
+
+def _on_terminate(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line and exit with its code; a mistake of the user is one sentence, never a traceback."""
+    signal.signal(signal.SIGTERM, _on_terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
+    asked = os.environ.get("EVENBENCH_LANG", "")
+    with language.use(asked if asked in language.LANGUAGES else language.of_the_user()):
+        make_click_speak(language.current())  # before --lang is read: --help may stand in front of it
+        _main()
+
+
+def _main() -> None:
+    try:
+        if found := strangers():
+            raise UsageError(
+                "the packages {names} that Python finds are not Evenbench's: "
+                "start it from its own environment, in which nothing else is called so",
+                names=", ".join(found),
+            )
+        code: Any = evenbench.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(_("stopped"), err=True)
+        sys.exit(1)
+    except EvenbenchError as error:
+        click.echo(_("Error: {message}").format(message=language.said(error)), err=True)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader, `head` for example, has gone; nothing is wrong
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

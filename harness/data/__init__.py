@@ -1,0 +1,1 @@
+"""Data sets: made up, embedded or fetched, checked by their digests, and prepared as arrays for every worker."""

@@ -1,0 +1,1 @@
+"""Where frameworks live: homes, pins, installers, interpreters, and what this machine is."""

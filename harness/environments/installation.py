@@ -1,0 +1,83 @@
+"""What it took to get a backend here: the environment's stamp, and the lines of code that join it to Evenbench.
+
+All of it was measured once, when the environment was built; an interpreter that the harness did not build has a reason
+instead of figures. Of the adapter, lines that hold code are counted, as Python's own tokenizer sees them.
+"""
+
+import ast
+import io
+import tokenize
+from importlib.util import find_spec
+from pathlib import Path
+
+from harness.environments import managed
+from harness.environments.interpreters import Interpreter
+from harness.record import Installation
+from harness.registry import Entry, entry
+
+NO_CODE = (
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+)
+NOT_THE_ADAPTER = ("mistakes.py",)
+"""Files in a backend's folder that are no part of what joins it."""
+
+
+def installation(backend: str, interpreter: Interpreter) -> Installation:
+    """Return the installation that serves a backend."""
+    lines = adapter_lines(entry(backend))
+    stamp = managed.stamp_of(Path(interpreter.python))
+    if stamp is None:
+        reason = f"not built by the harness, and so not measured: {interpreter.reason}"
+        return Installation(reason=reason, adapter_lines=lines)
+    return Installation(
+        install_s=stamp.install_s,
+        bytes=stamp.size_bytes,
+        packages=len(stamp.versions),
+        installer=stamp.installer,
+        adapter_lines=lines,
+    )
+
+
+def adapter_lines(described: Entry) -> int | None:
+    """Return how many lines of code an adapter has, None where its files are not found."""
+    folder = _folder(described)
+    if folder is None:
+        return None
+    files = sorted(path for path in folder.glob("*.py") if path.name not in NOT_THE_ADAPTER)
+    return sum(code_lines(path.read_text("utf-8")) for path in files)
+
+
+def _folder(described: Entry) -> Path | None:
+    """Return the folder of an adapter's module, without importing it."""
+    module = described.adapter.partition(":")[0]
+    if described.path is not None:
+        file = Path(described.path, *module.split(".")).with_suffix(".py")
+        return file.parent if "." in module and file.is_file() else None  # a lone module's neighbours are strangers
+    found = find_spec(module.rpartition(".")[0])
+    places = list(found.submodule_search_locations or ()) if found else []
+    return Path(places[0]) if places else None
+
+
+def code_lines(text: str) -> int:
+    """Return how many lines of a Python file hold code: no blank line, comment or docstring."""
+    held: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in NO_CODE:
+            held |= set(range(token.start[0], token.end[0] + 1))
+    return len(held - _docstring_lines(ast.parse(text)))
+
+
+def _docstring_lines(module: ast.Module) -> set[int]:
+    """Return the lines of all strings that stand alone: docstrings, and those under a constant or a field."""
+    return {
+        line
+        for node in ast.walk(module)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }

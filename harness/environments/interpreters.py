@@ -1,0 +1,183 @@
+"""Which interpreter serves a backend, and why: what the user named, else the managed environment, else this one.
+
+A choice never falls through a defect: an environment that is unfinished or built from other pins is refused with the
+sentence that mends it, and not silently replaced by whatever framework the current interpreter happens to hold. Where
+a release is asked for (`torch@2.12.0`), the interpreter has to hold that very one, whoever named it.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from harness import registry, versions
+from harness.environments import config, pins
+from harness.environments import managed as environments
+from harness.environments.managed import Environment
+from harness.environments.pins import Variant
+from harness.errors import EnvironmentFailure, UsageError
+from harness.spec import DeviceKind
+
+Source = Literal["--python", "config", "managed", "current"]
+ASK_VERSION = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
+ASK_TIMEOUT_S = 60.0
+
+VARIANTS_FOR: dict[DeviceKind, tuple[Variant, ...]] = {
+    "cpu": ("cpu", "gpu", "ascend"),
+    "gpu": ("gpu", "cpu"),
+    "npu": ("ascend", "cpu"),
+}
+"""The variants that can serve a kind of device, best first; the first that is on the disk is taken.
+
+The plain environment stands behind a device's own, because some wheels bring the device along by themselves; where
+they do not, the backend's `why_not` says so better than we could.
+"""
+
+
+class Interpreter(Struct, frozen=True, kw_only=True):
+    """A Python that is to run one backend."""
+
+    python: str
+    source: Source
+    reason: str
+    """The sentence that says why this one."""
+
+
+def parse(options: Iterable[str]) -> dict[str, str]:
+    """Return backend to path from the values of the repeated option `--python NAME=PATH`.
+
+    Raises:
+        UsageError: a value has no `=`, names an unknown backend, or names a backend twice.
+    """
+    found: dict[str, str] = {}
+    for option in options:
+        name, equals, path = option.partition("=")
+        if not (name and equals and path):
+            raise UsageError(
+                "--python expects NAME=PATH, as in torch=/opt/python/bin/python; received {option!r}", option=option
+            )
+        registry.entry(name)
+        if name in found:
+            raise UsageError("--python names {name} twice: {found} and {path}", name=name, found=found[name], path=path)
+        found[name] = path
+    return found
+
+
+def find(backend: str, overrides: Mapping[str, str], *, device: DeviceKind = "cpu") -> Interpreter:
+    """Return the interpreter for a backend.
+
+    Args:
+        backend: whose framework it must hold.
+        overrides: backend to path, from `parse`.
+        device: where it is to compute, which decides between the managed environment and its variants.
+
+    Raises:
+        UsageError: there is no such backend, or the named path is no interpreter or holds another release.
+        EnvironmentFailure: there is none; the text says how to get one.
+    """
+    entry = registry.entry(backend)
+    named = _named(backend, overrides)
+    if backend == registry.reference_name():
+        if named is not None:
+            raise UsageError(
+                "{backend} is the reference and runs in Evenbench's own interpreter, not in {named}",
+                backend=backend,
+                named=named[1],
+            )
+        return Interpreter(python=sys.executable, source="current", reason="the reference runs where Evenbench runs")
+    if named is not None:
+        source, path, base, reason = named
+        python = executable(path, base=base, told_by=reason)
+        if (problem := _wrong_release(backend, python)) is not None:
+            raise UsageError("{problem} ({reason})", problem=problem, reason=reason)
+        return Interpreter(python=python, source=source, reason=reason)
+    managed = _managed(backend, device)
+    if managed is not None:
+        if managed.problem is not None:
+            raise EnvironmentFailure(managed.problem)
+        return Interpreter(python=managed.python, source="managed", reason=f"the managed environment {managed.name}")
+    installed = importlib.util.find_spec(entry.framework) is not None
+    if installed and _wrong_release(backend, sys.executable) is None:
+        reason = f"{entry.framework} is installed where Evenbench runs, and {backend} has no managed environment"
+        return Interpreter(python=sys.executable, source="current", reason=reason)
+    what = " ".join(filter(None, (entry.framework, versions.wanted(backend))))
+    raise EnvironmentFailure(
+        "no interpreter has {what}: run `evenbench env create {backend}`", what=what, backend=backend
+    )
+
+
+def _wrong_release(backend: str, python: str) -> str | None:
+    """Return why an interpreter does not hold the release that a backend's name asks for, or None if it does."""
+    wanted, framework = versions.wanted(backend), registry.entry(backend).framework
+    if wanted is None:
+        return None
+    try:
+        done = subprocess.run(
+            [python, "-I", "-c", ASK_VERSION, framework],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=ASK_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"{python} does not say which {framework} it has: {error}"
+    found = done.stdout.strip()
+    if done.returncode or not found:
+        return f"{python} has no {framework}, but {backend} was asked for"
+    return None if versions.same(wanted, found) else f"{python} has {framework} {found}, but {backend} was asked for"
+
+
+def _named(backend: str, overrides: Mapping[str, str]) -> tuple[Source, str, Path, str] | None:
+    """Return the source, path, base of a relative path, and reason of what the user named, if anything."""
+    if backend in overrides:
+        return "--python", overrides[backend], Path.cwd(), f"named by --python {backend}={overrides[backend]}"
+    interpreters = config.read().python
+    if backend in interpreters:
+        file = config.config_file()
+        return "config", interpreters[backend], file.parent, f"named by `python.{backend}` in {file}"
+    return None
+
+
+def _managed(backend: str, device: DeviceKind) -> Environment | None:
+    """Return the environment on the disk that serves the device best, usable or not."""
+    for variant in VARIANTS_FOR[device]:
+        if variant in pins.variants(backend):
+            environment = environments.look(backend, variant)
+            if environment.state != "absent":
+                return environment
+    return None
+
+
+def executable(path: str, *, base: Path, told_by: str) -> str:
+    """Return the absolute path of an interpreter; a link is kept, for it is what makes a virtual environment one.
+
+    Args:
+        path: absolute, relative to `base`, or the bare name of a command on PATH.
+        base: the folder that a relative path starts from.
+        told_by: who said so, for the error's text.
+
+    Raises:
+        UsageError: it is missing, a folder, or no program.
+    """
+    if os.sep not in path and (command := shutil.which(path)):
+        return command
+    full = Path(os.path.normpath(base / os.path.expanduser(path)))
+    if full.is_dir():
+        raise UsageError(
+            "{full} ({told_by}) is a folder: name the interpreter in it, as {python}",
+            full=full,
+            told_by=told_by,
+            python=full / "bin" / "python",
+        )
+    if not full.exists():
+        raise UsageError("{full} ({told_by}) does not exist: name a Python interpreter", full=full, told_by=told_by)
+    if not os.access(full, os.X_OK):
+        raise UsageError("{full} ({told_by}) is not executable: name a Python interpreter", full=full, told_by=told_by)
+    return str(full)

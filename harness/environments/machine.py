@@ -1,0 +1,38 @@
+"""The machine and the revision of Evenbench itself, gathered once per study and never inside a timed part."""
+
+import os
+import platform
+import subprocess
+
+import psutil
+
+from harness.record import Machine
+from harness.runs.launch import ROOT
+
+
+def machine() -> Machine:
+    """Return the facts of this computer."""
+    from cpuinfo import get_cpu_info
+
+    cpu = get_cpu_info()
+    return Machine(
+        cpu=cpu.get("brand_raw") or platform.processor() or "unknown",
+        cpu_flags=tuple(cpu.get("flags", ())),
+        cores=os.cpu_count() or 1,
+        memory_bytes=psutil.virtual_memory().total,
+        system=platform.system(),
+        kernel=platform.release(),
+        python=platform.python_version(),
+    )
+
+
+def git_revision() -> str | None:
+    """Return the commit of the harness, with `-dirty` behind it if files differ, or None outside a git checkout."""
+    if not (ROOT / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,1 @@
+"""The instruments: clock, noise, memory, energy, quality, likelihood. They know numbers, no framework."""

@@ -1,0 +1,101 @@
+"""How good a trained model is: computed here, once for all backends, from a net's outputs or a machine's weights.
+
+Likelihoods are those of test pictures made binary once, with one seed for all: the machine is one over binary pixels.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.boltzmann import Joint, Stage, State
+from harness.contract import Program, Split
+from harness.measure import likelihood
+from harness.measure.exact import sigmoid
+from harness.spec import Loss
+
+CHUNK = 500
+"""Examples per `predict` call. The last chunk is filled up, so that compiled modes see one shape only."""
+
+
+def outputs(program: Program, split: Split, examples: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the model's outputs for some examples of a split, `(examples, K)`, on the host."""
+    parts = [program.host(program.predict(split, chunk))[:used] for chunk, used in chunks(examples)]
+    return np.concatenate(parts)
+
+
+def chunks(examples: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int32], int]]:
+    """Cut indices into pieces of one size, the last filled up; each comes with the number of those that count."""
+    size = min(CHUNK, len(examples))
+    for start in range(0, len(examples), size):
+        part = examples[start : start + size]
+        yield np.resize(part, size).astype(np.int32), len(part)
+
+
+def quality(loss: Loss, predicted: NDArray[np.float32], y: NDArray[np.float32]) -> dict[str, float | None]:
+    """Return the metrics of a split.
+
+    Classification gives `accuracy`, the share of examples whose largest logit is that of their class (for a single
+    logit: whose sign says the class); NaN outputs count as wrong. Regression gives `mean_squared_error`.
+    """
+    match loss:
+        case "softmax_cross_entropy":
+            right = (predicted.argmax(axis=1) == y) & np.isfinite(predicted).all(axis=1)
+            return {"accuracy": float(np.mean(right))}
+        case "sigmoid_cross_entropy":
+            right = ((predicted > 0) == (y > 0.5)) & np.isfinite(predicted)
+            return {"accuracy": float(np.mean(right))}
+        case "mean_squared_error":
+            error = float(np.mean((predicted.astype(np.float64) - y) ** 2))
+            return {"mean_squared_error": error if math.isfinite(error) else None}
+
+
+PICTURES = 1000
+"""On how many test pictures it is taken."""
+MOST_ITERATIONS = 200
+CONVERGED = 1e-5
+
+
+def of(
+    stage: Stage,
+    state: State,
+    *,
+    pixel_means: NDArray[np.float32],
+    test: NDArray[np.float32],
+    temperatures: int,
+    runs: int,
+    seed: int,
+) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Return the figures on a machine and remarks on them.
+
+    An RBM gets the pseudo-log-likelihood (nats per picture) of its weights as a plain machine, whichever side was
+    doubled in training. A joint stage gets the mean number of mean-field steps to a mean change below 1e-5 and, if
+    `temperatures` is not 0, the variational bound (nats per picture) with the effective sample sizes behind it.
+    """
+    random = np.random.default_rng([seed, 8])
+    v = (random.random(test.shape) < test).astype(np.float32)
+    if not isinstance(stage, Joint):
+        if stage.recognise:
+            p = sigmoid(stage.recognise_copies * (v @ state["below.weight"] + state["below.bias"]))
+            v = (random.random(p.shape) < p).astype(np.float32)
+        return {"pseudo_log_likelihood": _finite(likelihood.pseudo_log_likelihood(state, v, seed))}, {}
+    found: dict[str, float | None] = {
+        "mean_field_iterations": likelihood.mean_field_iterations(state, v, CONVERGED, MOST_ITERATIONS)
+    }
+    if not temperatures:
+        return found, {"bound": "it was not computed: the preset has no temperatures for annealed importance sampling"}
+    estimate = likelihood.log_z_of(state, pixel_means, temperatures, runs, seed)
+    found |= {
+        "bound": _finite(float(likelihood.elbo(state, v, estimate.value).mean())),
+        "bound_is_reliable": float(estimate.reliable),
+        "log_z": _finite(estimate.value),
+        "sample_size_uniform": _finite(estimate.uniform.effective_sample_size),
+        "sample_size_rates": _finite(estimate.rates.effective_sample_size),
+    }
+    both = f"log Z is {estimate.uniform.log_z:.2f} from the uniform and {estimate.rates.log_z:.2f} from the rates' base"
+    return found, {"log_z": both} | ({"bound": estimate.reason} if estimate.reason else {})
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

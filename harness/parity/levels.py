@@ -1,0 +1,266 @@
+"""The gate before any ranking: does a backend compute what the reference computes?
+
+Both get the same weights, mini-batches and labels, drawn here. Six levels are compared (the seventh, for the stages of
+a Boltzmann machine, is in `harness/parity/stages.py`), each with the task's own
+tolerance. The error of a level is the largest absolute difference of an array from the float64 reference, divided by
+the largest magnitude in the reference's array, and the largest of that over the level's arrays. Two divisors have a
+floor, since float32 cannot resolve less: for `gradients` a hundredth of the largest gradient of all (a bias before a
+batch normalisation has a gradient of exactly zero), and for `update`, which is divided by how far the parameter moved,
+a thousandth of the parameter's magnitude. The update is not compared where the gradient is not resolved.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from harness.layers import Activation, BatchNorm, Dense, Embedding, Maxout, PReLU
+from harness.model import is_penalised, is_trained, layer_parameters, named_layers, parameter_shapes, takes_tokens
+from harness.optimizers import Optimizer
+from harness.parity import stages as parity_stages
+from harness.record import LevelName
+from harness.spec import DeviceKind, Mode, Preset, Task
+
+STEPS = 20
+GRADIENT_FLOOR = 1e-2
+UPDATE_FLOOR = 1e-3
+Arrays = Mapping[str, NDArray[Any]]
+LEVELS: tuple[LevelName, ...] = get_args(LevelName)
+
+
+class Level(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one level of the comparison showed; `error` is null where it is not finite or shapes differ."""
+
+    error: float | None
+    tolerance: float
+    passed: bool
+    where: str = ""
+    """The array with the largest error."""
+
+
+class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The verdict on one task, backend, device and mode."""
+
+    task: str
+    backend: str
+    device: DeviceKind
+    mode: Mode
+    passed: bool
+    levels: dict[LevelName, Level]
+    versions: dict[str, str] = {}
+    failure: str = ""
+    """Why nothing could be compared: the backend refused, crashed or took too long."""
+    first_layer: str | None = None
+    """The first layer whose output differs, where the forward pass does."""
+    hint: str = ""
+    remark: str = ""
+    """What is to be said of a verdict that passed."""
+
+    def largest(self) -> float | None:
+        """Return the largest error of any level as a multiple of its tolerance."""
+        errors = [level.error / level.tolerance for level in self.levels.values() if level.error is not None]
+        return max(errors, default=None)
+
+    def summary(self) -> str:
+        """Return one sentence for a report: what failed and what to look at, or the remark on what passed."""
+        if self.failure:
+            return self.failure
+        if not (names := failed(self.levels)):
+            return self.remark
+        level = self.levels[names[0]]
+        size = "not comparable" if level.error is None else f"{level.error:.1e}"
+        place = f" at {self.first_layer or level.where}" if self.first_layer or level.where else ""
+        errors = f"({size}, allowed {level.tolerance:.0e})"
+        return f"differs from the reference in {names[0]}{place} {errors}. {self.hint}".strip()
+
+
+def failed(levels: Mapping[LevelName, Level]) -> list[LevelName]:
+    """Return the names of the levels that did not pass, in their order."""
+    return [name for name in LEVELS if name in levels and not levels[name].passed]
+
+
+def worst(draws: Sequence[Mapping[LevelName, Level]]) -> dict[LevelName, Level]:
+    """Return every level with its largest error over several draws that passed."""
+    return {name: max((found[name] for found in draws), key=lambda level: level.error or 0.0) for name in draws[0]}
+
+
+def inputs(task: Task, preset: Preset | None = None, seed: int = 0) -> dict[str, NDArray[Any]]:
+    """Draw what is handed to both sides: data, labels, the order of 20 mini-batches, and weights.
+
+    Every parameter is away from zero, biases too: a bias that a backend lacks cannot hide. For nets without
+    convolution or pooling, a last mini-batch of inputs of 1e-6 makes gradients so small that an optimizer's epsilon
+    decides the step. If the preset has the stages of a Boltzmann machine, theirs are drawn too.
+    """
+    random = np.random.default_rng([seed, 3])
+    batch = task.parity_batch
+    n = 5 * batch
+    out = named_layers(task)[-1].output_shape
+    x: NDArray[Any] = random.standard_normal((n + batch, *task.input_shape)).astype(np.float32)
+    x[n:] *= 1e-6
+    if takes_tokens(task):
+        x = _tokens(task, n + batch, random)
+    y: NDArray[Any]
+    if task.loss == "softmax_cross_entropy":
+        y = random.integers(0, out[0], n + batch).astype(np.int32)
+    elif task.loss == "sigmoid_cross_entropy":
+        y = random.integers(0, 2, (n + batch, *out)).astype(np.float32)
+    else:
+        y = random.standard_normal((n + batch, *out)).astype(np.float32)
+    order = np.stack([random.permutation(n)[:batch] for _ in range(STEPS)]).astype(np.int32)
+    found = {"train_x": x, "train_y": y, "test_x": x[:batch], "test_y": y[:batch], "order": order}
+    if all(isinstance(layer, Dense | Activation | PReLU | Maxout) for layer in task.layers):
+        found["tiny_order"] = np.arange(n, n + batch, dtype=np.int32)[None]
+    for stage in preset.boltzmann.stages if preset and preset.boltzmann else ():
+        given = parity_stages.inputs(parity_stages.small(stage), seed)
+        found |= {f"stages/{stage.name}/{name}": value for name, value in given.items()}
+    return found | {f"weights/{name}": value for name, value in _weights(task, random).items()}
+
+
+def _tokens(task: Task, examples: int, random: np.random.Generator) -> NDArray[np.int32]:
+    """Draw sequences of words, all but the first padded in front with zeros, each to a length of its own."""
+    vocabulary = next(layer.vocabulary for layer in task.layers if isinstance(layer, Embedding))
+    x = random.integers(0, vocabulary, (examples, *task.input_shape)).astype(np.int32)
+    padding = random.integers(0, task.input_shape[0], examples)
+    padding[0] = 0
+    x[np.arange(task.input_shape[0]) < padding[:, None]] = 0
+    return x
+
+
+def _weights(task: Task, random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+    weights = {}
+    for named in named_layers(task):
+        for name, shape in layer_parameters(named).items():
+            part = name.rpartition(".")[2]
+            if isinstance(named.layer, BatchNorm | PReLU):
+                low, high = (-0.5, 0.5) if part in ("bias", "mean") else (0.2, 1.5)
+            else:
+                kernel = next(iter(layer_parameters(named).values()))
+                high = 0.5 if isinstance(named.layer, Embedding) else 1.0 / np.sqrt(np.prod(kernel[1:]))
+                low = -high
+            weights[name] = random.uniform(low, high, shape).astype(np.float32)
+    return weights
+
+
+def compare(
+    task: Task, optimizer: Optimizer, reference: Arrays, candidate: Arrays, weights: Arrays
+) -> dict[LevelName, Level]:
+    """Return the levels of a candidate's trace against the reference's; `stages` only if the reference has them."""
+    tolerances = task.tolerances
+    levels: dict[LevelName, Level] = {"parameters": _parameters_level(task, candidate, weights)}
+    names = [name for name in parameter_shapes(task) if is_trained(name)]
+    levels["forward"] = _level(reference, candidate, ["forward/outputs"], tolerances.forward)
+    levels["loss"] = _level(reference, candidate, ["loss/first"], tolerances.loss)
+    gradients = [f"gradients/{name}" for name in names]
+    floor = GRADIENT_FLOOR * max((float(np.abs(reference[name]).max()) for name in gradients), default=0.0)
+    levels["gradients"] = _level(reference, candidate, gradients, tolerances.gradients, floor)
+    levels["update"] = _update_level(task, optimizer, reference, candidate, weights)
+    levels["losses"] = _level(reference, candidate, ["losses/all"], tolerances.losses)
+    stages = dict.fromkeys(name.split("/")[1] for name in reference if name.startswith("stages/"))
+    if stages:
+        errors: dict[str, float | None] = {}
+        for stage in stages:
+            both = (parity_stages.under(f"stages/{stage}", trace) for trace in (reference, candidate))
+            error, where = parity_stages.largest_error(*both)
+            errors[f"{stage}, {where}"] = error
+        levels["stages"] = _worst(errors, tolerances.stages)
+    return levels
+
+
+def _parameters_level(task: Task, candidate: Arrays, weights: Arrays) -> Level:
+    """Level 1: names and shapes are the task's, and the values are those that were handed in."""
+    shapes = parameter_shapes(task)
+    own = {
+        name.removeprefix("parameters/"): value for name, value in candidate.items() if name.startswith("parameters/")
+    }
+    for name in sorted(shapes.keys() | own.keys()):
+        if name not in own or name not in shapes or own[name].shape != shapes[name]:
+            return Level(error=None, tolerance=0.0, passed=False, where=name)
+    return _worst({name: _difference(weights[f"weights/{name}"], own[name]) for name in shapes}, 1e-6)
+
+
+def _update_level(task: Task, optimizer: Optimizer, reference: Arrays, candidate: Arrays, weights: Arrays) -> Level:
+    errors: dict[str, float | None] = {}
+    squares = (float(np.square(value).sum()) for name, value in reference.items() if name.startswith("gradients/"))
+    norm = math.sqrt(sum(squares))
+    first = next(iter(parameter_shapes(task)), "")  # only here are all gradients as small as the inputs
+    for group in ("update", "tiny"):
+        for name in parameter_shapes(task):
+            key = f"{group}/{name}"
+            if key not in reference or (group == "tiny" and name != first):
+                continue
+            before = weights[f"weights/{name}"]
+            moved = float(np.abs(reference[key] - before).max())
+            scale = max(moved, UPDATE_FLOOR * float(np.abs(before).max()))
+            came = candidate.get(key)
+            if group == "update" and is_trained(name) and came is not None and came.shape == before.shape:
+                gradient = reference[f"gradients/{name}"]
+                came = np.where(unresolved(gradient, before, task, optimizer, norm), reference[key], came)
+            errors[key] = _difference(reference[key], came, scale)
+    return _worst(errors, task.tolerances.update)
+
+
+def unresolved(
+    gradient: NDArray[Any], before: NDArray[Any], task: Task, optimizer: Optimizer, norm: float
+) -> NDArray[np.bool_]:
+    """Return where an optimizer steps along a number that is not zero, but too small to be known in float32.
+
+    That number is the gradient, clipped and with its penalties (which may cancel it). It is too small where it is below
+    the error that the level of gradients allows, or below a hundred times the optimizer's epsilon: an optimizer that
+    divides by the gradient's own size makes a full step of it, or none, by its rounding.
+    """
+    clipped = gradient * min(1.0, optimizer.clip_norm / norm) if optimizer.clip_norm else gradient
+    along = clipped
+    if is_penalised(before.shape):
+        along = along + optimizer.l2 * before + optimizer.l1 * np.sign(before)
+    allowed = task.tolerances.gradients * np.abs(clipped).max(initial=0.0)
+    size = np.abs(along)
+    return np.asarray((size > 0) & (size < max(allowed, 100 * getattr(optimizer, "epsilon", 0.0))))
+
+
+def _level(reference: Arrays, candidate: Arrays, names: list[str], tolerance: float, floor: float = 0.0) -> Level:
+    scales = {name: max(float(np.abs(reference[name]).max(initial=0.0)), floor) for name in names}
+    return _worst({n: _difference(reference[n], candidate.get(n), scales[n]) for n in names}, tolerance)
+
+
+def _worst(errors: Mapping[str, float | None], tolerance: float) -> Level:
+    missing = [name for name, error in errors.items() if error is None]
+    finite = {name: error for name, error in errors.items() if error is not None}
+    where = missing[0] if missing else max(finite, key=finite.__getitem__, default="")
+    error = None if missing else finite.get(where, 0.0)
+    passed = error is not None and error <= tolerance
+    return Level(error=error, tolerance=tolerance, passed=passed, where="" if passed else where)
+
+
+def _difference(expected: NDArray[Any], came: NDArray[Any] | None, scale: float | None = None) -> float | None:
+    """Return the error of one array, or None if it is missing, has another shape or is not finite."""
+    if came is None or came.shape != expected.shape or not np.isfinite(came).all():
+        return None
+    largest = float(np.abs(expected).max(initial=0.0)) if scale is None else scale
+    return float(np.abs(came.astype(np.float64) - expected).max(initial=0.0)) / max(largest, 1e-30)
+
+
+def first_difference(task: Task, reference: Arrays, candidate: Arrays) -> str | None:
+    """Return the name of the first layer whose output differs, from the traces of the cut-off models."""
+    for count, named in enumerate(named_layers(task), start=1):
+        name = f"prefix/{count}"
+        error = _difference(reference[name], candidate.get(name))
+        if error is None or error > task.tolerances.forward:
+            return named.name
+    return None
+
+
+def key(task: Task, preset: Preset, *facts: str) -> str:
+    """Return a name for a verdict that changes with anything that could change it."""
+    text = msgspec.json.encode([task, preset.optimizer, preset.boltzmann, *facts], order="deterministic")
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def save_inputs(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write the inputs where both sides can read them."""
+    np.savez(path, allow_pickle=False, **arrays)

@@ -1,0 +1,1 @@
+"""The parent: what is planned, conducted, launched in processes of their own, and kept."""

@@ -1,0 +1,168 @@
+"""What `evenbench doctor` finds: per backend what serves it and what spoils it here, then the machine's own troubles.
+
+Every trap comes with the sentence that mends it. A harmful one spoils numbers or stops a run; the others are worth
+knowing. Nothing is printed here.
+"""
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+
+import psutil
+from msgspec import Struct
+from msgspec.structs import replace
+
+from harness import __version__, registry
+from harness.contract import Trap
+from harness.environments import interpreters, managed
+from harness.environments.home import home
+from harness.environments.siblings import strangers
+from harness.errors import EnvironmentFailure, UsageError
+from harness.runs.execute import describe
+from harness.runs.launch import available_cores
+from harness.worker.jobs import Description
+
+LARGEST_MATMUL_ERROR = 1e-3
+"""A 512x512 product of N(0, 1) entries errs by about 1e-4 in true float32, by 1e-2 in TF32, by 0.3 in bfloat16."""
+LEAST_MEMORY_BYTES = 2_000_000_000
+LEAST_DISK_BYTES = 5_000_000_000
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """What the machine-wide checks look at."""
+
+    python: str
+    cores: int
+    """Processors that this process may use, by its affinity."""
+    load_1min: float
+    memory_free_bytes: int
+    home: str
+    disk_free_bytes: int
+    fpmath_mode: str
+    """ONEDNN_DEFAULT_FPMATH_MODE, empty if it is not set."""
+    strangers: tuple[str, ...]
+    """Sibling packages that do not lie beside `harness`."""
+
+
+class Checkup(Struct, frozen=True, kw_only=True):
+    """One backend on this machine; `error` says why it does not work, and is None if it does."""
+
+    backend: str
+    python: str | None = None
+    source: str | None = None
+    reason: str | None = None
+    error: str | None = None
+    description: Description | None = None
+    traps: tuple[Trap, ...] = ()
+
+
+class Diagnosis(Struct, frozen=True, kw_only=True):
+    """All that was found; `healthy` if every backend asked for works and no harmful trap applies."""
+
+    evenbench: str
+    healthy: bool
+    machine: Machine
+    traps: tuple[Trap, ...]
+    """Of the machine as a whole."""
+    backends: tuple[Checkup, ...]
+
+
+def examine(backend: str, overrides: Mapping[str, str], machine: Machine) -> Checkup:
+    """Return what serves a backend here, what it says about itself, and its traps."""
+    try:
+        chosen = interpreters.find(backend, overrides)
+    except (EnvironmentFailure, UsageError) as error:
+        return Checkup(backend=backend, error=str(error))
+    checkup = Checkup(backend=backend, python=chosen.python, source=chosen.source, reason=chosen.reason)
+    try:
+        description = describe(backend, chosen)
+    except EnvironmentFailure as error:
+        return replace(checkup, error=str(error))
+    timed = backend != registry.reference_name()  # what slows the reference down spoils nothing
+    traps = backend_traps(description, machine.cores) if timed else description.traps
+    return replace(checkup, description=description, traps=traps)
+
+
+def conclude(machine: Machine, backends: tuple[Checkup, ...]) -> Diagnosis:
+    """Return the whole, with the verdict."""
+    traps = machine_traps(machine)
+    found = [*traps, *(trap for checkup in backends for trap in checkup.traps)]
+    healthy = not any(trap.harmful for trap in found) and all(checkup.error is None for checkup in backends)
+    return Diagnosis(evenbench=__version__, healthy=healthy, machine=machine, traps=traps, backends=backends)
+
+
+def backend_traps(description: Description, cores: int) -> tuple[Trap, ...]:
+    """Return the adapter's own traps and those that its description shows, one of each name."""
+    found = {trap.name: trap for trap in _shown_traps(description, cores)}
+    found |= {trap.name: trap for trap in description.traps}  # the adapter's own sentence knows the framework better
+    return tuple(found.values())
+
+
+def _shown_traps(description: Description, cores: int) -> Iterator[Trap]:
+    error = description.matmul_error
+    if error is not None and not error <= LARGEST_MATMUL_ERROR:
+        yield Trap(
+            name="reduced precision",
+            sentence=f"a product of two 512x512 float32 matrices is wrong by {error:.1g}, which is not float32: unset "
+            "what lowers the precision of products (ONEDNN_DEFAULT_FPMATH_MODE, TF32 and bfloat16 switches)",
+        )
+    if description.flushes_denormals is False:
+        yield Trap(
+            name="denormals",
+            sentence="denormal numbers are computed, not flushed to zero; a recurrent net can run many times slower "
+            "for it than in a framework that flushes by itself",
+            harmful=False,
+        )
+    threads = description.settings.get("threads", "")
+    if threads.isdecimal() and int(threads) not in (0, cores):
+        yield Trap(
+            name="threads",
+            sentence=f"it computes with {threads} threads where {cores} processors are at hand, so that it is not "
+            "measured like the others: unset what sets its threads (OMP_NUM_THREADS and the like)",
+        )
+
+
+def machine_traps(machine: Machine) -> tuple[Trap, ...]:
+    """Return the troubles that no backend can be blamed for."""
+    found = []
+    if reason := managed.why_not_python(tuple(map(int, machine.python.split(".")[:2]))):
+        found.append(Trap(name="python", sentence=reason))
+    if machine.strangers:
+        names = ", ".join(machine.strangers)
+        sentence = f"{names} come from another project than harness: install Evenbench in an environment of its own"
+        found.append(Trap(name="sibling packages", sentence=sentence))
+    if machine.fpmath_mode.upper() not in ("", "STRICT"):
+        sentence = f"ONEDNN_DEFAULT_FPMATH_MODE={machine.fpmath_mode} lets products be less than float32: unset it"
+        found.append(Trap(name="reduced precision", sentence=sentence))
+    if machine.memory_free_bytes < LEAST_MEMORY_BYTES:
+        sentence = f"only {machine.memory_free_bytes / 1e9:.1f} GB of memory are free: end what else is running"
+        found.append(Trap(name="memory", sentence=sentence))
+    if machine.disk_free_bytes < LEAST_DISK_BYTES:
+        sentence = (
+            f"only {machine.disk_free_bytes / 1e9:.1f} GB are free for {machine.home}, and the environments take about "
+            "6 GB: make room, or set EVENBENCH_HOME to a folder on a larger disk"
+        )
+        found.append(Trap(name="disk", sentence=sentence, harmful=False))
+    if machine.load_1min > machine.cores / 2:
+        sentence = (
+            f"the load average is {machine.load_1min:.1f} on {machine.cores} processors, and one foreign process can "
+            "make small kernels many times slower: wait until the machine is quiet before measuring"
+        )
+        found.append(Trap(name="noise", sentence=sentence, harmful=False))
+    return tuple(found)
+
+
+def look_at_machine() -> Machine:
+    """Return what the machine-wide checks need, as it is now."""
+    folder = home()
+    return Machine(
+        python=platform.python_version(),
+        cores=len(available_cores()),
+        load_1min=os.getloadavg()[0],
+        memory_free_bytes=psutil.virtual_memory().available,
+        home=str(folder),
+        disk_free_bytes=shutil.disk_usage(folder).free,
+        fpmath_mode=os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", ""),
+        strangers=strangers(),
+    )

@@ -1,0 +1,152 @@
+"""What a worker is asked for, a run, a ceiling or a description, and what is made of its answer.
+
+`execute` takes a RunSpec and returns a Record; nothing above it knows where the run happened.
+"""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+import harness
+from harness.data.prepare import Prepared
+from harness.environments.interpreters import Interpreter
+from harness.errors import EnvironmentFailure
+from harness.measure.clock import timestamp
+from harness.record import COMPLETED, Ceiling, Machine, Measured, ParityVerdict, Record
+from harness.records import pictures, same_seed
+from harness.registry import Entry, entry
+from harness.runs import evidence
+from harness.runs.launch import available_cores as available_cores
+from harness.runs.launch import ending, judge, launch
+from harness.runs.launch import worker_environment as worker_environment
+from harness.runs.launch import workplace as workplace
+from harness.spec import DeviceKind, Preset, RunSpec, Task
+from harness.worker.jobs import CeilingJob, DescribeJob, Description, RunJob
+
+DESCRIBE_TIMEOUT_S = 180.0
+CEILING_TIMEOUT_S = 120.0
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """What the runs of one study have in common, gathered once."""
+
+    machine: Machine
+    git_revision: str | None
+    cores: tuple[int, ...]
+
+
+def execute(
+    spec: RunSpec,
+    *,
+    task: Task,
+    preset: Preset,
+    data: Prepared,
+    interpreter: Interpreter,
+    parity: ParityVerdict,
+    setting: Setting,
+    folder: Path,
+    baselines: dict[str, float] | None = None,
+    ceilings: tuple[Ceiling, ...] = (),
+    twin_ids: tuple[str, ...] = (),
+    trial: bool = False,
+    described: Entry | None = None,
+) -> Record:
+    """Do one run and return its record, whatever happens to the worker.
+
+    `folder` is where evidence, pictures and, for a Boltzmann machine, a checkpoint to go on from are kept, under the
+    run's name; and the outcome of the first of several runs that should come out alike, the others being `twin_ids`.
+    A `trial` takes nothing but the speed. `described` is the backend's entry where no table holds it.
+    """
+    started_at = timestamp()
+    backend = described or entry(spec.backend)
+    with workplace() as place:
+        job = RunJob(
+            adapter=backend.adapter,
+            out=str(place / "out"),
+            cores=setting.cores,
+            memory_limit_bytes=spec.memory_limit_bytes,
+            settings=spec.settings,
+            spec=spec,
+            trial=trial,
+            task=task,
+            preset=preset,
+            arrays=data.arrays,
+            order=data.order,
+            weights=data.weights,
+            validation=data.validation,
+            checkpoint=str(folder / f".{spec.run_id}.checkpoint.npz") if preset.boltzmann and not trial else None,
+            keep_outcome=bool(twin_ids),
+        )
+        ended = launch(place, job, interpreter.python, timeout_s=spec.timeout_s, path=backend.path)
+        if not ended.interrupted and job.checkpoint is not None:
+            Path(job.checkpoint).unlink(missing_ok=True)  # only an interrupted run is run again
+        pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
+        outcome = judge(ended, spec.timeout_s)
+        if outcome.status in COMPLETED:
+            late = "" if ended.returncode == 0 else ending(ended, spec.timeout_s).reason
+            evidence.keep(place / "out", folder, spec.run_id, data=data, started_at=started_at, ending=late)
+        twin = None
+        if twin_ids and outcome.status in COMPLETED:
+            twin = same_seed.settle(place / "out" / same_seed.OUTCOME, spec.run_id, twins=twin_ids, folder=folder)
+    measured = ended.result.measured if ended.result else None
+    return Record(
+        evenbench=harness.__version__,
+        git_revision=setting.git_revision,
+        started_at=started_at,
+        spec=spec,
+        task=task,
+        dataset_fingerprint=data.fingerprint,
+        machine=setting.machine,
+        affinity=setting.cores,
+        interpreter=interpreter.python,
+        interpreter_source=interpreter.source,
+        outcome=outcome,
+        parity=parity,
+        measured=measured or Measured(),
+        baselines=baselines or {},
+        ceilings=ceilings,
+        twin=twin,
+        tuned_settings=spec.settings,
+    )
+
+
+def ceiling(library: str, device: DeviceKind, interpreter: Interpreter, cores: tuple[int, ...]) -> Ceiling:
+    """Measure what a backend's library reaches on a device; whatever happens, there is a Ceiling, with the reason."""
+    backend = entry(library)
+    try:
+        with workplace() as place:
+            job = CeilingJob(
+                adapter=backend.adapter, out=str(place / "out"), cores=cores, library=library, device=device
+            )
+            ended = launch(place, job, interpreter.python, timeout_s=CEILING_TIMEOUT_S, path=backend.path)
+    except EnvironmentFailure as error:
+        return Ceiling(library=library, reason=str(error))
+    if ended.interrupted:
+        raise KeyboardInterrupt
+    if ended.result is not None and ended.result.ceiling is not None:
+        return ended.result.ceiling
+    return Ceiling(library=library, reason=judge(ended, CEILING_TIMEOUT_S).reason)
+
+
+def describe(backend: str, interpreter: Interpreter, tasks: tuple[Task, ...] = ()) -> Description:
+    """Ask a backend what it is and has here.
+
+    Raises:
+        EnvironmentFailure: the worker died, or the framework could not be imported.
+    """
+    with workplace() as place:
+        job = DescribeJob(adapter=entry(backend).adapter, out=str(place / "out"), cores=available_cores(), tasks=tasks)
+        ended = launch(place, job, interpreter.python, timeout_s=DESCRIBE_TIMEOUT_S, path=entry(backend).path)
+    if ended.interrupted:
+        raise KeyboardInterrupt
+    description = ended.result.description if ended.result else None
+    if description is None:
+        outcome = judge(ended, DESCRIBE_TIMEOUT_S)
+        raise EnvironmentFailure(
+            "{backend} does not work in {python}: {reason}; `evenbench env create {backend}` makes an "
+            "environment for it",
+            backend=backend,
+            python=interpreter.python,
+            reason=outcome.reason,
+        )
+    return description

@@ -1,0 +1,178 @@
+"""One process per job: started in an empty folder, bounded in time, ended with its whole group, and read out."""
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+import harness
+from harness.errors import EnvironmentFailure
+from harness.record import Outcome
+from harness.worker.jobs import Job, Result
+from harness.worker.process import read_result
+
+ROOT = Path(harness.__file__).resolve().parent.parent
+PACKAGES = ("harness", "backends", "tasks")
+NOT_INHERITED = (
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "NVIDIA_TF32_OVERRIDE",
+    "KMP_AFFINITY",
+    "GOMP_CPU_AFFINITY",
+    "KMP_DUPLICATE_LIB_OK",
+    "KMP_INIT_AT_FORK",
+    "LANGUAGE",
+)
+"""Variables of the user's shell that would quietly change a framework's arithmetic or placement, the two that
+scikit-learn sets when this process imports it, which it does in one study and not in the next, and the language that
+this process speaks: records are in English."""
+TAIL_BYTES = 4096
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """How a worker's process ended, seen from outside."""
+
+    result: Result | None
+    returncode: int | None
+    """None: it was killed by us, at the time limit or at an interruption."""
+    interrupted: bool
+    stderr_tail: str
+    kernel_killed_for_memory: bool
+
+
+def available_cores() -> tuple[int, ...]:
+    """Return the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+@contextmanager
+def workplace() -> Iterator[Path]:
+    """Make the folder of one worker: `code` (what it may import), `empty` (where it starts), `out` (its answer).
+
+    `code` holds links to the three packages alone: with the folder around them on the path, an installed Evenbench
+    would put its own NumPy before the backend's.
+    """
+    with tempfile.TemporaryDirectory(prefix="evenbench-", ignore_cleanup_errors=True) as name:
+        place = Path(name)
+        for folder in ("code", "empty", "out"):
+            (place / folder).mkdir()
+        for package in PACKAGES:
+            (place / "code" / package).symlink_to(ROOT / package, target_is_directory=True)
+        yield place
+
+
+def worker_environment(
+    place: Path, cores: tuple[int, ...], path: str | None, settings: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the worker's environment variables: the user's, without those that would spoil the comparison.
+
+    `settings` are those of a tuned profile; they win over all others.
+    """
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in NOT_INHERITED}
+    return kept | {
+        "PYTHONPATH": os.pathsep.join([str(place / "code"), *([path] if path else [])]),
+        "PYTHONSAFEPATH": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": str(len(cores)),
+        **(settings or {}),
+    }
+
+
+def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | None = None) -> Ended:
+    """Run one job in a process of its own and return how it ended.
+
+    Raises:
+        EnvironmentFailure: the interpreter could not be started at all.
+    """
+    job_file = place / "job.json"
+    job_file.write_bytes(msgspec.json.encode(job))
+    kills_before = _kernel_memory_kills()
+    interrupted = False
+    with (place / "stderr").open("wb") as stderr, (place / "stdout").open("wb") as stdout:
+        try:
+            process = subprocess.Popen(
+                [python, "-m", "harness.worker", str(job_file)],
+                cwd=place / "empty",
+                env=worker_environment(place, job.cores, path, job.settings),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EnvironmentFailure(
+                "the interpreter {python} cannot be started: {strerror}", python=python, strerror=error.strerror
+            ) from error
+        returncode: int | None = None
+        try:
+            returncode = process.wait(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            pass
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            _kill_group(process)
+    return Ended(
+        result=read_result(place / "out"),
+        returncode=returncode,
+        interrupted=interrupted,
+        stderr_tail=_tail(place / "stderr"),
+        kernel_killed_for_memory=_kernel_memory_kills() > kills_before,
+    )
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End the worker and every process that it started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _tail(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        return file.read().decode(errors="replace")
+
+
+def _kernel_memory_kills() -> int:
+    """Return how many processes the kernel has killed for want of memory since it started."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+
+
+def judge(ended: Ended, timeout_s: float) -> Outcome:
+    """Turn the way a worker ended into an Outcome."""
+    said = ended.result.outcome if ended.result else None
+    if said is not None and not ended.interrupted:  # all was measured; what came after is told by `ending`
+        tail = "" if said.status == "ok" else ended.stderr_tail
+        return msgspec.structs.replace(said, stderr_tail=tail)
+    return ending(ended, timeout_s)
+
+
+def ending(ended: Ended, timeout_s: float) -> Outcome:
+    """Return what a process's own end says of a worker that did not end by itself."""
+    tail = ended.stderr_tail
+    if ended.interrupted:
+        return Outcome(status="interrupted", reason="stopped by the user; `--resume` runs it again", stderr_tail=tail)
+    if ended.returncode is None:
+        return Outcome(
+            status="timeout", reason=f"took longer than its limit of {timeout_s:g} s (--timeout)", stderr_tail=tail
+        )
+    name = signal.Signals(-ended.returncode).name if ended.returncode < 0 else None
+    if (name == "SIGKILL" and ended.kernel_killed_for_memory) or "bad_alloc" in tail:
+        reason = "memory ran out: the process was ended by the system"
+        return Outcome(status="out_of_memory", reason=reason, signal=name, stderr_tail=tail)
+    how = f"signal {name}" if name else f"exit code {ended.returncode}"
+    last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "it wrote nothing to stderr")
+    return Outcome(status="crashed", reason=f"the worker ended with {how}: {last[:300]}", signal=name, stderr_tail=tail)

@@ -1,0 +1,123 @@
+"""The bench of `evenbench tune`: each trial a worker of its own, with the settings in its environment."""
+
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from harness.data.prepare import Prepared
+from harness.environments.interpreters import Interpreter
+from harness.measure.noise import disturbances
+from harness.record import ParityVerdict, Record
+from harness.runs.execute import Setting, execute
+from harness.runs.parity import Checker, record_verdict
+from harness.runs.plan import Choice
+from harness.runs.profiles import Trial
+from harness.spec import Preset, RunSpec, Task
+
+STEADY_S = 0.7
+"""Seconds of steady blocks that a trial takes, in place of the preset's."""
+TIMEOUT_S = 120.0
+NOISE_BUDGET_S = 1.0
+
+
+class Cell:
+    """One task and preset with one backend, device and mode; `last` is the record of the last trial that ended well."""
+
+    def __init__(
+        self,
+        task: Task,
+        preset: str,
+        choice: Choice,
+        *,
+        interpreter: Interpreter,
+        data: Prepared,
+        setting: Setting,
+        checker: Checker,
+    ) -> None:
+        self.task = task.at(preset)
+        self.name = preset
+        self.preset = self.task.preset(preset)
+        self.choice = choice
+        self.interpreter = interpreter
+        self.data = data
+        self.setting = setting
+        self.checker = checker
+        self.last: Record | None = None
+
+    def measure(self, settings: dict[str, str]) -> Trial:
+        """Run one worker with these settings and say how fast it was, or why it failed.
+
+        Raises:
+            KeyboardInterrupt: the user stopped it.
+        """
+        with tempfile.TemporaryDirectory(prefix="evenbench-tune-") as folder:
+            record = execute(
+                self.spec(settings),
+                task=self.task,
+                preset=short(self.preset),
+                data=self.data,
+                interpreter=self.interpreter,
+                parity=ParityVerdict(passed=None, reason="a trial"),
+                setting=self.setting,
+                folder=Path(folder),
+                trial=True,
+            )
+        outcome = record.outcome
+        if outcome.status == "interrupted":
+            raise KeyboardInterrupt
+        rate = examples_per_s(record) if outcome.status == "ok" else None
+        if rate is None:
+            return Trial(settings=settings, why_not=f"{outcome.status}: {outcome.reason}")
+        self.last = record
+        return Trial(settings=settings, examples_per_s=rate, disturbed=disturbed(record))
+
+    def prove(self, settings: dict[str, str]) -> tuple[bool, str]:
+        """Check parity with these settings in force; return whether it held, and the verdict in words."""
+        verdict = self.checker.check(
+            self.task,
+            self.preset,
+            backend=self.choice.backend,
+            device=self.choice.device,
+            mode=self.choice.mode,
+            interpreter=self.interpreter,
+            settings=settings,
+        )
+        return verdict.passed, record_verdict(verdict).reason or "pass"
+
+    def spec(self, settings: dict[str, str]) -> RunSpec:
+        """Return what a trial runs."""
+        return RunSpec(
+            task=self.task.name,
+            task_version=self.task.version,
+            backend=self.choice.backend,
+            device=self.choice.device,
+            mode=self.choice.mode,
+            preset=self.name,
+            dataset=self.preset.dataset,
+            profile="trial",
+            settings=settings,
+            seed=0,
+            repeat=0,
+            timeout_s=min(TIMEOUT_S, self.preset.timeout_s),
+            noise_budget_s=NOISE_BUDGET_S,
+        )
+
+
+def short(preset: Preset) -> Preset:
+    """Return the preset with as much measuring as a trial takes."""
+    return msgspec.structs.replace(preset, measure_s=STEADY_S)
+
+
+def disturbed(record: Record) -> float | None:
+    """Return the share of the steady blocks that others disturbed; None where nothing was noted."""
+    noted = [block for block in record.measured.blocks if block.kind == "steady" and block.noise is not None]
+    return sum(bool(disturbances(block, len(record.affinity))) for block in noted) / len(noted) if noted else None
+
+
+def examples_per_s(record: Record) -> float | None:
+    """Return examples over seconds, summed over the steady blocks that nobody disturbed; over all if all were."""
+    steady = [block for block in record.measured.blocks if block.kind == "steady"]
+    read = [block for block in steady if not disturbances(block, len(record.affinity))] or steady
+    seconds = sum(block.seconds for block in read)
+    return record.measured.batch_size * sum(block.steps for block in read) / seconds if seconds else None

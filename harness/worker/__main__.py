@@ -1,0 +1,131 @@
+"""The worker: one process, one job. Binds itself, imports one framework, does the job, writes what came out.
+
+Started by `harness/runs/launch.py` as `python -m harness.worker JOB.json` with the backend's own interpreter in an
+empty folder. Whatever happens here becomes an Outcome; what cannot be caught here, the parent sees from outside.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harness.record import COMPLETED, Measured, Outcome
+from harness.worker.jobs import CeilingJob, DescribeJob, Job, MistakeJob, Result, RunJob, TraceJob
+from harness.worker.process import bind, write_result
+
+if TYPE_CHECKING:
+    from harness.worker.run import Run
+
+
+def main(path: str) -> int:
+    """Do the job in the file at `path` and return the exit code: 0 if a complete result was written."""
+    job = msgspec.json.decode(Path(path).read_bytes(), type=Job)
+    bind(job)
+    match job:
+        case RunJob():
+            run = run_of(job)
+            outcome = attempt(run.go)
+            write_result(job.out, Result(outcome=outcome, measured=run.measured()))
+            if outcome.status in COMPLETED and not job.trial:
+                leave_evidence(run)
+        case TraceJob():
+            from harness.worker.parity import trace
+
+            outcome = attempt(lambda: trace(job))
+            write_result(job.out, Result(outcome=outcome, measured=Measured()))
+        case DescribeJob():
+            from harness.worker.describe import describe
+
+            description = None
+
+            def go() -> Outcome:
+                nonlocal description
+                description = describe(job)
+                return Outcome(status="ok")
+
+            outcome = attempt(go)
+            write_result(job.out, Result(outcome=outcome, description=description))
+        case CeilingJob():
+            from harness.worker.describe import ceiling
+
+            found = None
+
+            def measure() -> Outcome:
+                nonlocal found
+                found = ceiling(job)
+                return Outcome(status="ok")
+
+            outcome = attempt(measure)
+            write_result(job.out, Result(outcome=outcome, ceiling=found))
+        case MistakeJob():
+            from harness.worker.mistake import make
+
+            mistake = None
+
+            def blunder() -> Outcome:
+                nonlocal mistake
+                mistake = make(job)
+                return Outcome(status="ok")
+
+            outcome = attempt(blunder)
+            write_result(job.out, Result(outcome=outcome, mistake=mistake))
+    return 0
+
+
+def run_of(job: RunJob) -> "Run":
+    """Return what does a RunJob: a trial, the training of a net, or the stages of a Boltzmann machine before it."""
+    if job.trial:
+        from harness.worker.trial import trial_of
+
+        return trial_of(job)
+    if job.preset.boltzmann is None:
+        from harness.worker.run import Run
+
+        return Run(job)
+    from harness.worker.boltzmann_run import BoltzmannRun
+
+    return BoltzmannRun(job)
+
+
+def leave_evidence(run: "Run") -> None:
+    """Leave what shows what was learned; what goes wrong becomes its reason, for a run is worth more than that."""
+    from harness.worker.evidence import give_up
+
+    try:
+        run.leave_evidence()
+    except Exception as error:
+        give_up(run.job, error)
+
+
+def attempt(go: Callable[[], Outcome]) -> Outcome:
+    """Run `go` and turn any exception into an Outcome, with the traceback on stderr for the record's tail."""
+    from harness.measure.clock import Diverged
+
+    try:
+        return go()
+    except Diverged as error:
+        return Outcome(status="diverged", reason=f"{error}: lower the learning rate or look at the data")
+    except Exception as error:
+        traceback.print_exc()
+        kind = type(error).__name__
+        first_line = (str(error).strip().splitlines() or [""])[0][:300]
+        if is_out_of_memory(kind, str(error)):
+            return Outcome(status="out_of_memory", reason=f"memory ran out: {kind}: {first_line}", error_type=kind)
+        return Outcome(status="crashed", reason=f"{kind}: {first_line}", error_type=kind)
+
+
+def is_out_of_memory(kind: str, text: str) -> bool:
+    """Return whether an exception, by its class's name or its text, says that memory ran out."""
+    named = kind in ("MemoryError", "OutOfMemoryError", "ResourceExhaustedError")
+    return named or any(sign in text.lower() for sign in ("out of memory", "bad_alloc", "can't allocate memory"))
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a framework's threads must not get the chance to hang or crash a finished run

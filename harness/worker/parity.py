@@ -1,0 +1,98 @@
+"""What parity compares, computed by one backend and written down without judgement. See `harness/parity/levels.py`."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from harness.boltzmann import Stage
+from harness.contract import Arrays, Backend, Program
+from harness.layers import Dropout
+from harness.parity import stages
+from harness.record import Outcome
+from harness.registry import resolve
+from harness.spec import Task
+from harness.worker.jobs import TraceJob
+
+TRACE = "trace.npz"
+
+
+def trace(job: TraceJob) -> Outcome:
+    """Compute every level and write the arrays to `trace.npz`, each under `<level>/<name>`."""
+    backend: Backend = resolve(job.adapter)()
+    reason = backend.why_not(job.task, job.device, job.mode)
+    if reason is not None:
+        return Outcome(status="unsupported", reason=reason)
+    with np.load(job.inputs, allow_pickle=False) as file:
+        inputs = dict(file)
+    found: dict[str, Any] = {f"versions/{name}": np.array(version) for name, version in backend.versions().items()}
+    found |= prefixes(job, backend, inputs) if job.prefixes else levels(job, backend, inputs)
+    np.savez(Path(job.out, TRACE), **found)
+    return Outcome(status="ok")
+
+
+def levels(job: TraceJob, backend: Backend, inputs: Arrays) -> dict[str, Any]:
+    """Return the arrays of levels 1 to 6, and of level 7 for each stage of a Boltzmann machine."""
+    order = inputs["order"]
+    found: dict[str, Any] = {}
+    program = start(job, backend, inputs, job.task)
+    found |= _under("parameters", program.parameters())
+    found["forward/outputs"] = program.host(program.predict("train", order[0]))
+    still = without_dropout(job.task)
+    if still != job.task:
+        program = start(job, backend, inputs, still)
+    found |= _under("gradients", program.gradients(order[0]))
+    program = start(job, backend, inputs, still)
+    program.train(order[:1])
+    found["loss/first"] = program.losses()
+    found |= _under("update", program.parameters())
+    program.train(order[1:])
+    found["losses/all"] = np.concatenate([found["loss/first"], program.losses()])
+    found |= _under("trained", program.parameters())
+    if "tiny_order" in inputs:
+        program = start(job, backend, inputs, still)
+        program.train(inputs["tiny_order"])
+        found |= _under("tiny", program.parameters())
+    for stage in job.preset.boltzmann.stages if job.preset.boltzmann else ():
+        found |= _under(f"stages/{stage.name}", trace_stage(job, backend, stage, inputs))
+    return found
+
+
+def trace_stage(job: TraceJob, backend: Backend, stage: Stage, inputs: Arrays) -> Arrays:
+    """Return what level 7 compares of one stage, at its small size."""
+    small = stages.small(stage)
+    given = stages.under(f"stages/{stage.name}", inputs)
+    state = stages.under("state", given)
+    program = backend.build_boltzmann(small, device=job.device, mode=job.mode, state=state, seed=0)
+    return stages.trace(small, program, given)
+
+
+def prefixes(job: TraceJob, backend: Backend, inputs: Arrays) -> dict[str, Any]:
+    """Return the outputs of the model cut off after its first layer, its second, and so on."""
+    found = {}
+    for count in range(1, len(job.task.layers) + 1):
+        task = msgspec.structs.replace(job.task, layers=job.task.layers[:count])
+        program = start(job, backend, inputs, task)
+        found[f"prefix/{count}"] = program.host(program.predict("train", inputs["order"][0]))
+    return found
+
+
+def start(job: TraceJob, backend: Backend, inputs: Arrays, task: Task) -> Program:
+    """Build a fresh program with the given weights and data."""
+    from harness.model import parameter_shapes
+
+    weights = {name: inputs[f"weights/{name}"] for name in parameter_shapes(task)}
+    program = backend.build(task, job.preset.optimizer, device=job.device, mode=job.mode, weights=weights, seed=0)
+    program.load({name: inputs[name] for name in ("train_x", "train_y", "test_x", "test_y")})
+    return program
+
+
+def without_dropout(task: Task) -> Task:
+    """Return the task with every dropout rate at zero: what is drawn differently cannot be compared."""
+    layers = tuple(Dropout(rate=0.0) if isinstance(layer, Dropout) else layer for layer in task.layers)
+    return msgspec.structs.replace(task, layers=layers)
+
+
+def _under(level: str, arrays: Arrays) -> dict[str, Any]:
+    return {f"{level}/{name}": array for name, array in arrays.items()}

@@ -1,0 +1,1 @@
+"""From measurements and needs to a choice, its uncertainty and what would change it."""

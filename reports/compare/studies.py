@@ -1,0 +1,203 @@
+"""Two studies, B against A: what changed around them, a verdict for every row that both have, and what got worse.
+
+Two rules. Runs of different task definitions or data are not compared, and every refusal names both. All rows of the
+comparison are one grid: Holm's method looks at all of its p-values together, those of each measure for themselves.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from harness.errors import UsageError
+from harness.language import _
+from harness.record import Record
+from harness.records.studies import Loaded
+from reports.compare import limit as gate
+from reports.compare.changes import Change, changes, hardware
+from reports.compare.limit import Tested
+from reports.compare.pairing import KEY, Place, pair, refusals
+from reports.frame.frame import frame
+from reports.statistics import verdicts
+from reports.statistics.ranking import side
+from reports.statistics.summary import summarize
+from reports.statistics.verdicts import Comparison
+
+What = Literal["parity", "ending", "slower"]
+
+
+class Worse(Struct, frozen=True, kw_only=True):
+    """Something for which a comparison fails."""
+
+    what: What
+    reason: str
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """A row that both studies have; numbers are of B against A."""
+
+    a: Place
+    b: Place
+    refused: tuple[str, ...] = ()
+    """Why the two are not of one thing, in sentences."""
+    found: Comparison
+    """`a` in it is the row of B: above 1, B is the slower. Not comparable where the rows are refused."""
+    tested: dict[str, Tested] = {}
+    """By measure, where a limit was given."""
+    worse: tuple[Worse, ...] = ()
+
+    def is_compared(self) -> bool:
+        """Return whether there is a ratio."""
+        return self.found.ratio is not None
+
+
+class Compared(Struct, frozen=True, kw_only=True):
+    """The whole comparison."""
+
+    a: str
+    b: str
+    created_a: str
+    created_b: str
+    """When each was planned, empty where that is not known."""
+    machines_a: tuple[str, ...]
+    machines_b: tuple[str, ...]
+    changes: tuple[Change, ...]
+    lines: tuple[Line, ...]
+    only_a: tuple[Place, ...]
+    only_b: tuple[Place, ...]
+    unclear: tuple[tuple[tuple[str, ...], int, int], ...]
+    """Keys of which both studies have several rows, with how many."""
+    damaged: tuple[tuple[str, str, str], ...]
+    """Study, file and reason."""
+    limit: float | None = None
+    """By how much a row may be slower, as a share."""
+
+    def is_on_other_machines(self) -> bool:
+        """Return whether the studies ran on machines that differ in more than the system's version."""
+        return set(self.machines_a) != set(self.machines_b)
+
+    def why_nothing(self) -> str:
+        """Return why no row was compared, or nothing where one was."""
+        if any(line.is_compared() for line in self.lines):
+            return ""
+        if not self.lines:
+            return _("nothing is comparable: {a} and {b} have no row in common").format(a=self.a, b=self.b)
+        reasons = dict.fromkeys(reason for line in self.lines for reason in (line.refused or (line.found.why,)))
+        return _("nothing is comparable: {reasons}").format(reasons="; ".join(list(reasons)[:3]))
+
+    def is_worse(self) -> bool:
+        """Return whether a row got worse in a way for which the comparison fails."""
+        return any(line.worse for line in self.lines)
+
+
+def compare_studies(a: Loaded, b: Loaded, *, limit: float | None = None) -> Compared:
+    """Compare study B with study A, which it follows.
+
+    Args:
+        a: the older one, or the one that sets the standard.
+        b: the newer one.
+        limit: the share by which a row may be slower before that is a failure, such as 0.05.
+
+    Raises:
+        UsageError: the two are one study.
+    """
+    if a.folder.resolve() == b.folder.resolve():
+        raise UsageError(_("{name} would be compared with itself: name two studies").format(name=a.name))
+    paired = pair(summarize(frame(a.records)), summarize(frame(b.records)))
+    endings = [{record.spec.run_id: record for record in loaded.records} for loaded in (a, b)]
+    refused = [_refusals(*places, names=(a.name, b.name)) for places in paired.pairs]
+    both = [(side(right.row), side(left.row)) for left, right in paired.pairs]
+    found = verdicts.compare(
+        [[] if why else list(sides) for sides, why in zip(both, refused, strict=True)]
+    )  # one grid, for Holm's method
+    judged = [one[0] if one else _refused(why) for one, why in zip(found, refused, strict=True)]
+    comparable = [sides if item.ratio is not None else None for sides, item in zip(both, judged, strict=True)]
+    tested = gate.tests(comparable, limit) if limit is not None else [{} for _pair in both]
+    lines = tuple(
+        Line(
+            a=left,
+            b=right,
+            refused=why,
+            found=item if why else _explained(item, left, right, names=(a.name, b.name)),
+            tested=tests,
+            worse=(*_worse(left, right, endings), *_slower(tests, limit)),
+        )
+        for (left, right), why, item, tests in zip(paired.pairs, refused, judged, tested, strict=True)
+    )
+    return Compared(
+        a=a.name,
+        b=b.name,
+        created_a=a.plan.created_at if a.plan else "",
+        created_b=b.plan.created_at if b.plan else "",
+        machines_a=hardware(a.records),
+        machines_b=hardware(b.records),
+        changes=changes(a.records, b.records),
+        lines=lines,
+        only_a=paired.only_a,
+        only_b=paired.only_b,
+        unclear=paired.unclear,
+        damaged=tuple((loaded.name, item.path, item.reason) for loaded in (a, b) for item in loaded.damaged),
+        limit=limit,
+    )
+
+
+def _refusals(a: Place, b: Place, *, names: tuple[str, str]) -> tuple[str, ...]:
+    """Return why two rows are not of one thing, naming both."""
+    sentences = {
+        "task_version": _("{a} has version {of_a} of the task, {b} has version {of_b}"),
+        "task_fingerprint": _("the task's definition has the fingerprint {of_a} in {a}, {of_b} in {b}"),
+        "dataset_fingerprint": _("the data have the fingerprint {of_a} in {a}, {of_b} in {b}"),
+    }
+    return tuple(
+        sentences[name].format(
+            a=names[0],
+            b=names[1],
+            of_a=getattr(a.group, name) or _("none"),
+            of_b=getattr(b.group, name) or _("none"),
+        )
+        for name in refusals(a, b)
+    )
+
+
+def _refused(why: tuple[str, ...]) -> Comparison:
+    return Comparison(a=0, b=1, processes_a=0, processes_b=0, verdict="not comparable", why="; ".join(why))
+
+
+def _explained(found: Comparison, a: Place, b: Place, *, names: tuple[str, str]) -> Comparison:
+    """Return the comparison with the study's own reason where a row is not comparable."""
+    reasons = [
+        _("in {study}: {reason}").format(
+            study=name, reason="; ".join(place.row.why_not_comparable[:2]) or place.row.status
+        )
+        for name, place in zip(names, (a, b), strict=True)
+        if not place.row.comparable
+    ]
+    return replace(found, why="; ".join(reasons)) if reasons else found
+
+
+def _worse(a: Place, b: Place, records: Sequence[dict[str, Record]]) -> list[Worse]:
+    """Return what a row of B does not reach that the row of A did: parity, and every run's ending."""
+    found = []
+    if a.row.parity == "pass" and b.row.parity != "pass":
+        reasons = {records[1][run_id].parity.reason: None for run_id in b.row.run_ids}
+        found.append(Worse(what="parity", reason="; ".join(filter(None, reasons)) or b.row.parity))
+    before = {records[0][run_id].outcome.status for run_id in a.row.run_ids}
+    new = [records[1][run_id].outcome for run_id in b.row.run_ids if records[1][run_id].outcome.status not in before]
+    for status in dict.fromkeys(outcome.status for outcome in new):
+        if status == "ok":
+            continue
+        reason = next((outcome.reason for outcome in new if outcome.status == status and outcome.reason), "")
+        found.append(Worse(what="ending", reason=": ".join(filter(None, (status, reason)))))
+    return found
+
+
+def _slower(tests: dict[str, Tested], limit: float | None) -> list[Worse]:
+    return [
+        Worse(what="slower", reason=measure) for measure, tested in tests.items() if tested.shown and limit is not None
+    ]
+
+
+def key_of(line: Line) -> dict[str, str]:
+    """Return what a row is called by, with the backend's name in B."""
+    return dict(zip(KEY, line.b.key(), strict=True))

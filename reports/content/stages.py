@@ -1,0 +1,175 @@
+"""What a task of stages says beyond its table: figures go down, backends go across, for there are many figures.
+
+The speed of a stage is a median over the completed runs of a row; what came out is shown of each of them.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+from msgspec import Struct
+
+from harness.language import _, noop
+from harness.record import COMPLETED
+from reports.statistics.rows import Group, Row
+from reports.words import text
+from reports.words.record_words import stage_name
+
+FIGURE, COMPARABLE, UNRELIABLE = noop("figure"), noop("comparable"), noop("(unreliable)")
+MOST_REMARKS = 6
+MORE_REMARKS = noop("and {count} other remarks")
+
+Cell = Callable[["Side"], str]
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """Figures of one group: the first cell of a row names the figure, the others are those of the backends."""
+
+    title: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Side(NamedTuple):
+    """One backend, mode and profile: what stands in a column."""
+
+    label: str
+    row: Row
+    run_ids: tuple[str, ...]
+    """Its completed runs, in the order of seed and repeat."""
+    stages: pd.DataFrame
+    """Their stages, run by run."""
+
+    def median(self, stage: str, figure: str) -> float | None:
+        """Return the median of a figure over the runs, None where no run has it."""
+        found = self.stages.loc[self.stages["stage"] == stage, figure].dropna()
+        return float(found.median()) if len(found) else None
+
+    def each(self, stage: str, figure: str) -> list[float | None]:
+        """Return a figure of every run, None for a run without it."""
+        found = self.stages[self.stages["stage"] == stage].drop_duplicates("run_id", keep="last")
+        known = found[["run_id", figure]].dropna()
+        by_run = {str(run_id): float(value) for run_id, value in zip(known["run_id"], known[figure], strict=True)}
+        return [by_run.get(run_id) for run_id in self.run_ids]
+
+
+def sides(group: Group, labels: Sequence[str], runs: pd.DataFrame, parts: pd.DataFrame) -> list[Side]:
+    """Return the rows of a group that have completed runs with stages, in the group's order.
+
+    Args:
+        group: as `summarize` returns it.
+        labels: the names of its rows.
+        runs: the frame, one row per run.
+        parts: the stages of the same records.
+    """
+    if not len(parts):
+        return []
+    completed = runs[runs["status"].isin(COMPLETED)].sort_values(["seed", "repeat"])
+    found = []
+    for label, row in zip(labels, group.rows, strict=True):
+        of_row = set(row.run_ids)
+        run_ids = tuple(run_id for run_id in completed["run_id"] if run_id in of_row)
+        stages = parts[parts["run_id"].isin(run_ids)]
+        if len(stages):
+            found.append(Side(label, row, run_ids, stages))
+    return found
+
+
+def tables(found: Sequence[Side]) -> tuple[Table, ...]:
+    """Return the two tables on the stages of a group, none where it has no stages."""
+    if not found:
+        return ()
+    everything = pd.concat([side.stages for side in found])
+    return (
+        _table(_("Stages (medians over the runs)"), found, _speeds(everything)),
+        _table(_("What came out (every run, in the order of the seeds)"), found, _outcome(everything)),
+    )
+
+
+def remarks(found: Iterable[Side]) -> tuple[str, ...]:
+    """Return what is to be said of single figures, each sentence once, with where it holds."""
+    places: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for side in found:
+        for stage, remarked in zip(side.stages["stage"], side.stages["remarks"], strict=True):
+            for figure, sentence in json.loads(remarked or "{}").items():
+                places.setdefault((figure, sentence), []).append((stage, side.label))
+    lines = []
+    for (figure, sentence), where in places.items():
+        stages, labels = (dict.fromkeys(names) for names in zip(*where, strict=True))
+        lines.append(
+            _("{figure} ({stages}) of {rows}: {remark}").format(
+                figure=_(_words(figure)),
+                stages=text.clauses(map(stage_name, stages)),
+                rows=text.names(labels),
+                remark=text.quoted(sentence),
+            )
+        )
+    return text.first(lines, MOST_REMARKS, MORE_REMARKS)
+
+
+def _table(title: str, found: Sequence[Side], figures: dict[str, Cell]) -> Table:
+    rows = tuple((name, *(cell(side) for side in found)) for name, cell in figures.items())
+    return Table(title=title, headers=(_(FIGURE), *(side.label for side in found)), rows=rows)
+
+
+def _speeds(stages: pd.DataFrame) -> dict[str, Cell]:
+    """Return the figures on how the stages of the machine ran."""
+    figures: dict[str, Cell] = {_(COMPARABLE): lambda side: _("yes") if side.row.comparable else _("not comparable")}
+    machine = _names(stages[stages["kind"] == "machine"])
+    for name in machine:
+        figures[_figure(name, _("examples/s"))] = _median(name, "examples_per_s", text.rate)
+    for name in _names(stages[stages["mean_field_iterations"].notna()]):
+        figures[_figure(name, _("mean-field iterations"))] = _median(name, "mean_field_iterations", text.number)
+    for name in machine[-1:]:
+        figures[_figure(name, _("reconstruction error"))] = _median(name, "reconstruction_error", text.number)
+    return figures
+
+
+def _figure(stage: str, figure: str) -> str:
+    return _("{what}: {reason}").format(what=stage_name(stage), reason=figure)
+
+
+def _outcome(stages: pd.DataFrame) -> dict[str, Cell]:
+    """Return the figures on how good the nets and the machine became."""
+    figures: dict[str, Cell] = {}
+    nets = _names(stages[stages["kind"] == "net"])
+    for name in nets:
+        every = ", all labels" if any(other.startswith(f"{name}, ") for other in nets) else ""
+        figures[_figure(f"{name}{every}", _("accuracy"))] = _each(name, "accuracy")
+    for name in _names(stages[stages["pseudo_log_likelihood"].notna()]):
+        figures[_figure(name, _("pseudo-log-likelihood"))] = _each(name, "pseudo_log_likelihood")
+    for name in _names(stages[stages[["bound", "bound_is_reliable"]].notna().any(axis=1)]):
+        figures[_figure(name, _("bound"))] = _bounds(name)
+    return figures
+
+
+def _names(stages: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(stages["stage"]))
+
+
+def _median(stage: str, figure: str, shown: Callable[[float | None], str]) -> Cell:
+    return lambda side: shown(side.median(stage, figure))
+
+
+def _each(stage: str, figure: str) -> Cell:
+    return lambda side: _joined(text.quality(value, figure) for value in side.each(stage, figure))
+
+
+def _bounds(stage: str) -> Cell:
+    def cell(side: Side) -> str:
+        pairs = zip(side.each(stage, "bound"), side.each(stage, "bound_is_reliable"), strict=True)
+        marks = [(text.quality(bound, "bound"), f" {_(UNRELIABLE)}" * (reliable == 0)) for bound, reliable in pairs]
+        return _joined(f"{bound}{mark}" for bound, mark in marks)
+
+    return cell
+
+
+def _joined(cells: Iterable[str]) -> str:
+    """Return the cells of all runs side by side, or one dash if none says anything."""
+    found = list(cells)
+    return " ".join(found) if set(found) != {text.NOTHING} else text.NOTHING
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,203 @@
+"""One study, rendered in the formats that were asked for: people's on the terminal, the others into files."""
+
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+
+from harness.errors import StoreError, UsageError, unknown_name
+from harness.records import studies
+from reports.frame.columns import FRAME, STAGES, VERDICTS
+from reports.frame.reader import read_study
+
+if TYPE_CHECKING:  # pandas, and all that needs it, is imported while other processes read
+    import pandas as pd
+
+    from reports.content.content import Content
+    from reports.page.html import Part
+    from reports.statistics.rows import Group
+
+FORMATS = ("terminal", "md", "csv", "json", "html", "parquet", "latex")
+ENDINGS = {"latex": "tex"}
+"""Of the files of formats that are not called like their ending."""
+TABLES = ("csv", "parquet")
+"""With files of their own for the stages and the verdicts."""
+ON_STDOUT = ("terminal", "json")
+"""These go to stdout unless a file is named; the others go beside the records unless a file is named."""
+
+
+def render(
+    study_folder: Path, formats: Sequence[str] = ("terminal",), out: Path | None = None, *, stdout: TextIO | None = None
+) -> tuple[Path, ...]:
+    """Write the reports of a study and return the files that were written.
+
+    Args:
+        study_folder: the study.
+        formats: of `FORMATS`. `terminal` goes to stdout, `json` too unless `out` is given.
+        out: the file for the one format that is not `terminal`; else `<study>/report.md`, `report.csv` and
+            so on; csv and parquet have `report.verdicts.csv` or `.parquet` beside it where there are two rows to
+            compare, and `report.stages` where tasks have stages.
+        stdout: in place of `sys.stdout`.
+
+    Raises:
+        UsageError: there is no such study or format, or the formats and `out` do not go together.
+        StoreError: a file cannot be written.
+    """
+    wanted = tuple(dict.fromkeys(formats))
+    _check(wanted, out, study_folder)
+    stream = sys.stdout if stdout is None else stdout
+    loaded, runs = read_study(study_folder, for_pictures="html" in wanted)
+    from reports.content.content import content
+    from reports.formats import export, latex, markdown, terminal
+    from reports.formats.export import to_parquet
+    from reports.frame.frame import stages
+    from reports.statistics.summary import summarize
+
+    parts = stages(loaded.records)
+    groups = summarize(runs)
+    said = content(loaded, runs, parts, groups)
+    written = []
+    for name in wanted:
+        if name == "terminal":
+            if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+                stream.reconfigure(errors="replace")  # better a question mark for a dash than no report
+            terminal.show(said, Console(file=stream))
+            continue
+        text: str | bytes
+        if name == "md":
+            text = markdown.markdown(said)
+        elif name == "html":
+            text = _page([_part(loaded, runs, groups, said)])
+        elif name == "latex":
+            text = latex.latex(said, groups, study=loaded.name)
+        elif name == "parquet":
+            text = to_parquet(runs, FRAME, study=loaded.name)
+        elif name == "csv":
+            text = export.to_csv(runs)
+        else:
+            text = export.to_json(runs, parts, study=loaded.name, groups=groups, damaged=loaded.damaged)
+        if out is None and name in ON_STDOUT:
+            stream.write(str(text))
+        else:
+            written.append(_write(out or study_folder / f"report.{ENDINGS.get(name, name)}", text))
+        if name in TABLES and out is None:
+            for what, found, columns in (("stages", parts, STAGES), ("verdicts", export.verdicts(groups), VERDICTS)):
+                if len(found):
+                    text = export.to_csv(found) if name == "csv" else to_parquet(found, columns, study=loaded.name)
+                    written.append(_write(study_folder / f"report.{what}.{name}", text))
+    return tuple(written)
+
+
+def render_several(
+    study_folders: Sequence[Path],
+    formats: Sequence[str] = ("terminal",),
+    out: Path | None = None,
+    *,
+    stdout: TextIO | None = None,
+) -> tuple[Path, ...]:
+    """Write the reports of some studies: one page of all of them, in the other formats one report after another.
+
+    Raises:
+        UsageError: as of `render`, or the one page has no file, or the one file would hold many reports.
+        StoreError: a file cannot be written.
+    """
+    folders = {folder.resolve(): folder for folder in study_folders}
+    if len(folders) == 1:
+        return render(study_folders[0], formats, out, stdout=stdout)
+    others = [name for name in dict.fromkeys(formats) if name != "html"]
+    if "html" not in formats and out is not None:
+        raise UsageError(
+            "-o names one file, but there are {folders} studies: only the format html joins them", folders=len(folders)
+        )
+    if "html" in formats and out is None:
+        raise UsageError("one page of several studies belongs to none of their folders: name its file with -o")
+    if "html" in formats and out is not None:
+        _check(("html", *(name for name in others if name == "terminal")), out, folders[next(iter(folders))])
+    written: list[Path] = []
+    for folder in folders.values():
+        written += render(folder, others, stdout=stdout) if others else ()
+    if out is not None:
+        written.append(_write(out, _page([_loaded_part(folder) for folder in folders.values()])))
+    return tuple(written)
+
+
+def page_of(folder: Path) -> str:
+    """Return the HTML page of one study, in the language in use.
+
+    Raises:
+        UsageError: there is no study in this folder.
+    """
+    return _page([_loaded_part(folder)])
+
+
+def _loaded_part(folder: Path) -> "Part":
+    loaded, runs = read_study(folder)
+    from reports.content.content import content
+    from reports.frame.frame import stages
+    from reports.statistics.summary import summarize
+
+    groups = summarize(runs)
+    return _part(loaded, runs, groups, content(loaded, runs, stages(loaded.records), groups))
+
+
+def _part(loaded: studies.Loaded, runs: "pd.DataFrame", groups: "tuple[Group, ...]", said: "Content") -> "Part":
+    from reports.page.exhibits.all import exhibits
+    from reports.page.html import Part
+
+    return Part(loaded=loaded, groups=groups, said=said, exhibits=exhibits(loaded, runs, groups))
+
+
+def _page(parts: "Sequence[Part]") -> str:
+    from reports.page.html import page  # Plotly and Jinja take a second to import
+
+    return page(parts)
+
+
+def _check(formats: Sequence[str], out: Path | None, study_folder: Path) -> None:
+    """Raise if formats and file do not go together."""
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown_name("format", name, FORMATS)
+    in_files = [name for name in formats if name != "terminal"]
+    if out is None:
+        if set(ON_STDOUT) <= set(formats):
+            raise UsageError("terminal and json would be mixed on stdout: name a file for json with -o")
+        return
+    if len(in_files) != 1:
+        raise UsageError(
+            "-o names one file, for one of the formats {formats}; received {received}",
+            formats=", ".join(FORMATS[1:]),
+            received=", ".join(formats) or "no format",
+        )
+    if out.suffix == ".json" and out.resolve().parent == study_folder.resolve():
+        raise UsageError("{out} would lie among the study's records: choose another folder", out=out)
+
+
+def _write(path: Path, text: str | bytes) -> Path:
+    """Write beside the file and rename, so that a report is never half a report."""
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".report-", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(text.encode() if isinstance(text, str) else text)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise StoreError(
+            "cannot write {path}: {strerror}; name another file with -o", path=path, strerror=error.strerror
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

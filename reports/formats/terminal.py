@@ -1,0 +1,121 @@
+"""The report for a terminal, good at 80 columns: per task tables of speed, cost and stages, and what went wrong.
+
+Every string goes through `printable` into a `rich.text.Text`, so that neither control characters nor what looks like
+rich's markup does anything.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.language import _
+from reports.content import content as c
+from reports.content.content import Content, Section
+from reports.content.stages import Table as Figures
+from reports.words.text import printable
+from reports.words.wide_text import Words
+
+NARROWEST = 80
+"""Columns that the tables need; a narrower terminal wraps the lines itself."""
+WIDEST_NUMBER = 20
+"""Numbers up to this width are not broken over lines, for which names give way."""
+SPEED = (c.RANK, c.BACKEND, c.RATE, c.SLOWER, c.VERDICT, c.PARITY, c.STATUS)
+MOST_ACROSS = 3
+"""Backends side by side in a table of figures."""
+NUMBERS = (c.RATE, c.RANGE, c.SPREAD, c.SLOWER, c.FIRST, c.EPOCH, c.MEMORY, c.DEVICE)
+
+
+def show(content: Content, console: Console) -> None:
+    """Print the whole report."""
+    console.width = max(console.width, NARROWEST)
+    for part in _parts(content):
+        console.print(part, highlight=False, emoji=False)
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Return text of unknown origin as it may be printed."""
+    return Words(printable(text), style=style)
+
+
+def _parts(content: Content) -> Iterator[RenderableType]:
+    yield plain(content.title, "bold")
+    yield from (plain(line) for line in content.lead)
+    for table in content.machine_tables:
+        yield from figures(table)
+    for section in content.sections:
+        yield from _section(section)
+    for title, lines in content.lists():
+        yield from listed(title, lines)
+
+
+def _section(section: Section) -> Iterator[RenderableType]:
+    yield Text("")
+    yield plain(section.title, "bold")
+    yield from (plain(note, "italic") for note in section.notes)
+    if section.rows:
+        headers = section.rows[0]
+        cost = (c.BACKEND, c.RANGE, c.FIRST, c.EPOCH, section.quality_header, c.MEMORY, c.DEVICE)
+        yield Text("")
+        yield _table(SPEED, section.rows)
+        yield Text("")
+        yield _table([name for name in cost if name in headers], section.rows)
+    yield from (plain(line) for line in section.below)
+    if section.troubles:
+        yield Text("")
+        yield from _bullets(section.troubles)
+    for table in section.tables:
+        yield from figures(table)
+    if section.remarks:
+        yield Text("")
+        yield from _bullets(section.remarks)
+
+
+def figures(table: Figures) -> Iterator[RenderableType]:
+    """Yield a table of figures, in pieces of so few backends that 80 columns hold them."""
+    for first in range(1, len(table.headers), MOST_ACROSS):
+        across = range(first, min(first + MOST_ACROSS, len(table.headers)))
+        shown = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+        shown.add_column(plain(table.headers[0]), overflow="fold")
+        for place in across:
+            shown.add_column(plain(table.headers[place]), justify="right", overflow="fold")
+        for row in table.rows:
+            shown.add_row(plain(row[0]), *(plain(row[place]) for place in across))
+        yield Text("")
+        yield plain(table.title)
+        yield shown
+
+
+def _table(headers: Sequence[str], rows: Iterable[dict[str, str]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+    found = list(rows)
+    for header in headers:
+        whole = header in NUMBERS and max(len(row[header]) for row in found) <= WIDEST_NUMBER
+        table.add_column(
+            plain(_(header)),
+            justify="right" if header in NUMBERS else "left",
+            no_wrap=whole,
+            overflow="ellipsis" if whole else "fold",
+        )
+    for row in found:
+        table.add_row(*(plain(row[header]) for header in headers))
+    return table
+
+
+def listed(title: str, lines: Iterable[str]) -> Iterator[RenderableType]:
+    """Yield lines as a list under a title."""
+    yield Text("")
+    yield Text(title, style="bold")
+    yield from _bullets(lines)
+
+
+def _bullets(lines: Iterable[str]) -> Iterator[RenderableType]:
+    for line in lines:
+        bullet = Table.grid(padding=(0, 1, 0, 0))
+        bullet.add_column()
+        bullet.add_column(overflow="fold")  # a path may be longer than a line
+        bullet.add_row(Text("-"), plain(line))
+        yield Padding(bullet, (0, 0, 0, 0))

@@ -1,0 +1,1 @@
+"""The page: its first answer, its pictures and its tables."""

@@ -1,0 +1,199 @@
+"""The paragraph of the answer: who is faster and by how much, in sentences that never say more than the verdicts.
+
+A tie is called one, and where nothing could be shown that is said. With many comparisons they are counted instead of
+named.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from harness.language import _, ngettext
+from reports.content.content import row_labels
+from reports.statistics.rows import CELL, Group, Row
+from reports.words import text
+
+MOST_NAMED = 6
+"""With more comparisons than these, they are counted."""
+MOST_ROWS_NAMED = 4
+"""Rows of one comparison that a sentence names."""
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """A group with its names."""
+
+    study: str
+    """Empty where there is only one."""
+    place: str
+    """The shortest name that no other group has."""
+    group: Group
+    labels: tuple[str, ...]
+
+    def comparable(self) -> list[tuple[str, Row]]:
+        """Return the comparable rows with their labels, fastest first."""
+        return [pair for pair in zip(self.labels, self.group.rows, strict=True) if pair[1].comparable]
+
+    def ties(self) -> list[tuple[str, Row]]:
+        """Return the rows beside the fastest one that share its place."""
+        return [(label, row) for label, row in self.comparable() if row.rank == 1 and row.to_fastest]
+
+    def slower(self) -> list[tuple[str, Row]]:
+        """Return the rows that are shown to be slower than the fastest one, with their labels."""
+        return [(label, row) for label, row in self.comparable() if row.rank is not None and row.rank > 1]
+
+    def fastest(self) -> str:
+        """Return the label of the row that the others are compared with; there must be a comparable one."""
+        return next(label for label, row in self.comparable() if not row.to_fastest)
+
+    def can_show(self) -> bool:
+        """Return whether any two rows have the processes that a verdict needs."""
+        return any(item.p is not None for item in self.group.comparisons)
+
+
+def named(studies: Sequence[tuple[str, Sequence[Group]]]) -> list[Found]:
+    """Return the groups of some studies, each study with its name, under names that tell them apart."""
+    every = [(name if len(studies) > 1 else "", group) for name, groups in studies for group in groups]
+    return [
+        Found(study=name, place=_place(name, group, every), group=group, labels=tuple(row_labels(group.rows)))
+        for name, group in every
+    ]
+
+
+def _place(study: str, group: Group, every: Sequence[tuple[str, Group]]) -> str:
+    """Return the task, and in brackets whatever tells this group from others of the same task."""
+    twins = [(name, other) for name, other in every if other.task == group.task]
+    facts = [
+        str(getattr(group, name)) for name in CELL[1:] if len({getattr(other, name) for _study, other in twins}) > 1
+    ]
+    facts += [str(getattr(group, name)) for name in group.split_by]
+    facts += [study] if len({name for name, _group in twins}) > 1 else []
+    return f"{group.task} ({', '.join(facts)})" if facts else group.task
+
+
+def sentences(found: Sequence[Found]) -> Iterable[str]:
+    """Yield the paragraph, sentence by sentence."""
+    if not found:
+        return
+    telling = [item for item in found if len(item.comparable()) > 1 and item.can_show()]
+    if len(found) <= MOST_NAMED:
+        yield from map(_of_one, found)
+    elif len(telling) <= MOST_NAMED:
+        yield from map(_of_one, telling)
+        yield from _mute(len(found) - len(telling))
+    else:
+        yield from _counted(telling, len(found))
+        yield from _mute(len(found) - len(telling))
+    yield from _accuracies(found)
+    rows = [row for item in found for row in item.group.rows]
+    apart = sum(not row.comparable for row in rows)
+    if apart:
+        yield ngettext(
+            "{count} of {all} rows is not comparable; the table says why.",
+            "{count} of {all} rows are not comparable; the table says why.",
+            apart,
+        ).format(count=apart, all=len(rows))
+    machines = len({item.group.machine for item in found})
+    if machines > 1:
+        yield _(
+            "The rows come from {count} machines or choices of processors, and only rows of the same one are compared."
+        ).format(count=machines)
+
+
+def _of_one(item: Found) -> str:
+    """Return the sentence on one comparison."""
+    rows, ties, slower = item.comparable(), item.ties(), item.slower()
+    fields = {
+        "place": item.place,
+        "fastest": item.fastest() if rows else "",
+        "ties": _listed([label for label, _row in ties]),
+        "slower": _listed([_by_how_much(label, row) for label, row in slower]),
+    }
+    if not rows:
+        message = _("{place}: no row is comparable.")
+    elif len(rows) == 1:
+        message = _("{place}: only {fastest} is comparable, so that there is nothing to compare it with.")
+    elif not item.can_show():
+        message = _("{place}: nothing can be shown, for no two rows have two processes each.")
+    elif not ties and len(slower) == 1:
+        message = _("{place}: {fastest} is the fastest; slower is {slower}.")
+    elif not ties:
+        message = _("{place}: {fastest} is the fastest; slower are {slower}.")
+    elif not slower:
+        message = _("{place}: no difference in speed from {fastest} is shown for {ties}.")
+    else:
+        message = _("{place}: no difference in speed from {fastest} is shown for {ties}; slower: {slower}.")
+    return message.format(**fields)
+
+
+def _by_how_much(label: str, row: Row) -> str:
+    found = row.to_fastest
+    if found is None or found.low is None or found.high is None:
+        return label
+    return _("{row} {ratio}").format(row=label, ratio=text.ratio(found.ratio, found.low, found.high))
+
+
+def _counted(telling: Sequence[Found], every: int) -> Iterable[str]:
+    """Yield how often which row is the fastest, and how often that is open."""
+    winners: dict[str, int] = {}
+    for item in telling:
+        if not item.ties():
+            winners[item.fastest()] = winners.get(item.fastest(), 0) + 1
+    if winners:
+        order = sorted(winners.items(), key=lambda pair: -pair[1])
+        shown = [
+            ngettext("{row} in {count} of them", "{row} in {count} of them", count).format(row=row, count=count)
+            for row, count in order
+        ]
+        yield ngettext(
+            "Of {all} comparisons, {count} has a row that is faster than every other comparable one: {rows}.",
+            "Of {all} comparisons, {count} have a row that is faster than every other comparable one: {rows}.",
+            sum(winners.values()),
+        ).format(all=every, count=sum(winners.values()), rows=_listed(shown))
+    else:
+        yield _("In none of {all} comparisons is a row shown to be faster than every other comparable one.").format(
+            all=every
+        )
+    if open_ := len(telling) - sum(winners.values()):
+        yield ngettext(
+            "In {count} comparison no difference from the fastest row is shown for at least one other.",
+            "In {count} comparisons no difference from the fastest row is shown for at least one other.",
+            open_,
+        ).format(count=open_)
+
+
+def _mute(count: int) -> Iterable[str]:
+    """Yield in how many comparisons nothing can be said."""
+    if count:
+        yield ngettext(
+            "In {count} comparison nothing can be shown, for want of comparable rows or of processes.",
+            "In {count} comparisons nothing can be shown, for want of comparable rows or of processes.",
+            count,
+        ).format(count=count)
+
+
+def _accuracies(found: Sequence[Found]) -> Iterable[str]:
+    """Yield a sentence on the verdicts on accuracy against the fastest rows."""
+    judged = [
+        (item, label, row.to_fastest.accuracy_verdict)
+        for item in found
+        for label, row in item.comparable()
+        if row.to_fastest and row.to_fastest.accuracy_difference is not None
+    ]
+    different = [
+        _("{row} in {place}").format(row=label, place=item.place) for item, label, said in judged if said == "different"
+    ]
+    if different:
+        yield _("Accuracy is shown to differ from that of the fastest row for {rows}.").format(rows=_listed(different))
+    elif judged and all(said == "equivalent" for *_names, said in judged):
+        yield _("Accuracy is equivalent to that of the fastest row wherever it could be judged.")
+    elif judged:
+        yield _("No row's accuracy is shown to be different from that of the fastest row.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names in a row, the first few of many."""
+    shown = _(", ").join(names[:MOST_ROWS_NAMED])
+    more = len(names) - MOST_ROWS_NAMED
+    if more <= 0:
+        return shown
+    return ngettext("{names} and {count} other", "{names} and {count} others", more).format(names=shown, count=more)

@@ -1,0 +1,1 @@
+"""What nets learned, as pictures: answers, surfaces, texts."""

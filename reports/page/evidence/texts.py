@@ -1,0 +1,45 @@
+"""The texts that a classifier was surest of: those it had right, and those it had wrong."""
+
+from collections.abc import Sequence
+
+from harness.language import _
+from harness.records.evidence import Answers, Example
+from reports.page.evidence.answers import named
+from reports.page.evidence.files import Shown
+from reports.page.exhibit import Cell, Exhibit, grid, number, words
+from reports.words import text
+
+
+def exhibit(name: str, title: str, rows: Sequence[tuple[Shown, Answers]], note: str) -> Exhibit | None:
+    """Return a table of the texts of a group's rows, None where there are none."""
+    cells = [
+        _cells(item, answers, example)
+        for item, answers in rows
+        for example in (*answers.wrong, *answers.right)
+        if example.text
+    ]
+    if not cells:
+        return None
+    what = _(
+        "The test texts with the surest answers, wrong ones first, as the net read them: cut into words, the last of "
+        "them alone, and what its dictionary lacks as <unknown>."
+    )
+    headers = (_("backend"), _("outcome"), _("text"), _("label"), _("answer"), _("probability"), _("test example"))
+    return Exhibit(
+        name=name,
+        title=_("Surest right and wrong: {group}").format(group=title),
+        note=f"{what} {note}",
+        grid=grid(headers, cells),
+    )
+
+
+def _cells(item: Shown, answers: Answers, example: Example) -> list[Cell]:
+    return [
+        words(item.label, quoted=True),
+        words(_("right") if example.is_right else _("wrong")),
+        words(text.printable(example.text), quoted=True),
+        named(answers, example.label),
+        named(answers, example.predicted),
+        number(example.probability, f"{example.probability:.4f}"),
+        Cell(shown=f"{example.index:,}", value=example.index),
+    ]

@@ -1,0 +1,139 @@
+"""How much memory a process takes at its peak, by kind: what the import takes, what comes on top, and the device's."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from harness.language import _, noop
+from harness.records.studies import Loaded
+from reports.page import style
+from reports.page.exhibit import Cell, Exhibit, Grid, grid, number
+from reports.page.lines import Line, Place, comparable, joined, left_out, marked, name, nobody, places
+from reports.statistics.rows import Group
+from reports.words import text
+
+KINDS = (noop("import"), noop("rest of the host's peak"), noop("device, by the framework's allocator"))
+HOST, DEVICE = -0.18, 0.18
+"""Where the bars of a row lie that has both."""
+
+
+class Memory(NamedTuple):
+    """Median bytes of a row."""
+
+    imported: float | None
+    rest: float | None
+    host: float | None
+    device: float | None
+    process: float | None
+
+
+def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+    """Return the picture of all groups, none where no memory was measured."""
+    found = [(place, [_memory(line) for line in place.lines]) for place in places(groups, runs)]
+    drawn = [(place, of) for place, of in found if any(one.host or one.device for one in of)]
+    if not drawn:
+        return ()
+    sentences = [
+        _("Medians over the completed runs, in millions of bytes above the process before the import of the framework.")
+    ]
+    if any(one.device for _place, of in drawn for one in of):
+        sentences.append(_("The device's memory is no part of the host's and has a bar of its own."))
+    return (
+        Exhibit(
+            name="memory",
+            title=_("Memory"),
+            note=joined((*sentences, marked(place for place, _of in drawn), left_out(groups))),
+            alt=joined(_alt(place, of) for place, of in drawn),
+            figure=_figure(drawn),
+            grid=_grid(drawn),
+        ),
+    )
+
+
+def _memory(line: Line) -> Memory:
+    host, imported = line.median("host_peak_bytes"), line.median("import_bytes")
+    return Memory(
+        imported=imported,
+        rest=host - imported if host is not None and imported is not None and host >= imported else None,
+        host=host,
+        device=line.median("device_peak_bytes"),
+        process=line.median("device_process_bytes"),
+    )
+
+
+def _megabytes(value: float | None) -> float | None:
+    return None if value is None else value / 1e6
+
+
+def _figure(drawn: Sequence[tuple[Place, Sequence[Memory]]]) -> go.Figure:
+    with_device = any(one.device for _place, of in drawn for one in of)
+    height = style.BAR_PX * (1.5 if with_device else 1.0)
+    figure = style.panels(
+        [place.short for place, _found in drawn],
+        [round(height * len(place.lines)) + 10 for place, _found in drawn],
+        legend=True,
+    )
+    for panel, (place, found) in enumerate(drawn, start=1):
+        bars: list[tuple[str, float, list[float | None]]] = [
+            (KINDS[0], HOST * with_device, [one.imported if one.rest is not None else None for one in found]),
+            (KINDS[1], HOST * with_device, [one.host if one.rest is None else one.rest for one in found]),
+        ]
+        if with_device:
+            bars.append((KINDS[2], DEVICE, [one.device for one in found]))
+        for part, (what, offset, values) in enumerate(bars):
+            shown = go.Bar(
+                x=[_megabytes(value) for value in values],
+                y=[at + offset for at in range(len(found))],
+                width=0.34 if with_device else 0.7,
+                orientation="h",
+                name=_(what),
+                legendgroup=what,
+                showlegend=panel == 1,
+                marker=style.patterned(part),
+                hovertemplate="%{x:,.4~g} MB",
+            )
+            figure.add_trace(shown, row=panel, col=1)
+        style.named_rows(figure, [line.axis_label for line in place.lines], panel=panel)
+        figure.update_xaxes(title={"text": _("megabytes")}, rangemode="tozero", row=panel, col=1)
+    figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
+    return figure
+
+
+def _alt(place: Place, found: Sequence[Memory]) -> str:
+    """Return which comparable row takes most of the host's memory and which least."""
+    pairs = [(one.host, line) for line, one in zip(place.lines, found, strict=True) if line.row.comparable]
+    known = sorted((host, line.short) for host, line in pairs if host is not None)
+    if not known:
+        return nobody(place)
+    (least, low), (most, high) = known[0], known[-1]
+    if len(known) == 1:
+        return _("{title}: {label} takes {most} MB.").format(title=place.short, label=high, most=text.megabytes(most))
+    sentence = _("{title}: {high} takes most, {most} MB; {low} takes least, {least} MB.")
+    if text.megabytes(most) == text.megabytes(least):
+        sentence = _("{title}: every comparable row takes {most} MB.")
+    return sentence.format(
+        title=place.short, high=high, low=low, most=text.megabytes(most), least=text.megabytes(least)
+    )
+
+
+def _grid(drawn: Sequence[tuple[Place, Sequence[Memory]]]) -> Grid:
+    headers = (
+        _("task"),
+        _("row"),
+        _("import, MB"),
+        _("rest of the host's peak, MB"),
+        _("host's peak, MB"),
+        _("device's peak, MB"),
+        _("process on the device, MB"),
+        _("comparable"),
+    )
+    rows = [_cells(place, line, one) for place, of in drawn for line, one in zip(place.lines, of, strict=True)]
+    return grid(headers, rows)
+
+
+def _cells(place: Place, line: Line, found: Memory) -> list[Cell]:
+    values = (found.imported, found.rest, found.host, found.device, found.process)
+    shown = [number(_megabytes(value), text.megabytes(value)) for value in values]
+    return [name(place.title), name(line.label), *shown, comparable(line.row)]

@@ -1,0 +1,66 @@
+"""What the frameworks say of students' mistakes, for the page: framework by mistake."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from harness.language import _, noop
+from harness.mistakes import NAMES, ending
+from harness.record import Mistake, Record
+from harness.records.studies import Loaded
+from reports.content import mistakes
+from reports.page.exhibit import Cell, Exhibit, grid, number, words
+from reports.statistics.rows import Group
+from reports.words import text
+
+NOTE = noop(
+    "One training step of a small LeNet with one mistake in it, in each framework's default mode. Named: the message "
+    "holds what was expected and what came, of a label out of range one of the two. Silent: nothing was said, and the "
+    "loss is another one. As meant: the framework converted the input, and the loss is the right one."
+)
+
+
+def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+    """Return the table of all mistakes that a study made, nothing where it made none."""
+    asked = made(loaded.records)
+    rows = [_row(backend, device, one) for (backend, device), found in asked.items() for one in found]
+    if not rows:
+        return ()
+    headers = (
+        _("framework"),
+        _("mistake"),
+        _("what came"),
+        _("what was said"),
+        _("exception"),
+        _("names what was expected"),
+        _("names what came"),
+        _("characters"),
+        _("seconds"),
+    )
+    shares = [mistakes.clear_messages(f"{backend} {device}", found) for (backend, device), found in asked.items()]
+    note = " ".join((_(NOTE), *(f"{share}." for share in shares)))
+    return (Exhibit(name="mistakes", title=_("Students' mistakes"), note=note, grid=grid(headers, rows)),)
+
+
+def made(records: Sequence[Record]) -> dict[tuple[str, str], tuple[Mistake, ...]]:
+    """Return the mistakes of a study by backend and device, those of the last record that holds them."""
+    return {(record.spec.backend, record.spec.device): record.mistakes for record in records if record.mistakes}
+
+
+def _row(backend: str, device: str, one: Mistake) -> tuple[Cell, ...]:
+    observed = one.name in NAMES and ending(one) not in ("not observed", "died")
+    return (
+        words(f"{backend} {device}", quoted=True),
+        words(mistakes.title(one)),
+        words(mistakes.ending_word(one)),
+        words(mistakes.said(one), quoted=bool(one.message or one.reason)),
+        words(one.error_type or text.NOTHING, quoted=True),
+        words(_yes(one.names_expected) if observed else text.NOTHING),
+        words(_yes(one.names_given) if observed else text.NOTHING),
+        number(one.characters, f"{one.characters:,}"),
+        number(one.seconds),
+    )
+
+
+def _yes(found: bool) -> str:
+    return _("yes") if found else _("no")

@@ -1,0 +1,120 @@
+"""Where the seconds of a process go before, during and after training: stacked bars of medians."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from harness.language import _, noop
+from harness.records.studies import Loaded
+from reports.page import style
+from reports.page.exhibit import Cell, Exhibit, Grid, grid, number
+from reports.page.lines import Line, Place, comparable, joined, left_out, marked, median, name, places
+from reports.statistics.rows import Group
+from reports.words import text
+
+TRAINING = "training"
+PHASES = {
+    "import_s": noop("import"),
+    "build_s": noop("build"),
+    "load_s": noop("load data"),
+    "first_step_s": noop("first step"),
+    TRAINING: noop("rest of training"),
+    "evaluate_s": noop("evaluate"),
+}
+"""Column of the frame, or what follows from two of them, and its name; in the order of time."""
+
+Medians = dict[str, float | None]
+
+
+def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+    """Return the picture of all groups, none where no run was completed."""
+    found = [(place, [_phases(line) for line in place.lines]) for place in places(groups, runs)]
+    drawn = [(place, of) for place, of in found if any(_sum(one) for one in of)]
+    if not drawn:
+        return ()
+    note = _(
+        "Medians over the completed runs of a row, phase by phase. The first step holds what is compiled on it. A "
+        "process takes longer than its bar, for it also measures inference and goes on training for the clock: the "
+        "table has its whole time."
+    )
+    return (
+        Exhibit(
+            name="phases",
+            title=_("Where the time goes"),
+            note=joined((note, marked(place for place, _of in drawn), left_out(groups))),
+            alt=joined(sentence for place, of in drawn for sentence in _alt(place, of)),
+            figure=_figure(drawn),
+            grid=_grid(drawn),
+        ),
+    )
+
+
+def _phases(line: Line) -> Medians:
+    """Return the median seconds of every phase, and of the whole process."""
+    found = {column: line.median(column) for column in (*PHASES, "total_s") if column != TRAINING}
+    rest = line.numbers("train_s") - line.numbers("first_step_s")
+    return found | {TRAINING: median(rest[rest >= 0])}
+
+
+def _sum(found: Medians) -> float:
+    return sum(found[column] or 0.0 for column in PHASES)
+
+
+def _figure(drawn: Sequence[tuple[Place, Sequence[Medians]]]) -> go.Figure:
+    figure = style.panels(
+        [place.short for place, _found in drawn],
+        [style.BAR_PX * len(place.lines) + 10 for place, _found in drawn],
+        legend=True,
+    )
+    for panel, (place, found) in enumerate(drawn, start=1):
+        for part, (column, what) in enumerate(PHASES.items()):
+            shown = go.Bar(
+                x=[one[column] for one in found],
+                y=list(range(len(found))),
+                orientation="h",
+                name=_(what),
+                legendgroup=column,
+                showlegend=panel == 1,
+                marker=style.patterned(part),
+                hovertemplate="%{x:.3~g} s",
+            )
+            figure.add_trace(shown, row=panel, col=1)
+        style.named_rows(figure, [line.axis_label for line in place.lines], panel=panel)
+        figure.update_xaxes(title={"text": _("seconds")}, rangemode="tozero", row=panel, col=1)
+    figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
+    return figure
+
+
+def _alt(place: Place, found: Sequence[Medians]) -> list[str]:
+    """Return for every row its sum and what takes most of it."""
+    sentences = []
+    for line, one in zip(place.lines, found, strict=True):
+        if whole := _sum(one):
+            longest = max(PHASES, key=lambda column: one[column] or 0.0)
+            sentence = _("{title}, {label}: {seconds} s, of which {phase} takes {share}.")
+            shown = text.percent((one[longest] or 0.0) / whole, 0)
+            facts = {"title": place.short, "label": line.short, "phase": _(PHASES[longest]), "share": shown}
+            sentences.append(sentence.format(seconds=text.seconds(whole), **facts))
+    return sentences
+
+
+def _grid(drawn: Sequence[tuple[Place, Sequence[Medians]]]) -> Grid:
+    names = [_("{phase}, s").format(phase=_(what)) for what in PHASES.values()]
+    headers = (_("task"), _("row"), *names, _("sum, s"), _("whole process, s"), _("runs"), _("comparable"))
+    return grid(
+        headers, [_cells(place, line, one) for place, of in drawn for line, one in zip(place.lines, of, strict=True)]
+    )
+
+
+def _cells(place: Place, line: Line, found: Medians) -> list[Cell]:
+    runs = len(line.completed)
+    return [
+        name(place.title),
+        name(line.label),
+        *(number(found[column]) for column in PHASES),
+        number(_sum(found) or None),
+        number(found["total_s"]),
+        number(float(runs), str(runs)),
+        comparable(line.row),
+    ]

@@ -1,0 +1,1 @@
+"""Rows, their intervals, and every rule that decides a verdict."""

@@ -1,0 +1,97 @@
+"""How many repeats would show a difference: from the spread that the rows of a study have."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from reports.content.content import row_labels
+from reports.statistics import methods
+from reports.statistics.methods import FEWEST
+from reports.statistics.rows import CELL, Group, Row
+
+
+class Need(Struct, frozen=True, kw_only=True):
+    """What one pair of rows needs."""
+
+    table: str
+    """Task, preset, data set and device."""
+    a: str
+    b: str
+    processes_a: int
+    processes_b: int
+    sd_log: float
+    """Pooled standard deviation of the logarithm of a process's seconds per example."""
+    repeats: int | None
+    """Processes per row that would show the difference, null where more than `MOST_REPEATS` would be needed."""
+    smallest_ratio: float
+    """Ratio that the processes that there are would have shown."""
+
+
+class Needs(Struct, frozen=True, kw_only=True):
+    """What all pairs of a study need."""
+
+    ratio: float
+    """Of the two rows' seconds: the difference that is to be shown."""
+    power: float
+    alpha: float
+    """Level at which each pair is judged: Holm's strictest, 5 % over the number of pairs."""
+    pairs: tuple[Need, ...]
+    left_out: tuple[str, ...]
+    """Comparable rows of a single process, whose spread is not known."""
+
+    def repeats(self) -> int | None:
+        """Return how many processes per row would do for every pair, null where a pair needs too many."""
+        found = [need.repeats for need in self.pairs if need.repeats is not None]
+        return max(found) if found and len(found) == len(self.pairs) else None
+
+
+def needs(groups: Iterable[Group], *, ratio: float, power: float) -> Needs:
+    """Return what the pairs of comparable rows need so that a true ratio of their seconds is shown.
+
+    Args:
+        groups: as `summarize` returns them.
+        ratio: of the seconds, 1.05 for 5 %.
+        power: share of the studies that would show it, between 0 and 1.
+    """
+    named = [
+        (
+            " · ".join(str(getattr(group, name)) for name in CELL),
+            list(zip(row_labels(group.rows), group.rows, strict=True)),
+        )
+        for group in groups
+    ]
+    grid = [
+        (table, first, second)
+        for table, rows in named
+        for number, first in enumerate(rows)
+        for second in rows[number + 1 :]
+        if _spreads(first[1]) and _spreads(second[1])
+    ]
+    alpha = methods.strictest(len(grid))
+    singles = [
+        f"{label} ({table})" for table, rows in named for label, row in rows if row.comparable and not _spreads(row)
+    ]
+    pairs = tuple(_need(table, first, second, ratio=ratio, power=power, alpha=alpha) for table, first, second in grid)
+    return Needs(ratio=ratio, power=power, alpha=alpha, pairs=pairs, left_out=tuple(singles))
+
+
+def _spreads(row: Row) -> bool:
+    return row.comparable and len(row.seconds_per_example) >= FEWEST
+
+
+def _need(
+    table: str, first: tuple[str, Row], second: tuple[str, Row], *, ratio: float, power: float, alpha: float
+) -> Need:
+    sides: Sequence[Sequence[float]] = [methods.logarithms(row.seconds_per_example) for _, row in (first, second)]
+    sd = methods.pooled_sd(sides[0], sides[1])
+    found = methods.welch(sides[0], sides[1])
+    return Need(
+        table=table,
+        a=first[0],
+        b=second[0],
+        processes_a=len(sides[0]),
+        processes_b=len(sides[1]),
+        sd_log=sd,
+        repeats=methods.repeats_needed(sd, ratio, alpha, power),
+        smallest_ratio=methods.ratio_of(methods.smallest_shown(found, alpha, power)),
+    )

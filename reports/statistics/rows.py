@@ -1,0 +1,113 @@
+"""What a summary consists of: a row per backend, mode and profile, in groups that computed the very same thing."""
+
+from msgspec import Struct
+
+from reports.statistics.verdicts import Comparison
+
+CELL = ("task", "preset", "dataset", "device")
+"""What a user asked for: the heading of a table."""
+SPLITS = ("task_version", "task_fingerprint", "dataset_fingerprint", "source", "machine")
+"""What must be equal besides, or the runs stand in tables of their own. Two machines of a merged study may be equal in
+every word and still be two: what comes from different studies is never pooled."""
+
+
+class Spread(Struct, frozen=True, kw_only=True):
+    """A number over several processes."""
+
+    median: float
+    low: float
+    high: float
+    runs: int
+
+    def relative(self) -> float:
+        """Return the distance from the smallest to the largest over the median."""
+        return (self.high - self.low) / self.median
+
+
+class Quality(Struct, frozen=True, kw_only=True):
+    """The test quality of one completed run."""
+
+    seed: int | None
+    repeat: int | None
+    value: float
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One backend in one mode and profile. Numbers are medians over its completed runs; null where there is none."""
+
+    backend: str
+    mode: str
+    profile: str
+    device_name: str
+    framework_version: str
+    run_ids: tuple[str, ...]
+    runs: int
+    ok_runs: int
+    status: str
+    """The endings, counted: "2 ok, 1 timeout"."""
+    reasons: tuple[str, ...]
+    """The distinct reasons of the endings, each once."""
+    throughput_examples_per_s: Spread | None
+    time_to_first_step_s: float | None
+    epoch_s: float | None
+    host_peak_bytes: float | None
+    device_peak_bytes: float | None
+    metric: str
+    """Which metric `quality` holds; empty if there is none."""
+    quality: tuple[Quality, ...]
+    """In the order of seed and repeat."""
+    quality_mean: float | None
+    quality_min: float | None
+    quality_max: float | None
+    parity: str
+    parity_error_over_tolerance: float | None
+    comparable: bool
+    why_not_comparable: tuple[str, ...]
+    steady_state: str
+    """The outcomes of its measured runs, counted: "2 settled, 1 never settled"."""
+    discarded_blocks: int
+    disturbed_blocks: int
+    recorded_blocks: int
+    """All steady blocks of the measured runs."""
+    seconds_per_example: tuple[float, ...]
+    """Of every measured run its median seconds per step over the batch size: what verdicts compare."""
+    inference: dict[str, tuple[float, ...]]
+    """By measure of inference, of every run that has it: `latency`, seconds of the median call with one example, and
+    `inference`, seconds per example at the task's batch size. Empty where outputs differed from the evaluation's."""
+    accuracy_per_seed: dict[int, float]
+    """By seed, the mean over its runs, which are not independent."""
+    accuracy_low: float | None
+    accuracy_high: float | None
+    """Ends of the 95 % interval of their mean, from two seeds on, cut at 0 and 1."""
+    rank: int | None = None
+    """Place among the comparable rows: 1 if it is not shown to be slower than the fastest, else one more than the rows
+    that are shown to be faster."""
+    shares_place: bool = False
+    """Another row has the same place: no order of the two is shown."""
+    alone: bool = False
+    """No other row of its group is comparable, so that it is faster than none."""
+    times_slower: float | None = None
+    """Seconds of this row over those of the fastest, geometric means over the processes."""
+    to_fastest: Comparison | None = None
+    """This row against the fastest one, null for that one itself."""
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """The rows that computed the same task on the same data, kind of device and machine."""
+
+    task: str
+    preset: str
+    dataset: str
+    device: str
+    task_version: int | None
+    task_fingerprint: str
+    dataset_fingerprint: str
+    source: str = ""
+    machine: str
+    rows: tuple[Row, ...]
+    baselines: dict[str, tuple[float, ...]] = {}
+    """What simple methods reach on the same data: more than one number where the runs do not agree."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Every pair of rows once."""
+    split_by: tuple[str, ...] = ()
+    """In what this group differs from another one of the same task, preset, data set and device."""

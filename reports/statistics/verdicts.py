@@ -1,0 +1,214 @@
+"""Every pair of rows becomes a comparison: who is shown to be faster, and whether both learn the same.
+
+Only rows that computed the very same thing are paired. All pairs of a study are one grid: Holm's method looks at all
+of its p-values together, those of each measure (training, latency, inference, accuracy) for themselves.
+"""
+
+import math
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from harness.language import noop
+from reports.statistics import methods
+from reports.statistics.methods import FEWEST, Difference, Equivalence, Verdict, ratio_of
+
+
+class Side(Struct, frozen=True, kw_only=True):
+    """What is compared of a row."""
+
+    comparable: bool
+    seconds: tuple[float, ...] = ()
+    """Of every process, its median seconds per example."""
+    accuracies: dict[int, float] = {}
+    """By seed, the mean over its processes; none where the task has no accuracy."""
+    inference: dict[str, tuple[float, ...]] = {}
+    """By measure (`latency`, `inference`), of every process its seconds per call or example."""
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """What is shown of two rows by one measure of inference; the numbers are as those of a `Comparison`."""
+
+    ratio: float
+    low: float
+    high: float
+    p: float
+    p_holm: float = 1.0
+    verdict: Verdict = "no difference shown"
+
+    def reversed(self) -> "Shown":
+        """Return the same, the other way round."""
+        low, high = 1 / self.high, 1 / self.low
+        return replace(self, ratio=1 / self.ratio, low=low, high=high, verdict=_turned(self.verdict))
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """Two rows, `a` against `b`; numbers are null where a side has too few processes or seeds."""
+
+    a: int
+    """Place of the row in its group."""
+    b: int
+    processes_a: int
+    processes_b: int
+    ratio: float | None = None
+    """Seconds of a over seconds of b, geometric means over the processes: above 1, a is the slower."""
+    low: float | None = None
+    high: float | None = None
+    """Ends of its 95 % interval, of this pair alone."""
+    p: float | None = None
+    p_holm: float | None = None
+    """Adjusted for all pairs of the study; the verdict goes by it."""
+    verdict: Verdict
+    """Of a: slower or faster than b."""
+    why: str = ""
+    """Why there is no verdict."""
+    smallest_ratio: float | None = None
+    """Ratio that this pair would have shown in four of five studies, at Holm's strictest level."""
+    accuracy_difference: float | None = None
+    accuracy_low: float | None = None
+    accuracy_high: float | None = None
+    accuracy_p_holm: float | None = None
+    accuracy_p_equivalence: float | None = None
+    """Of the two one-sided tests, of this pair alone."""
+    accuracy_test: str = ""
+    """paired by seed where both rows have the same seeds, which share weights and batches; else Welch."""
+    accuracy_verdict: Equivalence = "not comparable"
+    inference: dict[str, Shown] = {}
+    """By measure; only where both rows have at least two processes."""
+
+    def reversed(self) -> "Comparison":
+        """Return the same comparison, `b` against `a`."""
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            processes_a=self.processes_b,
+            processes_b=self.processes_a,
+            ratio=_inverse(self.ratio),
+            low=_inverse(self.high),
+            high=_inverse(self.low),
+            accuracy_difference=_negative(self.accuracy_difference),
+            accuracy_low=_negative(self.accuracy_high),
+            accuracy_high=_negative(self.accuracy_low),
+            verdict=_turned(self.verdict),
+            inference={measure: shown.reversed() for measure, shown in self.inference.items()},
+        )
+
+
+class _Pair(Struct, kw_only=True):
+    """A comparison while it is made."""
+
+    found: Comparison
+    speed: Difference | None = None
+    accuracy: Difference | None = None
+
+
+def compare(groups: Sequence[Sequence[Side]]) -> list[tuple[Comparison, ...]]:
+    """Return for every group the comparisons of its rows, each pair once, with verdicts for all groups together.
+
+    Args:
+        groups: the rows of each group; rows of different groups are not compared.
+    """
+    pairs = [
+        [_pair(a, b, first, second) for a, first in enumerate(sides) for b, second in enumerate(sides) if a < b]
+        for sides in groups
+    ]
+    every = [pair for group in pairs for pair in group]
+    _judge_speed([(pair, pair.speed) for pair in every if pair.speed])
+    _judge_accuracy([(pair, pair.accuracy) for pair in every if pair.accuracy])
+    for measure in dict.fromkeys(name for pair in every for name in pair.found.inference):
+        _judge_inference([pair for pair in every if measure in pair.found.inference], measure)
+    return [tuple(pair.found for pair in group) for group in pairs]
+
+
+def _pair(a: int, b: int, first: Side, second: Side) -> _Pair:
+    found = Comparison(
+        a=a, b=b, processes_a=len(first.seconds), processes_b=len(second.seconds), verdict="not comparable"
+    )
+    if not (first.comparable and second.comparable):
+        return _Pair(found=replace(found, why=noop("a row is not comparable")))
+    logs = [methods.logarithms(side.seconds) for side in (first, second)]
+    means = [sum(side) / len(side) for side in logs]
+    found = replace(found, ratio=ratio_of(means[0] - means[1]), verdict="no difference shown")
+    pair = _Pair(found=found)
+    if min(map(len, logs)) >= FEWEST:
+        pair.speed = methods.welch(logs[0], logs[1])
+    else:
+        pair.found = replace(pair.found, why=noop("one process shows nothing of how the next would come out"))
+    if first.accuracies and second.accuracies:
+        _pair_accuracies(pair, first.accuracies, second.accuracies)
+    both = {
+        name: (first.inference[name], second.inference[name]) for name in first.inference if name in second.inference
+    }
+    pair.found = replace(
+        pair.found, inference={name: _shown(*sides) for name, sides in both.items() if min(map(len, sides)) >= FEWEST}
+    )
+    return pair
+
+
+def _shown(first: Sequence[float], second: Sequence[float]) -> Shown:
+    found = methods.welch(methods.logarithms(first), methods.logarithms(second))
+    return Shown(ratio=ratio_of(found.difference), low=ratio_of(found.low), high=ratio_of(found.high), p=found.p)
+
+
+def _pair_accuracies(pair: _Pair, first: dict[int, float], second: dict[int, float]) -> None:
+    pair.found = replace(pair.found, accuracy_verdict="not shown")
+    if min(len(first), len(second)) < FEWEST:
+        return
+    by_seed = first.keys() == second.keys()
+    test = methods.paired if by_seed else methods.welch
+    pair.accuracy = test([first[seed] for seed in sorted(first)], [second[seed] for seed in sorted(second)])
+    pair.found = replace(pair.found, accuracy_test=noop("paired by seed") if by_seed else "Welch")
+
+
+def _judge_speed(pairs: Sequence[tuple[_Pair, Difference]]) -> None:
+    alpha = methods.strictest(len(pairs))
+    adjusted = methods.holm([found.p for _, found in pairs])
+    for (pair, found), p_holm in zip(pairs, adjusted, strict=True):
+        pair.found = replace(
+            pair.found,
+            ratio=ratio_of(found.difference),
+            low=ratio_of(found.low),
+            high=ratio_of(found.high),
+            p=found.p,
+            p_holm=p_holm,
+            verdict=methods.verdict(found.difference, p_holm),
+            smallest_ratio=ratio_of(methods.smallest_shown(found, alpha)),
+        )
+
+
+def _judge_inference(pairs: Sequence[_Pair], measure: str) -> None:
+    shown = [pair.found.inference[measure] for pair in pairs]
+    adjusted = methods.holm([item.p for item in shown])
+    for pair, item, p_holm in zip(pairs, shown, adjusted, strict=True):
+        judged = replace(item, p_holm=p_holm, verdict=methods.verdict(math.log(item.ratio), p_holm))
+        pair.found = replace(pair.found, inference=pair.found.inference | {measure: judged})
+
+
+def _judge_accuracy(pairs: Sequence[tuple[_Pair, Difference]]) -> None:
+    adjusted = methods.holm([found.p for _, found in pairs])
+    for (pair, found), p_holm in zip(pairs, adjusted, strict=True):
+        p_equivalence = methods.not_equivalent_p(found)
+        pair.found = replace(
+            pair.found,
+            accuracy_difference=found.difference,
+            accuracy_low=found.low,
+            accuracy_high=found.high,
+            accuracy_p_holm=p_holm,
+            accuracy_p_equivalence=p_equivalence,
+            accuracy_verdict=methods.equivalence(p_equivalence, p_holm),
+        )
+
+
+def _turned(verdict: Verdict) -> Verdict:
+    other: dict[Verdict, Verdict] = {"faster": "slower", "slower": "faster"}
+    return other.get(verdict, verdict)
+
+
+def _inverse(value: float | None) -> float | None:
+    return None if value is None else 1 / value
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value
