@@ -4,7 +4,7 @@
 what it needs to plan stands here, and a test compares it with what the adapter says.
 """
 
-from harness.registry import Entry
+from harness.contract import Entry
 
 TABLE = {
     "torch": Entry(

@@ -15,6 +15,7 @@ import click
 from harness.data.prepare import prepare
 from harness.environments import machine
 from harness.environments.interpreters import find
+from harness.environments.machine import available_cores
 from harness.measure.clock import TARGET_BLOCK_S, Stopwatch
 from harness.measure.noise import Guard
 from harness.record import ParityVerdict, Record
@@ -22,7 +23,6 @@ from harness.records.store import Store, Study
 from harness.registry import task
 from harness.runs.conductor import missing
 from harness.runs.execute import Setting, execute
-from harness.runs.launch import available_cores
 from harness.runs.plan import Choice, Wish, plan
 from harness.spec import RunSpec
 

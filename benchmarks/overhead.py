@@ -26,7 +26,8 @@ from harness import registry
 from harness.cli.choices import words
 from harness.data.prepare import prepare
 from harness.environments.interpreters import find
-from harness.runs.launch import ROOT, available_cores, worker_environment, workplace
+from harness.environments.machine import ROOT, available_cores
+from harness.runs.launch import worker_environment, workplace
 
 WORKER = Path(__file__).with_name("overhead_worker.py")
 

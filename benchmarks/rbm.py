@@ -34,7 +34,7 @@ from harness import registry
 from harness.cli.choices import words
 from harness.data.prepare import Prepared, prepare, steps_per_epoch
 from harness.environments.interpreters import find
-from harness.runs.launch import available_cores
+from harness.environments.machine import available_cores
 from harness.spec import Mode
 
 TASK = "dbm-mnist"

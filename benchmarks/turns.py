@@ -16,7 +16,8 @@ from typing import Any
 
 import psutil
 
-from harness.runs.launch import ROOT, available_cores, worker_environment, workplace
+from harness.environments.machine import ROOT, available_cores
+from harness.runs.launch import worker_environment, workplace
 
 IDLE_S = 1.0
 

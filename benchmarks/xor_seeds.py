@@ -10,7 +10,8 @@ import sys
 from harness import registry
 from harness.cli.choices import words
 from harness.environments.interpreters import find
-from harness.runs.launch import available_cores, worker_environment, workplace
+from harness.environments.machine import available_cores
+from harness.runs.launch import worker_environment, workplace
 
 WORKER = """
 import sys

@@ -1,42 +1,20 @@
-"""The machine of Evenbench: plan, isolate, measure, record. Imports no framework and no pandas."""
+"""The machine of Evenbench: plan, isolate, measure, record. Imports no framework and no pandas.
 
-from typing import TYPE_CHECKING
+The files in this folder are the words that tasks and backends are written in; the packages beside them are the machine.
+"""
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from reports.frame.frame import Frame
-    from reports.page.exhibits.all import Figures
+from typing import Any
 
 __version__ = "0.1.0"
 
 
-def load(study: "str | Path", *more: "str | Path") -> "Frame":
-    """Return the records of a study as the tidy pandas frame that the reports use.
+def __getattr__(name: str) -> Any:
+    """Answer for what notebooks took from here before it moved to `reports`; goes with version 0.2."""
+    if name not in ("load", "figures"):
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    import warnings
 
-    Of several studies the frames stand below each other, with the column `study` in front.
+    import reports
 
-    Args:
-        study: a study's folder, or its name under `results/`.
-        more: other studies.
-
-    Raises:
-        UsageError: there is no such study.
-    """
-    from reports.frame.frame import load_frame  # the one road from here to pandas, taken only on demand
-
-    return load_frame(study, *more)
-
-
-def figures(study: "str | Path") -> "Figures":
-    """Return the pictures of a study's report as Plotly figures, by name.
-
-    Args:
-        study: a study's folder, or its name under `results/`.
-
-    Raises:
-        UsageError: there is no such study.
-    """
-    from reports.page.exhibits.all import load_figures
-
-    return load_figures(study)
+    warnings.warn(f"harness.{name} is reports.{name} now, and goes with version 0.2", FutureWarning, stacklevel=2)
+    return getattr(reports, name)

@@ -1,4 +1,4 @@
-"""The contract of a backend: what an author must write, on one screen.
+"""The contract of a backend: what an author must write, on two screens.
 
 A backend is a folder `backends/<name>/` whose `adapter.py` ends with `def backend() -> Backend`, so that mypy checks
 it against this file. Importing the adapter imports the framework; nothing else in Evenbench does.
@@ -163,3 +163,21 @@ class Backend(Protocol):
 
     def copy_probe(self, device: DeviceKind, numbers: int) -> Callable[[], None]:
         """Return what copies so many float32 numbers on the device, and returns only when it is done."""
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """The light description of a backend beside its heavy adapter, joined by an import string."""
+
+    adapter: str
+    """`module:function` of the function that returns the Backend; only a worker may resolve it."""
+    framework: str
+    """The name under which the framework is imported."""
+    modes: tuple[Mode, ...]
+    default_mode: Mode
+    """The mode that the framework's own tutorial uses."""
+    knobs: str | None = None
+    """`module:name` of the tuple of `Knob` that `evenbench tune` searches; light enough for the parent to import."""
+    mistakes: str | None = None
+    """`module:name` of the `Step` that students' mistakes are planted in (see `harness/mistakes.py`)."""
+    path: str | None = None
+    """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""

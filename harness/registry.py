@@ -4,50 +4,25 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
+import backends
+import tasks
 from harness import versions
+from harness.contract import Entry
 from harness.errors import ContractError, UsageError, unknown_name
-from harness.spec import Mode, Task
+from harness.spec import Task
 
 if TYPE_CHECKING:
     from harness.knobs import Knob
 
 
-class Entry(Struct, frozen=True, kw_only=True):
-    """The light description of a backend beside its heavy adapter, joined by an import string."""
-
-    adapter: str
-    """`module:function` of the function that returns the Backend; only a worker may resolve it."""
-    framework: str
-    """The name under which the framework is imported."""
-    modes: tuple[Mode, ...]
-    default_mode: Mode
-    """The mode that the framework's own tutorial uses."""
-    knobs: str | None = None
-    """`module:name` of the tuple of `Knob` that `evenbench tune` searches; light enough for the parent to import."""
-    mistakes: str | None = None
-    """`module:name` of the `Step` that students' mistakes are planted in (see `harness/mistakes.py`)."""
-    path: str | None = None
-    """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""
-
-
-def _backends() -> dict[str, Entry]:
-    return dict(import_module("backends").TABLE)
-
-
-def _tasks() -> dict[str, str]:
-    return dict(import_module("tasks").TABLE)
-
-
 def task_names() -> tuple[str, ...]:
     """Return the names of all tasks in the order of their table."""
-    return tuple(_tasks())
+    return tuple(tasks.TABLE)
 
 
 def task_groups() -> dict[str, tuple[str, ...]]:
     """Return the names that stand for several tasks; `main` is what a run does that names none."""
-    return dict(import_module("tasks").GROUPS)
+    return dict(tasks.GROUPS)
 
 
 def expanded(names: Iterable[str]) -> tuple[str, ...]:
@@ -58,12 +33,12 @@ def expanded(names: Iterable[str]) -> tuple[str, ...]:
 
 def backend_names() -> tuple[str, ...]:
     """Return the names of all backends in the order of their table, the reference last."""
-    return tuple(_backends())
+    return tuple(backends.TABLE)
 
 
 def reference_name() -> str:
     """Return the name of the backend that parity compares with."""
-    return str(import_module("backends").REFERENCE)
+    return backends.REFERENCE
 
 
 def framework_names() -> tuple[str, ...]:
@@ -77,7 +52,7 @@ def task(name: str) -> Task:
     Raises:
         UsageError: no table holds the name.
     """
-    table = _tasks()
+    table = tasks.TABLE
     if name not in table:
         raise unknown_name("task", name, (*task_names(), *task_groups()))
     found = resolve(table[name])()
@@ -92,7 +67,7 @@ def entry(name: str) -> Entry:
     Raises:
         UsageError: no table holds the name, or what stands behind an `@` is no release.
     """
-    table = _backends()
+    table = backends.TABLE
     plain = versions.base(name)
     if plain not in table:
         raise unknown_name("backend", name, backend_names())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.contract import Entry
 from harness.mistakes import Array, Step
-from harness.registry import Entry
 from harness.spec import DeviceKind
 
 HERE = str(Path(__file__).parent)

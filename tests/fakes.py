@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from backends.numpy.adapter import NumpyBackend, NumpyProgram
-from harness.contract import Backend
+from harness.contract import Backend, Entry
 from harness.knobs import Knob
-from harness.registry import Entry
 
 HERE = str(Path(__file__).parent)
 NAMES = (

@@ -17,9 +17,10 @@ from harness.records.store import Damaged, Study
 from harness.records.studies import Loaded
 from reports.content.content import content
 from reports.frame import frame as frames
-from reports.page.exhibit import Exhibit, Image, grid, number, words
+from reports.page.exhibit import Exhibit, Image
 from reports.page.html import Part, page
 from reports.statistics.summary import summarize
+from reports.words.table import grid, number, words
 
 EVIL = "<script>window.pwned=1</script><img src=x onerror=window.pwned=2>"
 """What would run if it reached the page as markup."""

@@ -11,12 +11,12 @@ from test_failing_well import HERE_INTERPRETER, SETTING, Silent, new_store, spec
 import backends
 from harness import registry
 from harness.environments.interpreters import Interpreter
+from harness.environments.machine import available_cores
 from harness.measure.clock import fewest_seconds, watched
 from harness.record import Block, Ceiling, Noise
 from harness.runs import execute
 from harness.runs.conductor import Conductor, Plan
 from harness.runs.execute import ceiling
-from harness.runs.launch import available_cores
 from harness.worker import describe
 from harness.worker.jobs import CeilingJob
 

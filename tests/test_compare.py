@@ -23,9 +23,9 @@ from reports.compare.changes import Change
 from reports.compare.export import to_json
 from reports.compare.studies import Compared, compare_studies
 from reports.compare.words import document
+from reports.formats.markdown import markdown_of
 from reports.statistics import methods
 from reports.statistics.verdicts import Side
-from reports.words.document import markdown
 
 SPREAD = (1.0, 1.01, 0.99, 1.005, 0.995)
 
@@ -46,7 +46,7 @@ def compared(folder: Path, a: Sequence[Record], b: Sequence[Record], limit: floa
 
 
 def words(found: Compared) -> str:
-    return html.unescape(re.sub(r"\\(.)", r"\1", markdown(document(found))))
+    return html.unescape(re.sub(r"\\(.)", r"\1", markdown_of(document(found))))
 
 
 def test_a_study_against_its_repetition_shows_nothing_and_nothing_changed(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_one_process_is_compared_without_a_verdict_and_said_not_to_be_tested(tmp
 def test_strange_names_do_not_become_markup(tmp_path: Path) -> None:
     bad = "<script>alert(1)</script>|\x1b[31m"
     found = compared(tmp_path, rows(found={"settings": {bad: "1"}}), rows(found={"settings": {bad: bad}}))
-    text = markdown(document(found))
+    text = markdown_of(document(found))
     assert "<script>" not in text
     assert "\x1b" not in text
 

@@ -12,7 +12,8 @@ from golden import golden_cases
 from zoo import stage_zoo, zoo
 
 from harness import registry
-from harness.runs.launch import available_cores, worker_environment, workplace
+from harness.environments.machine import available_cores
+from harness.runs.launch import worker_environment, workplace
 
 CELLS = [(name, mode) for name in registry.backend_names() for mode in registry.entry(name).modes]
 pytestmark = pytest.mark.parametrize(("backend", "mode"), CELLS, ids=[f"{b}-{m}" for b, m in CELLS])

@@ -18,13 +18,14 @@ from backends.numpy.adapter import NumpyBackend
 from harness import registry
 from harness.data.prepare import Prepared, prepare
 from harness.environments.interpreters import Interpreter
+from harness.environments.machine import available_cores
 from harness.layers import Dense
 from harness.record import Measured, Outcome, ParityVerdict, Record
 from harness.records import evidence
 from harness.records.evidence import LONGEST_TEXT, MOST_BYTES, Answers, Evidence, Example
 from harness.runs import evidence as evidence_kept
 from harness.runs.execute import execute
-from harness.runs.launch import Ended, available_cores, judge
+from harness.runs.launch import Ended, judge
 from harness.spec import RunSpec, Task
 from harness.worker import __main__
 from harness.worker import evidence as worker_evidence

@@ -17,13 +17,13 @@ from fakes import HERE, entries
 
 import backends
 from harness.environments.interpreters import Interpreter
+from harness.environments.machine import available_cores
 from harness.errors import EnvironmentFailure, StoreError, UsageError
 from harness.record import Machine, ParityVerdict, Record
 from harness.records.store import Store, Study
 from harness.registry import task
 from harness.runs.conductor import Conductor, Plan, missing
 from harness.runs.execute import Setting, describe, execute
-from harness.runs.launch import available_cores
 from harness.runs.plan import Choice, Wish, plan
 from harness.spec import RunSpec
 

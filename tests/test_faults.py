@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from small_machines import BOTTOM, JOINT, machine_task
 from zoo import case, dense_net
 
-from harness import registry
+from harness.contract import Entry
 from harness.layers import Activation, BatchNorm, Dense, Dropout
 from harness.optimizers import SGD, Adam, Momentum, Nesterov, StepSchedule
 from harness.parity.levels import LEVELS, Parity
@@ -82,7 +82,7 @@ def check(python_of: Callable[[str], str], home: Path) -> Callable[[str, Task], 
     checker = Checker(remember=False)
 
     def run(fault: str, task: Task) -> Parity:
-        entry = registry.Entry(
+        entry = Entry(
             adapter=f"torch_faults:{fault}",
             framework="torch",
             modes=("eager",),

@@ -11,11 +11,11 @@ import backends
 from harness.data.prepare import prepare
 from harness.environments import machine
 from harness.environments.interpreters import Interpreter
+from harness.environments.machine import available_cores
 from harness.measure.noise import disturbances
 from harness.record import ParityVerdict, Record
 from harness.registry import task
 from harness.runs.execute import Setting, execute
-from harness.runs.launch import available_cores
 from harness.runs.plan import Choice, Wish, plan
 from reports.frame.frame import frame
 

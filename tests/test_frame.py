@@ -27,6 +27,7 @@ from records_factory import (
 )
 
 import harness
+import reports
 from harness import registry
 from harness.boltzmann import Joint, Rbm, initial_state, statistics_names
 from harness.contract import Trap
@@ -167,7 +168,9 @@ def test_a_study_is_loaded_by_its_folder_or_by_its_name(tmp_path: Path, monkeypa
 
 def test_a_notebook_gets_the_same_frame_from_harness_load(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "s", [record()])
-    pd.testing.assert_frame_equal(harness.load(folder), load_frame(folder))
+    pd.testing.assert_frame_equal(reports.load(folder), load_frame(folder))
+    with pytest.warns(FutureWarning, match="reports.load"):
+        assert harness.load is reports.load
 
 
 def test_a_damaged_record_is_warned_of_and_the_rest_is_loaded(tmp_path: Path) -> None:

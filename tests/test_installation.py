@@ -10,13 +10,13 @@ from records_factory import record
 from rich.console import Console
 
 from harness import registry
+from harness.contract import Entry
 from harness.environments import managed
 from harness.environments.home import environments_folder
 from harness.environments.installation import adapter_lines, code_lines, installation
 from harness.environments.interpreters import Interpreter
 from harness.environments.managed import STAMP, Stamp
 from harness.record import Installation, Mistake
-from harness.registry import Entry
 from reports.formats.show import show
 from reports.frame.frame import frame
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.environments.machine import available_cores
 from harness.measure import noise
 from harness.measure.noise import Guard, Look, disturbances
 from harness.record import Block, Noise
-from harness.runs.launch import available_cores
 
 STAT = """cpu  300 0 100 900 0 0 0 50 0 0
 cpu0 100 10 50 500 5 1 2 20 0 0

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from records_factory import measured, record, write_study
 
-import harness
+import reports
 from harness.errors import UsageError
 from harness.record import Record
 from reports.frame.frame import frame
@@ -59,20 +59,20 @@ def test_the_notebook_was_executed_and_holds_no_trace_of_where() -> None:
 def test_several_studies_stand_below_each_other(tmp_path: Path) -> None:
     one = write_study(tmp_path / "one", [record()])
     other = write_study(tmp_path / "other", [record("tensorflow"), record("mindspore")])
-    both = harness.load(one, other)
+    both = reports.load(one, other)
     assert list(both["study"]) == ["one", "other", "other"]
-    assert list(both.columns) == ["study", *harness.load(one).columns]
+    assert list(both.columns) == ["study", *reports.load(one).columns]
     assert dict(both.dtypes[1:]) == dict(frame([record()]).dtypes)
-    pd.testing.assert_frame_equal(both.drop(columns="study").iloc[[0]], harness.load(one), check_like=False)
+    pd.testing.assert_frame_equal(both.drop(columns="study").iloc[[0]], reports.load(one), check_like=False)
 
 
 def test_the_figures_of_a_study_come_by_name(tmp_path: Path) -> None:
-    figures = harness.figures(write_study(tmp_path / "s", four_tasks()))
+    figures = reports.figures(write_study(tmp_path / "s", four_tasks()))
     assert {"throughput", "loss-1", "quality-4", "phases", "memory", "noise"} <= set(figures)
     assert figures["throughput"].data[0].type == "bar"
     assert msgspec.json.decode(figures["throughput"].to_json())["layout"]["showlegend"] is False
     with pytest.raises(UsageError, match="there is no study"):
-        harness.figures(tmp_path / "other")
+        reports.figures(tmp_path / "other")
 
 
 def test_importing_evenbench_imports_neither_pandas_nor_plotly() -> None:

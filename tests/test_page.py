@@ -18,10 +18,11 @@ from reports.formats.report import render, render_several
 from reports.frame.frame import frame
 from reports.page import figures, tables
 from reports.page.answer import answer
-from reports.page.exhibit import Exhibit, grid, number, words
+from reports.page.exhibit import Exhibit
 from reports.page.exhibits.all import exhibits
 from reports.page.html import page
 from reports.statistics.summary import summarize
+from reports.words.table import grid, number, words
 
 
 def several(backend: str, step_s: float, *, of: str = "digits", accuracy: float = 0.9) -> list[Record]:

@@ -21,13 +21,13 @@ from harness import registry
 from harness.boltzmann import Stage
 from harness.data.prepare import prepare
 from harness.environments.interpreters import Interpreter
+from harness.environments.machine import available_cores
 from harness.errors import UsageError
 from harness.knobs import Here, Knob, label, usable
 from harness.record import Block, Machine, Measured, Noise, ParityVerdict, Record
 from harness.registry import task
 from harness.runs import profiles
 from harness.runs.execute import Setting, execute
-from harness.runs.launch import available_cores
 from harness.runs.parity import Checker
 from harness.runs.plan import Choice, Wish, plan
 from harness.runs.profiles import Profile, Trial

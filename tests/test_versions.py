@@ -14,10 +14,11 @@ from test_environments import make_wheel, never
 
 import backends
 from harness import registry, versions
+from harness.contract import Entry
 from harness.environments import config, installers, interpreters, managed, pins
+from harness.environments.installation import code_digest
 from harness.errors import EnvironmentFailure, UsageError
 from harness.records.store import Store
-from harness.runs.parity import code_digest
 from reports.frame.frame import frame
 from reports.statistics.summary import summarize
 
@@ -35,7 +36,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pin:
     """Return a function that writes the pins of a backend `tiny`, whose framework has the releases 1.0 and 2.0."""
-    entry = registry.Entry(adapter="tiny:backend", framework="tiny", modes=("eager",), default_mode="eager")
+    entry = Entry(adapter="tiny:backend", framework="tiny", modes=("eager",), default_mode="eager")
     monkeypatch.setitem(backends.TABLE, BACKEND, entry)
     file = tmp_path / "requirements.txt"
     none = tmp_path / "none"

@@ -221,9 +221,9 @@ def find_tuned(
         UsageError: one of them has no profile on this machine, or one that does not hold any more.
     """
     from harness.environments import machine as facts
+    from harness.environments.installation import installed_packages
+    from harness.environments.machine import available_cores
     from harness.runs import profiles
-    from harness.runs.launch import available_cores
-    from harness.runs.parity import installed_packages
 
     machine, cores = facts.machine(), len(available_cores())
     packages = {key: installed_packages(interpreter) for key, interpreter in interpreters.items()}

@@ -5,16 +5,23 @@ instead of figures. Of the adapter, lines that hold code are counted, as Python'
 """
 
 import ast
+import hashlib
 import io
 import tokenize
 from importlib.util import find_spec
 from pathlib import Path
 
+from harness import registry
+from harness.contract import Entry
 from harness.environments import managed
 from harness.environments.interpreters import Interpreter
+from harness.environments.machine import ROOT
 from harness.record import Installation
-from harness.registry import Entry, entry
+from harness.registry import entry
+from harness.versions import base
 
+PROVING = ("worker", "parity", "measure", "records")
+"""The packages beside the words of `harness` itself whose code a proof of parity runs."""
 NO_CODE = (
     tokenize.COMMENT,
     tokenize.NL,
@@ -81,3 +88,21 @@ def _docstring_lines(module: ast.Module) -> set[int]:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }
+
+
+def installed_packages(interpreter: Interpreter) -> str:
+    """Return a digest of the packages in an interpreter's own environment, or nothing if they cannot be listed."""
+    prefix = Path(interpreter.python).parent.parent
+    if not (prefix / "pyvenv.cfg").exists():
+        return ""
+    names = sorted(path.name for path in prefix.glob("lib/python*/site-packages/*.dist-info"))
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def code_digest(backend: str) -> str:
+    """Return a digest of the code that can change what parity finds: a worker's own, and that of the comparison."""
+    adapters = (Path("backends", name) for name in sorted({base(backend), registry.reference_name()}))
+    folders = (*(Path("harness", name) for name in PROVING), *adapters)
+    files = [*(ROOT / "harness").glob("*.py"), *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
+    files += [ROOT / "harness" / "runs" / name for name in ("launch.py", "parity.py")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()

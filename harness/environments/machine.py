@@ -3,11 +3,14 @@
 import os
 import platform
 import subprocess
+from pathlib import Path
 
 import psutil
 
 from harness.record import Machine
-from harness.runs.launch import ROOT
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder that holds `harness`, `backends`, `tasks` and `reports`."""
 
 
 def machine() -> Machine:
@@ -36,3 +39,10 @@ def git_revision() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def available_cores() -> tuple[int, ...]:
+    """Return the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))

@@ -17,10 +17,10 @@ from harness import __version__, registry
 from harness.contract import Trap
 from harness.environments import interpreters, managed
 from harness.environments.home import home
+from harness.environments.machine import available_cores
 from harness.environments.siblings import strangers
 from harness.errors import EnvironmentFailure, UsageError
 from harness.runs.execute import describe
-from harness.runs.launch import available_cores
 from harness.worker.jobs import Description
 
 LARGEST_MATMUL_ERROR = 1e-3

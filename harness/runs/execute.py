@@ -8,15 +8,16 @@ from pathlib import Path
 from msgspec import Struct
 
 import harness
+from harness.contract import Entry
 from harness.data.prepare import Prepared
 from harness.environments.interpreters import Interpreter
+from harness.environments.machine import available_cores as available_cores
 from harness.errors import EnvironmentFailure
 from harness.measure.clock import timestamp
 from harness.record import COMPLETED, Ceiling, Machine, Measured, ParityVerdict, Record
 from harness.records import pictures, same_seed
-from harness.registry import Entry, entry
+from harness.registry import entry
 from harness.runs import evidence
-from harness.runs.launch import available_cores as available_cores
 from harness.runs.launch import ending, judge, launch
 from harness.runs.launch import worker_environment as worker_environment
 from harness.runs.launch import workplace as workplace

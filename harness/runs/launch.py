@@ -11,13 +11,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-import harness
+from harness.environments.machine import ROOT
 from harness.errors import EnvironmentFailure
 from harness.record import Outcome
 from harness.worker.jobs import Job, Result
 from harness.worker.process import read_result
 
-ROOT = Path(harness.__file__).resolve().parent.parent
 PACKAGES = ("harness", "backends", "tasks")
 NOT_INHERITED = (
     "ONEDNN_DEFAULT_FPMATH_MODE",
@@ -43,13 +42,6 @@ class Ended(Struct, frozen=True, kw_only=True):
     interrupted: bool
     stderr_tail: str
     kernel_killed_for_memory: bool
-
-
-def available_cores() -> tuple[int, ...]:
-    """Return the processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return tuple(sorted(os.sched_getaffinity(0)))
-    return tuple(range(os.cpu_count() or 1))
 
 
 @contextmanager

@@ -12,15 +12,16 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from harness.contract import Entry
 from harness.environments.home import cache_folder
+from harness.environments.installation import code_digest, installed_packages
 from harness.environments.interpreters import Interpreter
 from harness.errors import EnvironmentFailure
 from harness.language import _
 from harness.mistakes import BLUNDERS
 from harness.record import Mistake
-from harness.registry import Entry, entry
+from harness.registry import entry
 from harness.runs.launch import judge, launch, workplace
-from harness.runs.parity import code_digest, installed_packages
 from harness.spec import DeviceKind
 from harness.worker.jobs import MistakeJob
 from harness.worker.process import shell_settings

@@ -5,7 +5,6 @@ packages, the processor, the shell's tuning variables), so that a study does not
 A failure is never remembered.
 """
 
-import hashlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,17 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import registry
+from harness.contract import Entry
 from harness.environments.home import cache_folder
+from harness.environments.installation import code_digest, installed_packages
 from harness.environments.interpreters import Interpreter
+from harness.environments.machine import available_cores
 from harness.errors import EvenbenchError
 from harness.parity import hints
 from harness.parity import levels as parity
 from harness.parity.levels import Level, Parity
 from harness.record import LevelName, ParityLevel, ParityVerdict
-from harness.registry import Entry
-from harness.runs.launch import ROOT, available_cores, judge, launch, workplace
+from harness.runs.launch import judge, launch, workplace
 from harness.spec import DeviceKind, Mode, Preset, Task
-from harness.versions import base
 from harness.worker.jobs import TraceJob
 from harness.worker.parity import TRACE
 from harness.worker.process import shell_settings
@@ -187,23 +187,6 @@ def record_verdict(verdict: Parity) -> ParityVerdict:
         for name, level in verdict.levels.items()
     }
     return ParityVerdict(passed=passed, reason=verdict.summary(), largest_error=verdict.largest(), levels=levels)
-
-
-def installed_packages(interpreter: Interpreter) -> str:
-    """Return a digest of the packages in an interpreter's own environment, or nothing if they cannot be listed."""
-    prefix = Path(interpreter.python).parent.parent
-    if not (prefix / "pyvenv.cfg").exists():
-        return ""
-    names = sorted(path.name for path in prefix.glob("lib/python*/site-packages/*.dist-info"))
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
-
-
-def code_digest(backend: str) -> str:
-    """Return a digest of all of Evenbench's code that takes part in a comparison."""
-    reference = registry.reference_name()
-    folders = [ROOT / "harness", *(ROOT / "backends" / name for name in sorted({base(backend), reference}))]
-    files = sorted(path for folder in folders for path in folder.rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def processor() -> str:

@@ -17,19 +17,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from harness.contract import Entry
 from harness.data.prepare import Prepared
 from harness.environments import machine
 from harness.environments.interpreters import Interpreter
+from harness.environments.machine import available_cores
 from harness.layers import Dense
 from harness.measure import noise
 from harness.measure.clock import Stopwatch
 from harness.model import initial_weights
 from harness.optimizers import SGD
 from harness.record import Noise, ParityVerdict, Record
-from harness.registry import Entry
 from harness.runs import selftest_backend as known
 from harness.runs.execute import Setting, execute
-from harness.runs.launch import available_cores
 from harness.runs.selftest_cases import (
     BATCH,
     CASES,

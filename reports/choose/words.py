@@ -7,8 +7,8 @@ from reports.choose import task_words
 from reports.choose.choice import SURE, Choice, Deciding, Move, Scored
 from reports.choose.criteria import CRITERIA, Criterion
 from reports.choose.known import task_of
-from reports.content.stages import Table
 from reports.words import text
+from reports.words.table import Table
 
 
 def criterion(name: str) -> Criterion:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from harness.language import _
 from reports.compare.pairing import KEY, Place
 from reports.compare.studies import Compared, Line
-from reports.content.stages import Table
 from reports.statistics.methods import MARGIN
 from reports.words import text
 from reports.words.document import Part
+from reports.words.table import Table
 
 ALWAYS = ("task", "backend", "mode")
 """Parts of a row's name that are always said."""

@@ -19,9 +19,10 @@ from reports.content import verdicts as said_verdicts
 from reports.content.break_even import break_even
 from reports.content.legend import legend
 from reports.content.side_by_side import sides as side_by_side
-from reports.statistics.rows import CELL, Group, Row
+from reports.statistics.rows import CELL, Group, Row, row_labels
 from reports.statistics.summary import MACHINE, machine_names
 from reports.words import text
+from reports.words.table import Table
 
 RANK, BACKEND, RATE, RANGE = noop("rank"), noop("backend"), noop("examples/s"), noop("min–max")
 SPREAD, SLOWER, FIRST, EPOCH = noop("spread"), noop("× slower"), noop("first step s"), noop("epoch s")
@@ -55,11 +56,11 @@ class Section(Struct, frozen=True, kw_only=True):
     """On steady states, on what could have been shown, on accuracies, and what simple methods reach, one line each."""
     troubles: tuple[str, ...]
     """What went wrong, one sentence per row and reason."""
-    tables: tuple[stages.Table, ...]
+    tables: tuple[Table, ...]
     """On the stages of a Boltzmann machine, and of what else was measured."""
     remarks: tuple[str, ...]
     """Sentences on single figures in `tables`."""
-    pairs: stages.Table | None
+    pairs: Table | None
     """Every pair of comparable rows; too wide for a terminal."""
 
 
@@ -75,7 +76,7 @@ class Content(Struct, frozen=True, kw_only=True):
     backends: tuple[str, ...]
     """Versions, settings and traps of every backend."""
     legend: tuple[str, ...]
-    machine_tables: tuple[stages.Table, ...] = ()
+    machine_tables: tuple[Table, ...] = ()
     """Of a merged study, whose machines they hold side by side."""
 
     def lists(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -227,16 +228,6 @@ def _baseline(name: str, values: Iterable[float]) -> str:
     shown = text.either(text.quality(value, name) for value in values)
     said = _(BASELINES[name]) if name in BASELINES else name.replace("_", " ")
     return _("{what}: {reason}").format(what=said, reason=shown)
-
-
-def row_labels(rows: Iterable[Row]) -> list[str]:
-    """Return a name for every row, with what tells it from others of the same backend and mode."""
-    found = list(rows)
-    names = [f"{row.backend} {row.mode}{'' if row.profile == 'stock' else f' ({row.profile})'}" for row in found]
-    return [
-        name if names.count(name) == 1 else " ".join(filter(None, (name, row.framework_version, row.device_name)))
-        for name, row in zip(names, found, strict=True)
-    ]
 
 
 def _cells(row: Row, label: str, quality_header: str, has_device: bool) -> dict[str, str]:

@@ -11,11 +11,12 @@ import pandas as pd
 
 from harness.language import _, noop
 from reports.content.side_by_side import Side
-from reports.content.stages import FIGURE, Table
+from reports.content.stages import FIGURE
 from reports.frame.instruments import MOST_DIFFERENT
 from reports.statistics.methods import FEWEST
 from reports.statistics.rows import Group
 from reports.words import text
+from reports.words.table import Table
 
 IDENTICAL = noop("bit-identical")
 NO_TWINS = noop("Determinism: no equal seeds in this study; `--seed 0 --repeats 2` shows it.")

@@ -10,9 +10,9 @@ import pandas as pd
 from harness.language import _, ngettext, noop
 from harness.records.store import Source
 from harness.records.studies import Loaded
-from reports.content.stages import Table
 from reports.statistics.rows import CELL, Group, Row
 from reports.words import text
+from reports.words.table import Table
 
 COMPUTED = ("task_version", "task_fingerprint", "dataset_fingerprint")
 """What must be equal for two machines to stand in one table."""

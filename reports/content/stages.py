@@ -8,27 +8,19 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import pandas as pd
-from msgspec import Struct
 
 from harness.language import _, noop
 from harness.record import COMPLETED
 from reports.statistics.rows import Group, Row
 from reports.words import text
 from reports.words.record_words import stage_name
+from reports.words.table import Table
 
 FIGURE, COMPARABLE, UNRELIABLE = noop("figure"), noop("comparable"), noop("(unreliable)")
 MOST_REMARKS = 6
 MORE_REMARKS = noop("and {count} other remarks")
 
 Cell = Callable[["Side"], str]
-
-
-class Table(Struct, frozen=True, kw_only=True):
-    """Figures of one group: the first cell of a row names the figure, the others are those of the backends."""
-
-    title: str
-    headers: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 class Side(NamedTuple):

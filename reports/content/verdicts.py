@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from harness.language import _, noop
-from reports.content.stages import Table
 from reports.statistics.methods import ALPHA, MARGIN, POWER
 from reports.statistics.rows import Group, Row
 from reports.statistics.verdicts import Comparison
 from reports.words import text
+from reports.words.table import Table
 
 FASTEST, NOT_COMPARABLE, ALONE = noop("fastest"), noop("not comparable"), noop("no other row")
 PAIRS = noop("Every pair")

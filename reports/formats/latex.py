@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from harness.language import _
-from reports.content.content import Content, row_labels
+from reports.content.content import Content
 from reports.content.verdicts import times_slower, verdict
-from reports.statistics.rows import CELL, Group, Row
+from reports.statistics.rows import CELL, Group, Row, row_labels
 from reports.words import text
 
 SPELLED = {

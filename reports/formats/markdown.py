@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.language import _
 from reports.content.content import Content, Section
+from reports.words.document import Document
 from reports.words.text import printable
 
 
@@ -17,6 +18,24 @@ def markdown(content: Content) -> str:
         blocks += _section(section)
     for title, lines in content.lists():
         blocks += [f"## {title}", _list(lines)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def markdown_of(document: Document) -> str:
+    """Return a document as Markdown for code hosts."""
+    blocks = [f"# {escape(document.title)}", *map(escape, document.lead)]
+    for part in document.parts:
+        blocks += [f"## {escape(part.title)}", *map(escape, part.notes)]
+        if part.table:
+            lines = [part.table.headers, ["---"] * len(part.table.headers), *part.table.rows]
+            blocks.append(
+                "\n".join(
+                    f"| {' | '.join(cell if number == 1 else escape(cell) for cell in line)} |"
+                    for number, line in enumerate(lines)
+                )
+            )
+        if part.items:
+            blocks.append("\n".join(f"- {escape(item)}" for item in part.items))
     return "\n\n".join(blocks) + "\n"
 
 

@@ -15,7 +15,8 @@ from rich.text import Text
 from harness.language import _
 from reports.content import content as c
 from reports.content.content import Content, Section
-from reports.content.stages import Table as Figures
+from reports.words.document import Document
+from reports.words.table import Table as Figures
 from reports.words.text import printable
 from reports.words.wide_text import Words
 
@@ -119,3 +120,34 @@ def _bullets(lines: Iterable[str]) -> Iterator[RenderableType]:
         bullet.add_column(overflow="fold")  # a path may be longer than a line
         bullet.add_row(Text("-"), plain(line))
         yield Padding(bullet, (0, 0, 0, 0))
+
+
+def show_document(document: Document, console: Console) -> None:
+    """Print a document, good at 80 columns."""
+    console.width = max(console.width, NARROWEST)
+    for part in _document_parts(document):
+        console.print(part, highlight=False, emoji=False)
+
+
+def _document_parts(document: Document) -> Iterator[RenderableType]:
+    yield plain(document.title, "bold")
+    yield from map(plain, document.lead)
+    for part in document.parts:
+        yield Text("")
+        yield plain(part.title, "bold")
+        yield from map(plain, part.notes)
+        if part.table:
+            yield _whole(part.table)
+        for item in part.items:
+            bullet = Table.grid(padding=(0, 1, 0, 0))
+            bullet.add_row(Text("-"), plain(item))
+            yield bullet
+
+
+def _whole(table: Figures) -> Table:
+    found = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+    for header in table.headers:
+        found.add_column(plain(header), overflow="fold")
+    for row in table.rows:
+        found.add_row(*map(plain, row))
+    return found

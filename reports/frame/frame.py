@@ -21,7 +21,7 @@ STUDY = "study"
 """Column that only a frame of several studies needs."""
 
 Frame = pd.DataFrame
-"""The type of what `harness.load` returns, for a module that must not import pandas."""
+"""The type of what `reports.load` returns, for a module that must not import pandas."""
 
 
 def load_frame(study: str | Path, *more: str | Path) -> pd.DataFrame:

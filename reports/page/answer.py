@@ -10,9 +10,9 @@ from msgspec import Struct
 from harness.language import _, noop
 from reports.content import verdicts
 from reports.page.answer_sentences import Found, named, sentences
-from reports.page.exhibit import Cell, number, words
 from reports.statistics.rows import CELL, Group, Row
 from reports.words import text
+from reports.words.table import Cell, number, words
 
 MOST_REASONS = 2
 

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from harness.language import _, ngettext
-from reports.content.content import row_labels
-from reports.statistics.rows import CELL, Group, Row
+from reports.statistics.rows import CELL, Group, Row, row_labels
 from reports.words import text
 
 MOST_NAMED = 6

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from harness.language import _, is_translated, ngettext
 from harness.record import COMPLETED
-from reports.content.content import row_labels
 from reports.page import style
-from reports.page.exhibit import Cell, words
 from reports.page.style import Look, looks
-from reports.statistics.rows import CELL, Group, Row
+from reports.statistics.rows import CELL, Group, Row, row_labels
 from reports.words import text
+from reports.words.table import Cell, words
 
 MOST_GROUPS = 24
 """Panels of one picture, or pictures of one kind."""

@@ -12,9 +12,8 @@ from msgspec import Struct
 
 from harness.language import _
 from reports.content import content
-from reports.content.stages import Table
-from reports.page.exhibit import Cell, Grid
 from reports.words import text
+from reports.words.table import Cell, Grid, Table
 
 MOST_ROWS = 400
 """Rows of one table on the page; the CSV holds all."""

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from reports.content.content import row_labels
 from reports.statistics import methods
 from reports.statistics.methods import FEWEST
-from reports.statistics.rows import CELL, Group, Row
+from reports.statistics.rows import CELL, Group, Row, row_labels
 
 
 class Need(Struct, frozen=True, kw_only=True):

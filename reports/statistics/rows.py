@@ -1,5 +1,7 @@
 """What a summary consists of: a row per backend, mode and profile, in groups that computed the very same thing."""
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from reports.statistics.verdicts import Comparison
@@ -111,3 +113,13 @@ class Group(Struct, frozen=True, kw_only=True):
     """Every pair of rows once."""
     split_by: tuple[str, ...] = ()
     """In what this group differs from another one of the same task, preset, data set and device."""
+
+
+def row_labels(rows: Iterable[Row]) -> list[str]:
+    """Return a name for every row, with what tells it from others of the same backend and mode."""
+    found = list(rows)
+    names = [f"{row.backend} {row.mode}{'' if row.profile == 'stock' else f' ({row.profile})'}" for row in found]
+    return [
+        name if names.count(name) == 1 else " ".join(filter(None, (name, row.framework_version, row.device_name)))
+        for name, row in zip(names, found, strict=True)
+    ]

@@ -81,13 +81,14 @@ def _written(found: "Compared", form: str) -> str:
     """Return the comparison in a format for files, and print it where it is one for the terminal."""
     from reports.compare.export import to_json
     from reports.compare.words import document
-    from reports.words.document import markdown, show
+    from reports.formats.markdown import markdown_of
+    from reports.formats.terminal import show_document
 
     if form == "json":
         return to_json(found)
     if form == "md":
-        return markdown(document(found))
+        return markdown_of(document(found))
     from rich.console import Console
 
-    show(document(found), Console())
+    show_document(document(found), Console())
     return ""

@@ -60,10 +60,10 @@ def tune(**asked: Any) -> int:
     """
     from harness.data.prepare import prepare
     from harness.environments import machine as facts
+    from harness.environments.machine import available_cores
     from harness.knobs import Here
     from harness.registry import knobs
     from harness.runs.execute import Setting
-    from harness.runs.launch import available_cores
     from harness.runs.parity import Checker
     from harness.runs.tune_trials import Cell
 
@@ -146,8 +146,8 @@ def profile_of(
 ) -> "Profile":
     """Return the profile that a search came to."""
     import harness
+    from harness.environments.installation import installed_packages
     from harness.measure.clock import timestamp
-    from harness.runs.parity import installed_packages
     from harness.runs.profiles import Profile
     from harness.spec import fingerprint
 

@@ -11,9 +11,10 @@ from PIL import ImageDraw, ImageFont
 from harness.language import _, ngettext
 from harness.records.evidence import Answers, Example
 from reports.page.evidence.files import Shown, png_bytes
-from reports.page.exhibit import Cell, Exhibit, Grid, Image, grid, number, words
+from reports.page.exhibit import Exhibit, Image
 from reports.page.heat_maps import PALE, PASSED, label, place, small_multiples
 from reports.words import text
+from reports.words.table import Cell, Grid, grid, number, words
 
 PANEL_PX = 240
 MOST_NUMBERED = 12

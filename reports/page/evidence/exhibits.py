@@ -13,9 +13,10 @@ from harness.records.studies import Loaded
 from reports.page.evidence import answers as shown_answers
 from reports.page.evidence import surface, texts
 from reports.page.evidence.files import Gathered, Shown, gather, left_something
-from reports.page.exhibit import Exhibit, Image, grid, words
+from reports.page.exhibit import Exhibit, Image
 from reports.statistics.rows import CELL, Group
 from reports.words import text
+from reports.words.table import grid, words
 
 MOST_GROUPS = 24
 MOST_IMAGE_BYTES = 4_000_000

@@ -22,8 +22,7 @@ from harness.records import evidence
 from harness.records.evidence import Evidence
 from harness.records.store import Damaged
 from harness.records.studies import Loaded
-from reports.content.content import row_labels
-from reports.statistics.rows import Group
+from reports.statistics.rows import Group, row_labels
 
 MOST_ROWS = 12
 """Rows of a group that are shown."""

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from harness.language import _
 from harness.records.evidence import Surface
 from reports.page.evidence.files import Shown
-from reports.page.exhibit import Exhibit, Grid, grid, number, words
+from reports.page.exhibit import Exhibit
 from reports.page.heat_maps import FAILED, INK, PASSED, place, small_multiples
 from reports.words import text
+from reports.words.table import Grid, grid, number, words
 
 NEUTRAL = "#F7F7F7"
 PANEL_PX = 240

@@ -6,8 +6,9 @@ from harness.language import _
 from harness.records.evidence import Answers, Example
 from reports.page.evidence.answers import named
 from reports.page.evidence.files import Shown
-from reports.page.exhibit import Cell, Exhibit, grid, number, words
+from reports.page.exhibit import Exhibit
 from reports.words import text
+from reports.words.table import Cell, grid, number, words
 
 
 def exhibit(name: str, title: str, rows: Sequence[tuple[Shown, Answers]], note: str) -> Exhibit | None:

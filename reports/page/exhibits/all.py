@@ -16,7 +16,7 @@ from reports.statistics.rows import Group
 from reports.statistics.summary import summarize
 
 Figures = dict[str, go.Figure]
-"""The type of what `harness.figures` returns."""
+"""The type of what `reports.figures` returns."""
 
 MAKERS = (
     "reports.page.exhibits.throughput",

@@ -11,9 +11,10 @@ from reports.choose import words as said_choice
 from reports.choose.candidates import field
 from reports.choose.choice import Choice
 from reports.choose.choose import choose_from
-from reports.page.exhibit import Cell, Exhibit, grid, number, words
+from reports.page.exhibit import Exhibit
 from reports.statistics.rows import Group
 from reports.words import text
+from reports.words.table import Cell, grid, number, words
 
 
 def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:

@@ -7,9 +7,10 @@ import pandas as pd
 from harness.language import _, ngettext
 from harness.record import Record
 from harness.records.studies import Loaded
-from reports.page.exhibit import Cell, Exhibit, grid, number, words
+from reports.page.exhibit import Exhibit
 from reports.page.lines import joined, left_out, name, places, said
 from reports.statistics.rows import Group
+from reports.words.table import Cell, grid, number, words
 
 MOST_RUNS = 200
 WELL = "ok"

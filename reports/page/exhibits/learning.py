@@ -11,12 +11,13 @@ from harness.language import _, ngettext
 from harness.record import Record
 from harness.records.studies import Loaded
 from reports.page import style
-from reports.page.exhibit import Cell, Exhibit, Grid, grid, number
+from reports.page.exhibit import Exhibit
 from reports.page.exhibits import curves
 from reports.page.exhibits.curves import Curve, Numbers, Points, rounded
 from reports.page.lines import Line, Place, joined, left_out, marked, name, places
 from reports.statistics.rows import Group
 from reports.words import text
+from reports.words.table import Cell, Grid, grid, number
 
 MOST_POINTS_IN_ALL = 30_000
 """Of the curves of one study; of very many curves each gets fewer."""

@@ -9,9 +9,10 @@ import pandas as pd
 from harness.language import _
 from harness.records.studies import Loaded
 from harness.spec import RunSpec
-from reports.page.exhibit import Cell, Exhibit, grid, words
+from reports.page.exhibit import Exhibit
 from reports.page.lines import name
 from reports.statistics.rows import Group
+from reports.words.table import Cell, grid, words
 
 MOST_COMMANDS = 50
 MOST_FACTS = 400

@@ -9,9 +9,10 @@ from harness.mistakes import NAMES, ending
 from harness.record import Mistake, Record
 from harness.records.studies import Loaded
 from reports.content import mistakes
-from reports.page.exhibit import Cell, Exhibit, grid, number, words
+from reports.page.exhibit import Exhibit
 from reports.statistics.rows import Group
 from reports.words import text
+from reports.words.table import Cell, grid, number, words
 
 NOTE = noop(
     "One training step of a small LeNet with one mistake in it, in each framework's default mode. Named: the message "

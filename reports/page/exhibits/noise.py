@@ -14,10 +14,11 @@ from harness.record import Record
 from harness.records.steady import read, steady
 from harness.records.studies import Loaded
 from reports.page import style
-from reports.page.exhibit import Cell, Exhibit, Grid, grid, number, words
+from reports.page.exhibit import Exhibit
 from reports.page.lines import Line, Place, comparable, joined, left_out, marked, name, places, said
 from reports.statistics.rows import Group
 from reports.words import text
+from reports.words.table import Cell, Grid, grid, number, words
 
 MOST_PROCESSES = 360
 """Of the picture, over all groups; each row has the same share of them."""

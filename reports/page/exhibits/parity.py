@@ -10,11 +10,11 @@ import plotly.graph_objects as go
 from harness.language import _, ngettext, noop
 from harness.record import LevelName, ParityLevel, ParityVerdict
 from harness.records.studies import Loaded
-from reports.content.content import row_labels
-from reports.page.exhibit import Cell, Exhibit, grid, words
+from reports.page.exhibit import Exhibit
 from reports.page.heat_maps import FAILED, PALE, PASSED, bare, label
-from reports.statistics.rows import CELL, Group
+from reports.statistics.rows import CELL, Group, row_labels
 from reports.words import text
+from reports.words.table import Cell, grid, words
 
 LEVELS: tuple[LevelName, ...] = get_args(LevelName)
 MOST_ROWS = 40

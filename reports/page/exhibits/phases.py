@@ -8,10 +8,11 @@ import plotly.graph_objects as go
 from harness.language import _, noop
 from harness.records.studies import Loaded
 from reports.page import style
-from reports.page.exhibit import Cell, Exhibit, Grid, grid, number
+from reports.page.exhibit import Exhibit
 from reports.page.lines import Line, Place, comparable, joined, left_out, marked, median, name, places
 from reports.statistics.rows import Group
 from reports.words import text
+from reports.words.table import Cell, Grid, grid, number
 
 TRAINING = "training"
 PHASES = {

@@ -14,11 +14,12 @@ from harness.language import _
 from harness.records.studies import Loaded
 from reports.content.verdicts import verdict
 from reports.page import style
-from reports.page.exhibit import Cell, Exhibit, Grid, grid, number, words
+from reports.page.exhibit import Exhibit
 from reports.page.lines import MARK, Line, Place, comparable, joined, left_out, name, nobody, places, said
 from reports.statistics import methods
 from reports.statistics.rows import Group
 from reports.words import text
+from reports.words.table import Cell, Grid, grid, number, words
 
 LONGEST_INTERVAL = 1.5
 """Over the longest bar; an interval that reaches further leaves the picture."""

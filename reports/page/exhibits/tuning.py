@@ -9,11 +9,12 @@ import plotly.graph_objects as go
 from harness.language import _
 from harness.records.studies import Loaded
 from reports.page import style
-from reports.page.exhibit import Cell, Exhibit, grid, number
+from reports.page.exhibit import Exhibit
 from reports.page.lines import Line, Place, joined, left_out, name, places, said
 from reports.statistics.rows import Group
 from reports.statistics.verdicts import Comparison
 from reports.words import text
+from reports.words.table import Cell, grid, number
 
 STOCK = "stock"
 
