@@ -21,8 +21,7 @@ from harness.measure.noise import Guard
 from harness.record import ParityVerdict, Record
 from harness.records.store import Store, Study
 from harness.registry import task
-from harness.runs.conductor import missing
-from harness.runs.execute import Setting, execute
+from harness.runs.execute import Ready, Setting, execute
 from harness.runs.plan import Choice, Wish, plan
 from harness.spec import RunSpec
 
@@ -57,20 +56,10 @@ def one_run() -> float:
     preset = found.preset(spec.preset)
     data = prepare(found, preset, dataset=spec.dataset, seed=0, data_dir=None)
     setting = Setting(machine=machine.machine(), git_revision=None, cores=available_cores())
-    interpreter = find("numpy", {})
-    parity = ParityVerdict(passed=None)
+    ready = Ready(spec=spec, task=found, data=data, interpreter=find("numpy", {}), parity=ParityVerdict(passed=None))
     with tempfile.TemporaryDirectory() as folder:
         watch = Stopwatch()
-        record = execute(
-            spec,
-            task=found,
-            preset=preset,
-            data=data,
-            interpreter=interpreter,
-            parity=parity,
-            setting=setting,
-            folder=Path(folder),
-        )
+        record = execute(ready, setting, Path(folder))
         return watch.seconds() - worked(record)
 
 
@@ -98,7 +87,7 @@ def plan_of(runs: int) -> tuple[float, float]:
         for spec in specs:
             Path(folder, "study", f"{spec.run_id}.json").touch()
         watch = Stopwatch()
-        left = missing(store.study().specs, store)
+        left = store.missing(store.study().specs)
         resume_s = watch.seconds()
     if left:
         raise RuntimeError(f"{len(left)} runs of the plan were not found done")

@@ -1,4 +1,4 @@
-"""Records to tables and decisions. In a notebook `reports.load` gives a study's frame, `reports.figures` its pictures."""
+"""Records to tables and decisions. In a notebook, `load` gives a study's frame, `figures` its pictures."""
 
 from typing import TYPE_CHECKING
 

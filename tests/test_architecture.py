@@ -85,9 +85,8 @@ def is_wrong(module: str, other: str) -> bool:
 
 def module_in(name: str) -> str | None:
     """Return the module of ours that an imported name is, or is taken from."""
-    while name and name not in MODULES:
-        name = name.rpartition(".")[0]
-    return name or None
+    parts = name.split(".")
+    return next((known for n in range(len(parts), 0, -1) if (known := ".".join(parts[:n])) in MODULES), None)
 
 
 def arrows(module: ast.Module) -> set[str]:

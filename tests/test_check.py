@@ -12,6 +12,8 @@ from harness.environments.interpreters import Interpreter
 from harness.parity.levels import LEVELS, Level, Parity
 from harness.registry import task
 from harness.runs.parity import Checker
+from harness.runs.plan import Choice
+from harness.spec import Preset, Task
 
 XOR = task("xor")
 HERE = Interpreter(python=sys.executable, source="current", reason="a test")
@@ -22,9 +24,9 @@ class Counting(Checker):
 
     made = 0
 
-    def check_entry(self, *_: Any, name: str, **where: Any) -> Parity:
+    def check_entry(self, task: Task, preset: Preset, choice: Choice, *_: Any, **_more: Any) -> Parity:
         self.made += 1
-        return Parity(task="xor", backend=name, device="cpu", mode="eager", passed=True, levels={})
+        return Parity(task=task.name, backend=choice.backend, device="cpu", mode="eager", passed=True, levels={})
 
 
 @pytest.fixture
@@ -36,8 +38,7 @@ def checker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counting:
 
 def prove(checker: Counting, backend: str = "numpy", preset: str = "quick", **settings: str) -> int:
     """Ask for a verdict and return how often one was made so far."""
-    where: dict[str, Any] = {"backend": backend, "device": "cpu", "mode": "eager", "interpreter": HERE}
-    checker.check(XOR, XOR.preset(preset), settings=settings, **where)
+    checker.check(XOR, XOR.preset(preset), Choice(backend=backend, device="cpu", mode="eager"), HERE, settings=settings)
     return checker.made
 
 
@@ -84,8 +85,8 @@ class Drawn(Checker):
         return self.found[len(self.seeds) - 1], {}, {}
 
     def verdict(self) -> Parity:
-        where: dict[str, Any] = {"name": "well", "device": "cpu", "mode": "eager", "python": sys.executable}
-        return self.check_entry(XOR, XOR.preset("quick"), entries()["well"], **where)
+        well = Choice(backend="well", device="cpu", mode="eager")
+        return self.check_entry(XOR, XOR.preset("quick"), well, entries()["well"], python=sys.executable)
 
 
 def test_losses_that_part_with_one_draw_only_pass_with_a_remark() -> None:

@@ -13,7 +13,7 @@ from harness.cli.commands.run import _chosen_file
 from harness.data.text_files import TextFile
 from harness.errors import DataError, UsageError
 from harness.records.store import Store, Study
-from harness.runs.conductor import found_again, remembered
+from harness.runs.plan import found_again, remembered
 
 WORDS = ("the", "a", "film", "story", "actor", "scene", "plot", "end", "long", "short", "slow", "old", "new")
 

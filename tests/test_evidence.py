@@ -24,7 +24,7 @@ from harness.record import Measured, Outcome, ParityVerdict, Record
 from harness.records import evidence
 from harness.records.evidence import LONGEST_TEXT, MOST_BYTES, Answers, Evidence, Example
 from harness.runs import evidence as evidence_kept
-from harness.runs.execute import execute
+from harness.runs.execute import Ready, execute
 from harness.runs.launch import Ended, judge
 from harness.spec import RunSpec, Task
 from harness.worker import __main__
@@ -51,18 +51,15 @@ def run(task: Task, dataset: str, folder: Path, python: str, *, backend: str, **
         seed=0, repeat=0, timeout_s=120,
     )  # fmt: skip
     data = prepare(task, preset, dataset=dataset, seed=0, data_dir=None)
-    record = execute(
-        spec,
+    ready = Ready(
+        spec=spec,
         task=task,
-        preset=preset,
         data=data,
         interpreter=Interpreter(python=python, source="--python", reason="a test"),
         parity=ParityVerdict(passed=True),
-        setting=SETTING,
-        folder=folder,
         **more,
     )
-    return record, data
+    return execute(ready, SETTING, folder), data
 
 
 def left(folder: Path, record: Record) -> Evidence:
@@ -155,7 +152,7 @@ def test_the_texts_of_either_language_belong_to_their_labels(
 def test_a_surface_is_that_of_the_net_that_was_evaluated_and_not_of_the_one_trained_on(
     tmp_path: Path, python_of: Callable[[str], str]
 ) -> None:
-    record, data = run(XOR, "xor", tmp_path, python_of(FRAMEWORK), backend=FRAMEWORK, twin_ids=("other",))
+    record, data = run(XOR, "xor", tmp_path, python_of(FRAMEWORK), backend=FRAMEWORK, same_seed=("other",))
     surface = left(tmp_path, record).surface
     assert surface is not None
     assert (surface.low, surface.high, len(surface.outputs)) == ((-0.5, -0.5), (1.5, 1.5), 41)

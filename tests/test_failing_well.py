@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -22,8 +23,8 @@ from harness.errors import EnvironmentFailure, StoreError, UsageError
 from harness.record import Machine, ParityVerdict, Record
 from harness.records.store import Store, Study
 from harness.registry import task
-from harness.runs.conductor import Conductor, Plan, missing
-from harness.runs.execute import Setting, describe, execute
+from harness.runs.conductor import Conductor, Plan
+from harness.runs.execute import Ready, Setting, describe, execute
 from harness.runs.plan import Choice, Wish, plan
 from harness.spec import RunSpec
 
@@ -59,16 +60,14 @@ def run_one(name: str, *, timeout_s: float = 60, memory: int | None = None) -> R
 
     (spec,) = specs(name, timeout_s=timeout_s, memory=memory)
     preset = XOR.preset("smoke")
-    return execute(
-        spec,
+    ready = Ready(
+        spec=spec,
         task=XOR,
-        preset=preset,
         data=prepare(XOR, preset, dataset="xor", seed=0, data_dir=None),
         interpreter=HERE_INTERPRETER,
         parity=ParityVerdict(passed=True),
-        setting=SETTING,
-        folder=Path("/nonexistent"),
     )
+    return execute(ready, SETTING, Path("/nonexistent"))
 
 
 def test_a_run_that_goes_well_has_everything() -> None:
@@ -155,14 +154,23 @@ class Silent:
 
 
 def conduct(store: Store, wanted: tuple[RunSpec, ...]) -> tuple[Record, ...]:
+    chosen = plan_of(wanted, with_ceilings=False)
+    return Conductor(chosen, store.missing(wanted), store=store, setting=SETTING, listener=Silent()).run()
+
+
+def study_of(wanted: tuple[RunSpec, ...], name: str = "study") -> Study:
+    return Study(name=name, created_at="2026-11-20T00:00:00+00:00", command=(), specs=wanted)
+
+
+def plan_of(wanted: tuple[RunSpec, ...], **more: Any) -> Plan:
+    """Return the plan of runs on this interpreter, without parity."""
     interpreters = {(spec.backend, spec.device): HERE_INTERPRETER for spec in wanted}
-    chosen = Plan(specs=wanted, interpreters=interpreters, data_dir=None, with_parity=False, with_ceilings=False)
-    return Conductor(chosen, store=store, setting=SETTING, listener=Silent()).run()
+    return Plan(study=study_of(wanted), interpreters=interpreters, data_dir=None, with_parity=False, **more)
 
 
 def new_store(folder: Path, wanted: tuple[RunSpec, ...]) -> Store:
     store = Store(folder)
-    store.create(Study(name=folder.name, created_at="2026-11-20T00:00:00+00:00", command=(), specs=wanted))
+    store.create(study_of(wanted, folder.name))
     return store
 
 
@@ -170,7 +178,7 @@ def test_a_failure_does_not_stop_the_study(tmp_path: Path) -> None:
     wanted = specs("aborts", "well")
     store = new_store(tmp_path / "study", wanted)
     assert {r.outcome.status for r in conduct(store, wanted)} == {"ok", "crashed"}
-    assert missing(wanted, store) == ()
+    assert store.missing(wanted) == ()
 
 
 def test_a_record_is_never_overwritten(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from harness.layers import Activation, BatchNorm, Dense, Dropout
 from harness.optimizers import SGD, Adam, Momentum, Nesterov, StepSchedule
 from harness.parity.levels import LEVELS, Parity
 from harness.runs.parity import Checker
+from harness.runs.plan import Choice
 from harness.spec import Task
 
 TANH = Activation(kind="tanh")
@@ -89,9 +90,8 @@ def check(python_of: Callable[[str], str], home: Path) -> Callable[[str, Task], 
             default_mode="eager",
             path=str(Path(__file__).parent),
         )
-        return checker.check_entry(
-            task, task.preset("only"), entry, name=fault, device="cpu", mode="eager", python=python_of("torch")
-        )
+        faulty = Choice(backend=fault, device="cpu", mode="eager")
+        return checker.check_entry(task, task.preset("only"), faulty, entry, python=python_of("torch"))
 
     return run
 

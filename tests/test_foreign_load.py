@@ -15,7 +15,7 @@ from harness.environments.machine import available_cores
 from harness.measure.noise import disturbances
 from harness.record import ParityVerdict, Record
 from harness.registry import task
-from harness.runs.execute import Setting, execute
+from harness.runs.execute import Ready, Setting, execute
 from harness.runs.plan import Choice, Wish, plan
 from reports.frame.frame import frame
 
@@ -25,16 +25,14 @@ def run(folder: Path, repeat: int) -> Record:
     xor = task("xor")
     choice = Choice(backend="well", device="cpu", mode="eager")
     spec = plan(Wish(tasks=(xor,), choices=(choice,), preset="quick", repeats=repeat + 1, noise_budget_s=1.0))[-1]
-    return execute(
-        spec,
+    ready = Ready(
+        spec=spec,
         task=xor,
-        preset=xor.preset("quick"),
         data=prepare(xor, xor.preset("quick"), dataset="xor", seed=repeat, data_dir=None),
         interpreter=Interpreter(python=sys.executable, source="current", reason="a test"),
         parity=ParityVerdict(passed=True),
-        setting=Setting(machine=machine.machine(), git_revision=None, cores=available_cores()),
-        folder=folder,
     )
+    return execute(ready, Setting(machine=machine.machine(), git_revision=None, cores=available_cores()), folder)
 
 
 def test_a_foreign_busy_process_is_noticed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

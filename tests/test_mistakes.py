@@ -17,7 +17,7 @@ from fake_mistakes import entry as fake_entry
 from fakes import entries
 from msgspec.structs import replace
 from records_factory import record
-from test_failing_well import HERE_INTERPRETER, SETTING, Silent, new_store, specs
+from test_failing_well import HERE_INTERPRETER, SETTING, Silent, new_store, plan_of, specs
 
 import backends
 from harness import mistakes, registry
@@ -280,15 +280,13 @@ def test_a_study_asks_once_and_writes_the_answers_into_every_record(
 
     monkeypatch.setattr("harness.runs.conductor.provoke", answer)
     wanted = specs("well", "aborts", repeats=2)
-    interpreters = {(spec.backend, spec.device): HERE_INTERPRETER for spec in wanted}
-    facts: dict[str, Any] = {"specs": wanted, "interpreters": interpreters, "data_dir": None, "with_parity": False}
-    plan = Plan(**facts, with_ceilings=False, with_mistakes=True)
-    found = Conductor(plan, store=new_store(tmp_path / "s", wanted), setting=SETTING, listener=Silent()).run()
+    plan = plan_of(wanted, with_ceilings=False, with_mistakes=True)
+    found = Conductor(plan, wanted, store=new_store(tmp_path / "s", wanted), setting=SETTING, listener=Silent()).run()
     assert sorted(asked) == [("aborts", "cpu"), ("well", "cpu")]
     assert all([one.message for one in item.mistakes] == [item.spec.backend] for item in found)
     assert len(found) == 4
-    plan = Plan(**facts, with_ceilings=False)
-    without = Conductor(plan, store=new_store(tmp_path / "t", wanted), setting=SETTING, listener=Silent()).run()
+    plan = plan_of(wanted, with_ceilings=False)
+    without = Conductor(plan, wanted, store=new_store(tmp_path / "t", wanted), setting=SETTING, listener=Silent()).run()
     assert len(asked) == 2
     assert all(item.mistakes == () for item in without)
 

@@ -27,7 +27,7 @@ from harness.knobs import Here, Knob, label, usable
 from harness.record import Block, Machine, Measured, Noise, ParityVerdict, Record
 from harness.registry import task
 from harness.runs import profiles
-from harness.runs.execute import Setting, execute
+from harness.runs.execute import Ready, Setting, execute
 from harness.runs.parity import Checker
 from harness.runs.plan import Choice, Wish, plan
 from harness.runs.profiles import Profile, Trial
@@ -292,17 +292,15 @@ def ran(backend: str, settings: dict[str, str], tmp_path: Path) -> Record:
         )
     )
     preset = XOR.preset("smoke")
-    return execute(
-        spec,
-        task=XOR,
-        preset=msgspec.structs.replace(preset, measure_s=0.01),
+    ready = Ready(
+        spec=spec,
+        task=msgspec.structs.replace(XOR, presets={"smoke": msgspec.structs.replace(preset, measure_s=0.01)}),
         data=prepare(XOR, preset, dataset=preset.dataset, seed=0, data_dir=None),
         interpreter=Interpreter(python=sys.executable, source="current", reason="a test"),
         parity=ParityVerdict(passed=None),
-        setting=Setting(machine=MACHINE, git_revision=None, cores=available_cores()),
-        folder=tmp_path,
         trial=True,
     )
+    return execute(ready, Setting(machine=MACHINE, git_revision=None, cores=available_cores()), tmp_path)
 
 
 def test_a_trial_says_how_much_of_it_others_disturbed(fakes: None, tmp_path: Path) -> None:
@@ -353,10 +351,8 @@ def test_a_knob_of_an_adapter_keeps_parity(
     verdict = Checker(remember=False).check_entry(
         lenet,
         lenet.preset("smoke"),
+        Choice(backend=backend, device="cpu", mode=(knob.modes or (registry.entry(backend).default_mode,))[0]),
         registry.entry(backend),
-        name=backend,
-        device="cpu",
-        mode=(knob.modes or (registry.entry(backend).default_mode,))[0],
         python=python_of(backend),
         settings={knob.variable: knob.values[0]},
     )

@@ -7,14 +7,14 @@ import pytest
 from fakes import entries
 from msgspec.structs import replace
 from small_machines import BATCH, machine_task, run_job
-from test_failing_well import HERE_INTERPRETER, SETTING, Silent, new_store
+from test_failing_well import SETTING, Silent, new_store, plan_of
 
 import backends
 from harness.record import Record, Twin
 from harness.records import same_seed
 from harness.records.store import Store
 from harness.registry import task
-from harness.runs.conductor import Conductor, Plan
+from harness.runs.conductor import Conductor
 from harness.runs.plan import Choice, Wish, plan
 from harness.spec import RunSpec
 from harness.worker.__main__ import attempt, run_of
@@ -32,9 +32,8 @@ def planned(*names: str, repeats: int = 2, seeds: tuple[int, ...] | None = (0,))
 
 
 def conduct(store: Store, wanted: tuple[RunSpec, ...]) -> tuple[Record, ...]:
-    interpreters = {(spec.backend, spec.device): HERE_INTERPRETER for spec in wanted}
-    chosen = Plan(specs=wanted, interpreters=interpreters, data_dir=None, with_parity=False, with_ceilings=False)
-    return Conductor(chosen, store=store, setting=SETTING, listener=Silent()).run()
+    chosen = plan_of(wanted, with_ceilings=False)
+    return Conductor(chosen, store.missing(wanted), store=store, setting=SETTING, listener=Silent()).run()
 
 
 def run(folder: Path, wanted: tuple[RunSpec, ...]) -> tuple[Record, ...]:
@@ -69,7 +68,6 @@ def test_runs_of_different_seeds_have_no_twins_and_write_nothing(tmp_path: Path)
 def test_the_twin_of_a_run_before_the_study_was_resumed_is_found(tmp_path: Path) -> None:
     wanted = planned("well")
     store = new_store(tmp_path / "s", wanted)
-    interpreters = {(spec.backend, spec.device): HERE_INTERPRETER for spec in wanted}
 
     class Once(Silent):
         """Stops the study before the second run."""
@@ -81,9 +79,9 @@ def test_the_twin_of_a_run_before_the_study_was_resumed_is_found(tmp_path: Path)
             if self.begun == 2:
                 raise KeyboardInterrupt
 
-    chosen = Plan(specs=wanted, interpreters=interpreters, data_dir=None, with_parity=False, with_ceilings=False)
+    chosen = plan_of(wanted, with_ceilings=False)
     with pytest.raises(KeyboardInterrupt):
-        Conductor(chosen, store=store, setting=SETTING, listener=Once()).run()
+        Conductor(chosen, wanted, store=store, setting=SETTING, listener=Once()).run()
     assert same_seed.kept_path(store.folder, wanted[0].run_id).is_file()
     (second,) = conduct(store, wanted)
     assert second.twin is not None

@@ -206,6 +206,11 @@ class Store:
         """Return the ids of the runs that have a record and need not be run again."""
         return {path.stem for path in self.record_files() if not re.search(INTERRUPTED, path.stem)}
 
+    def missing(self, specs: tuple[RunSpec, ...]) -> tuple[RunSpec, ...]:
+        """Return the runs that have no record yet, in their order."""
+        done = self.done()
+        return tuple(spec for spec in specs if spec.run_id not in done)
+
     def record_files(self) -> list[Path]:
         """Return the files that should each hold a record, by name."""
         names = sorted(path.name for path in self.folder.glob("*.json"))  # of paths it takes ten times as long

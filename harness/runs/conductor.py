@@ -1,7 +1,4 @@
-"""A study, done: every planned run that has no record yet, one after the other, each record stored at once.
-
-A user's file of texts is remembered by path and columns, so that `--resume` reads the same again.
-"""
+"""A study, done: every planned run that has no record yet, one after the other, each record stored at once."""
 
 import sys
 from collections.abc import Mapping
@@ -9,7 +6,6 @@ from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from harness.data import bag_of_words, datasets
 from harness.data.datasets import Dataset
@@ -22,12 +18,13 @@ from harness.language import _
 from harness.model import takes_tokens
 from harness.record import Ceiling, Installation, Mistake, ParityVerdict, Record
 from harness.records import same_seed
-from harness.records.store import ChosenFile, Store
+from harness.records.store import Store, Study
 from harness.registry import reference_name
 from harness.registry import task as find_task
-from harness.runs.execute import Setting, ceiling, execute
+from harness.runs.execute import Ready, Setting, ceiling, execute
 from harness.runs.mistakes import provoke
 from harness.runs.parity import Checker, record_verdict
+from harness.runs.plan import choice_of
 from harness.spec import DeviceKind, RunSpec, Task
 
 COMMAND_LINE = Interpreter(python=sys.executable, source="current", reason="the interpreter of the command line")
@@ -47,9 +44,9 @@ class Listener(Protocol):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What to run, with what."""
+    """A study, and with what its runs are to be done."""
 
-    specs: tuple[RunSpec, ...]
+    study: Study
     interpreters: Mapping[tuple[str, DeviceKind], Interpreter]
     data_dir: Path | None
     with_parity: bool = True
@@ -59,12 +56,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Ask first what every backend says of students' mistakes."""
     files: Mapping[str, Dataset] = {}
     """The data sets that no table names, by their names."""
-
-
-def missing(specs: tuple[RunSpec, ...], store: Store) -> tuple[RunSpec, ...]:
-    """Return the runs that have no record yet, in their order."""
-    done = store.done()
-    return tuple(spec for spec in specs if spec.run_id not in done)
 
 
 def look_for_data(specs: tuple[RunSpec, ...], plan: Plan) -> None:
@@ -83,11 +74,15 @@ def look_for_data(specs: tuple[RunSpec, ...], plan: Plan) -> None:
 class Conductor:
     """Runs a plan; data, weights and parity verdicts are made once and shared by the runs that need them."""
 
-    def __init__(self, plan: Plan, *, store: Store, setting: Setting, listener: Listener) -> None:
+    def __init__(
+        self, plan: Plan, left: tuple[RunSpec, ...], *, store: Store, setting: Setting, listener: Listener
+    ) -> None:
         self.plan = plan
         self.store = store
         self.setting = setting
         self.listener = listener
+        self.left = left
+        """The runs that have no record yet."""
         self.checker = Checker()
         self._prepared: dict[tuple[str, str, str, int], Prepared] = {}
         self._ceilings: dict[DeviceKind, tuple[Ceiling, ...]] = {}
@@ -101,8 +96,8 @@ class Conductor:
         Raises:
             DataError: a data set cannot be had.
         """
-        for spec in missing(self.plan.specs, self.store):
-            self._data(spec)
+        for spec in self.left:
+            self._data(spec, _task(spec))
 
     def run(self) -> tuple[Record, ...]:
         """Do what is missing and return the new records; stops after an interrupted one.
@@ -111,35 +106,16 @@ class Conductor:
             DataError: a data set cannot be had.
             StoreError: a record cannot be written.
         """
-        specs = missing(self.plan.specs, self.store)
-        for spec in specs:
-            self._parity(spec)
+        for spec in self.left:
+            self._parity(spec, _task(spec))
         if self.plan.with_ceilings:
-            self._measure_ceilings(specs)
+            self._measure_ceilings()
         if self.plan.with_mistakes:
-            self._make_mistakes(specs)
+            self._make_mistakes()
         records = []
-        for spec in specs:
+        for spec in self.left:
             self.listener.started(spec)
-            task = find_task(spec.task).at(spec.preset)
-            record = execute(
-                spec,
-                task=task,
-                preset=task.preset(spec.preset),
-                data=self._data(spec),
-                interpreter=self.plan.interpreters[spec.backend, spec.device],
-                parity=self._parity(spec),
-                setting=self.setting,
-                folder=self.store.folder.absolute(),
-                baselines=self._baselines(task, self._data(spec)),
-                ceilings=self._ceilings.get(spec.device, ()),
-                twin_ids=same_seed.of(spec, self.plan.specs),
-            )
-            record = replace(
-                record,
-                installation=self._installation(spec.backend, spec.device),
-                mistakes=self._mistakes.get((spec.backend, spec.device), ()),
-            )
+            record = execute(self._ready(spec), self.setting, self.store.folder.absolute())
             self.store.add(record)
             self._forget_twins(spec)
             self.listener.finished(record)
@@ -148,10 +124,27 @@ class Conductor:
                 break
         return tuple(records)
 
-    def _measure_ceilings(self, specs: tuple[RunSpec, ...]) -> None:
+    def _ready(self, spec: RunSpec) -> Ready:
+        """Return a run with all that it needs; what it shares with others is made once."""
+        task = _task(spec)
+        data = self._data(spec, task)
+        return Ready(
+            spec=spec,
+            task=task,
+            data=data,
+            interpreter=self.plan.interpreters[spec.backend, spec.device],
+            parity=self._parity(spec, task),
+            baselines=self._baselines(task, data),
+            ceilings=self._ceilings.get(spec.device, ()),
+            installation=self._installation(spec.backend, spec.device),
+            mistakes=self._mistakes.get((spec.backend, spec.device), ()),
+            same_seed=same_seed.of(spec, self.plan.study.specs),
+        )
+
+    def _measure_ceilings(self) -> None:
         """Measure on the study's own cores what the libraries of the runs reach, and on the CPU NumPy's BLAS."""
-        for device in dict.fromkeys(spec.device for spec in specs):
-            names = dict.fromkeys(spec.backend for spec in specs if spec.device == device)
+        for device in dict.fromkeys(spec.device for spec in self.left):
+            names = dict.fromkeys(spec.backend for spec in self.left if spec.device == device)
             python = {name: self.plan.interpreters[name, device] for name in names}
             if device == "cpu":
                 python.setdefault(reference_name(), COMMAND_LINE)
@@ -167,9 +160,9 @@ class Conductor:
             self._installations[backend, device] = installation(backend, self.plan.interpreters[backend, device])
         return self._installations[backend, device]
 
-    def _make_mistakes(self, specs: tuple[RunSpec, ...]) -> None:
+    def _make_mistakes(self) -> None:
         """Ask every backend on every device what it says of students' mistakes, unless that is remembered."""
-        for backend, device in dict.fromkeys((spec.backend, spec.device) for spec in specs):
+        for backend, device in dict.fromkeys((spec.backend, spec.device) for spec in self.left):
             self._mistakes[backend, device] = provoke(
                 backend,
                 device,
@@ -180,17 +173,16 @@ class Conductor:
 
     def _forget_twins(self, spec: RunSpec) -> None:
         """Remove the outcome that was kept for a run's twins once all of them have a record."""
-        alike = (spec.run_id, *same_seed.of(spec, self.plan.specs))
+        alike = (spec.run_id, *same_seed.of(spec, self.plan.study.specs))
         if len(alike) > 1 and set(alike) <= self.store.done():
             same_seed.forget(self.store.folder, alike)
 
-    def _data(self, spec: RunSpec) -> Prepared:
+    def _data(self, spec: RunSpec, task: Task) -> Prepared:
         key = (spec.task, spec.preset, spec.dataset, spec.seed)
         if key not in self._prepared:
-            task = find_task(spec.task).at(spec.preset)
-            preset = task.preset(spec.preset)
             dataset = self.plan.files.get(spec.dataset, spec.dataset)
             self.listener.preparing(_("data {dataset}, seed {seed}").format(dataset=spec.dataset, seed=spec.seed))
+            preset = task.preset(spec.preset)
             prepared = prepare(task, preset, dataset=dataset, seed=spec.seed, data_dir=self.plan.data_dir)
             if prepared.examples["test"] < 1:
                 raise DataError("the data set {dataset} has no test examples", dataset=spec.dataset)
@@ -203,61 +195,28 @@ class Conductor:
             return {}
         return {"bag_of_words_accuracy": bag_of_words.remembered(prepared.arrays)}
 
-    def _parity(self, spec: RunSpec) -> ParityVerdict:
+    def _parity(self, spec: RunSpec, task: Task) -> ParityVerdict:
         if not self.plan.with_parity:
             return ParityVerdict(passed=None, reason="parity was not checked (--no-parity)")
         key = (spec.task, spec.preset, spec.backend, spec.device, spec.mode, *_words(spec.settings))
         if key not in self._verdicts:
-            task = find_task(spec.task).at(spec.preset)
             what = _("parity of {backend} {mode} on {task}")
             self.listener.preparing(what.format(backend=spec.backend, mode=spec.mode, task=spec.task))
             verdict = self.checker.check(
                 task,
                 task.preset(spec.preset),
-                backend=spec.backend,
-                device=spec.device,
-                mode=spec.mode,
-                interpreter=self.plan.interpreters[spec.backend, spec.device],
+                choice_of(spec),
+                self.plan.interpreters[spec.backend, spec.device],
                 settings=spec.settings,
             )
             self._verdicts[key] = record_verdict(verdict)
         return self._verdicts[key]
 
 
+def _task(spec: RunSpec) -> Task:
+    """Return the task of a run with the model of its preset."""
+    return find_task(spec.task).at(spec.preset)
+
+
 def _words(settings: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"{name}={value}" for name, value in sorted(settings.items()))
-
-
-def remembered(file: TextFile) -> ChosenFile:
-    """Return what a study has to keep of a file.
-
-    Raises:
-        DataError: the file cannot be read.
-    """
-    return ChosenFile(
-        name=file.name,
-        path=str(file.path),
-        text_column=file.text_column,
-        label_column=file.label_column,
-        encoding=file.encoding,
-    )
-
-
-def found_again(chosen: ChosenFile) -> TextFile:
-    """Return the data set that a study was planned with.
-
-    Raises:
-        DataError: the file is gone, cannot be read, or has changed.
-    """
-    file = TextFile(
-        path=Path(chosen.path),
-        text_column=chosen.text_column,
-        label_column=chosen.label_column,
-        encoding=chosen.encoding,
-    )
-    if file.name != chosen.name:
-        raise DataError(
-            "{path} has changed since this study was planned with it: put the old file back, or start a new study",
-            path=chosen.path,
-        )
-    return file

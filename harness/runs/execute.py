@@ -1,6 +1,6 @@
 """What a worker is asked for, a run, a ceiling or a description, and what is made of its answer.
 
-`execute` takes a RunSpec and returns a Record; nothing above it knows where the run happened.
+`execute` takes a run with all that it needs and returns a Record; nothing above it knows where the run happened.
 """
 
 from pathlib import Path
@@ -14,14 +14,14 @@ from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores as available_cores
 from harness.errors import EnvironmentFailure
 from harness.measure.clock import timestamp
-from harness.record import COMPLETED, Ceiling, Machine, Measured, ParityVerdict, Record
+from harness.record import COMPLETED, Ceiling, Installation, Machine, Measured, Mistake, ParityVerdict, Record
 from harness.records import pictures, same_seed
 from harness.registry import entry
 from harness.runs import evidence
 from harness.runs.launch import ending, judge, launch
 from harness.runs.launch import worker_environment as worker_environment
 from harness.runs.launch import workplace as workplace
-from harness.spec import DeviceKind, Preset, RunSpec, Task
+from harness.spec import DeviceKind, RunSpec, Task
 from harness.worker.jobs import CeilingJob, DescribeJob, Description, RunJob
 
 DESCRIBE_TIMEOUT_S = 180.0
@@ -36,30 +36,40 @@ class Setting(Struct, frozen=True, kw_only=True):
     cores: tuple[int, ...]
 
 
-def execute(
-    spec: RunSpec,
-    *,
-    task: Task,
-    preset: Preset,
-    data: Prepared,
-    interpreter: Interpreter,
-    parity: ParityVerdict,
-    setting: Setting,
-    folder: Path,
-    baselines: dict[str, float] | None = None,
-    ceilings: tuple[Ceiling, ...] = (),
-    twin_ids: tuple[str, ...] = (),
-    trial: bool = False,
-    described: Entry | None = None,
-) -> Record:
-    """Do one run and return its record, whatever happens to the worker.
+class Ready(Struct, frozen=True, kw_only=True):
+    """One run with all that it needs: whoever has this value can do the run, on whatever machine it is."""
 
-    `folder` is where evidence, pictures and, for a Boltzmann machine, a checkpoint to go on from are kept, under the
-    run's name; and the outcome of the first of several runs that should come out alike, the others being `twin_ids`.
-    A `trial` takes nothing but the speed. `described` is the backend's entry where no table holds it.
+    spec: RunSpec
+    task: Task
+    """With the model of the spec's preset."""
+    data: Prepared
+    interpreter: Interpreter
+    parity: ParityVerdict
+    described: Entry | None = None
+    """The backend's entry where no table holds it."""
+    trial: bool = False
+    """Nothing but the speed is wanted, and nothing is kept."""
+    baselines: dict[str, float] = {}
+    ceilings: tuple[Ceiling, ...] = ()
+    installation: Installation = Installation()
+    mistakes: tuple[Mistake, ...] = ()
+    same_seed: tuple[str, ...] = ()
+    """The other runs that should come out like this one."""
+
+
+def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
+    """Do one run and return its record, whatever happens to the worker. The one place that makes a record.
+
+    Args:
+        ready: what to run, with all that it needs.
+        setting: what it has in common with the other runs of its study.
+        folder: where evidence, pictures and, for a Boltzmann machine, a checkpoint to go on from are kept, under the
+            run's name; and the outcome of the first of several runs with equal seeds.
     """
+    spec, data = ready.spec, ready.data
     started_at = timestamp()
-    backend = described or entry(spec.backend)
+    backend = ready.described or entry(spec.backend)
+    preset = ready.task.preset(spec.preset)
     with workplace() as place:
         job = RunJob(
             adapter=backend.adapter,
@@ -68,46 +78,49 @@ def execute(
             memory_limit_bytes=spec.memory_limit_bytes,
             settings=spec.settings,
             spec=spec,
-            trial=trial,
-            task=task,
+            trial=ready.trial,
+            task=ready.task,
             preset=preset,
             arrays=data.arrays,
             order=data.order,
             weights=data.weights,
             validation=data.validation,
-            checkpoint=str(folder / f".{spec.run_id}.checkpoint.npz") if preset.boltzmann and not trial else None,
-            keep_outcome=bool(twin_ids),
+            checkpoint=str(folder / f".{spec.run_id}.checkpoint.npz") if preset.boltzmann and not ready.trial else None,
+            keep_outcome=bool(ready.same_seed),
         )
-        ended = launch(place, job, interpreter.python, timeout_s=spec.timeout_s, path=backend.path)
+        ended = launch(place, job, ready.interpreter.python, timeout_s=spec.timeout_s, path=backend.path)
         if not ended.interrupted and job.checkpoint is not None:
             Path(job.checkpoint).unlink(missing_ok=True)  # only an interrupted run is run again
         pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
         outcome = judge(ended, spec.timeout_s)
+        twin = None
         if outcome.status in COMPLETED:
             late = "" if ended.returncode == 0 else ending(ended, spec.timeout_s).reason
             evidence.keep(place / "out", folder, spec.run_id, data=data, started_at=started_at, ending=late)
-        twin = None
-        if twin_ids and outcome.status in COMPLETED:
-            twin = same_seed.settle(place / "out" / same_seed.OUTCOME, spec.run_id, twins=twin_ids, folder=folder)
+            if ready.same_seed:
+                kept = place / "out" / same_seed.OUTCOME
+                twin = same_seed.settle(kept, spec.run_id, twins=ready.same_seed, folder=folder)
     measured = ended.result.measured if ended.result else None
     return Record(
         evenbench=harness.__version__,
         git_revision=setting.git_revision,
         started_at=started_at,
         spec=spec,
-        task=task,
+        task=ready.task,
         dataset_fingerprint=data.fingerprint,
         machine=setting.machine,
         affinity=setting.cores,
-        interpreter=interpreter.python,
-        interpreter_source=interpreter.source,
+        interpreter=ready.interpreter.python,
+        interpreter_source=ready.interpreter.source,
         outcome=outcome,
-        parity=parity,
+        parity=ready.parity,
         measured=measured or Measured(),
-        baselines=baselines or {},
-        ceilings=ceilings,
+        baselines=ready.baselines,
+        ceilings=ready.ceilings,
         twin=twin,
         tuned_settings=spec.settings,
+        installation=ready.installation,
+        mistakes=ready.mistakes,
     )
 
 

@@ -26,7 +26,8 @@ from harness.parity import levels as parity
 from harness.parity.levels import Level, Parity
 from harness.record import LevelName, ParityLevel, ParityVerdict
 from harness.runs.launch import judge, launch, workplace
-from harness.spec import DeviceKind, Mode, Preset, Task
+from harness.runs.plan import Choice
+from harness.spec import Preset, Task
 from harness.worker.jobs import TraceJob
 from harness.worker.parity import TRACE
 from harness.worker.process import shell_settings
@@ -57,34 +58,24 @@ class Checker:
         self,
         task: Task,
         preset: Preset,
-        *,
-        backend: str,
-        device: DeviceKind,
-        mode: Mode,
+        choice: Choice,
         interpreter: Interpreter,
+        *,
         settings: Mapping[str, str] | None = None,
     ) -> Parity:
-        """Return the verdict on one backend, device and mode, with the settings of a profile in force."""
+        """Return the verdict on a choice, with the settings of a profile in force."""
         file = None
-        entry = registry.entry(backend)
+        entry = registry.entry(choice.backend)
         ours = entry.path is None  # an adapter from elsewhere may change without our noticing
         if self.remember and ours and (packages := installed_packages(interpreter)):
             machine = (processor(), *sorted(f"{name}={value}" for name, value in shell_settings().items()))
             machine += tuple(f"tuned {name}={value}" for name, value in sorted((settings or {}).items()))
-            facts = (backend, device, mode, interpreter.python, packages, code_digest(backend), *machine)
+            where = (choice.backend, choice.device, choice.mode, interpreter.python)
+            facts = (*where, packages, code_digest(choice.backend), *machine)
             file = cache_folder() / "parity" / f"{parity.key(task, preset, *facts)}.json"
             if (known := _read(file)) is not None:
                 return known
-        verdict = self.check_entry(
-            task,
-            preset,
-            entry,
-            name=backend,
-            device=device,
-            mode=mode,
-            python=interpreter.python,
-            settings=settings,
-        )
+        verdict = self.check_entry(task, preset, choice, entry, python=interpreter.python, settings=settings)
         if file is not None and verdict.passed:
             _write(file, verdict)
         return verdict
@@ -93,24 +84,23 @@ class Checker:
         self,
         task: Task,
         preset: Preset,
+        choice: Choice,
         entry: Entry,
         *,
-        name: str,
-        device: DeviceKind,
-        mode: Mode,
         python: str,
         settings: Mapping[str, str] | None = None,
     ) -> Parity:
         """Return the verdict on a backend that need not stand in the table."""
+        where: dict[str, Any] = {"backend": choice.backend, "device": choice.device, "mode": choice.mode}
 
         def verdict(passed: bool, **more: Any) -> Parity:
-            return Parity(task=task.name, backend=name, device=device, mode=mode, passed=passed, **more)
+            return Parity(task=task.name, **where, passed=passed, **more)
 
         inputs = parity.inputs(task, preset)
-        where: dict[str, Any] = {"task": task, "preset": preset, "entry": entry, "device": device, "mode": mode}
-        where["settings"] = dict(settings or {})
+        job: dict[str, Any] = {"task": task, "preset": preset, "entry": entry, "settings": dict(settings or {})}
+        job |= {"device": choice.device, "mode": choice.mode}
         try:
-            levels, reference, candidate = self._levels(python, inputs, **where)
+            levels, reference, candidate = self._levels(python, inputs, **job)
             versions = {n.removeprefix("versions/"): str(v) for n, v in candidate.items() if n.startswith("versions/")}
             failed = parity.failed(levels)
             if not failed:
@@ -118,8 +108,7 @@ class Checker:
             first = levels["losses"]
             if failed == ["losses"] and first.error is not None:
                 others = [
-                    self._levels(python, parity.inputs(task, preset, seed), **where, seed=seed)[0]
-                    for seed in OTHER_DRAWS
+                    self._levels(python, parity.inputs(task, preset, seed), **job, seed=seed)[0] for seed in OTHER_DRAWS
                 ]
                 if not any(parity.failed(found) for found in others):
                     remark = f"the losses of 20 steps differ by {first.error:.1e} with the first numbers drawn, where "
@@ -127,7 +116,7 @@ class Checker:
                     return verdict(True, levels=parity.worst(others), versions=versions, remark=remark)
             first_layer = None
             if failed[0] == "forward":
-                cut = self._trace(python, inputs, **where, prefixes=True)
+                cut = self._trace(python, inputs, **job, prefixes=True)
                 first_layer = parity.first_difference(task, self._reference(task, preset, inputs, prefixes=True), cut)
         except TraceFailed as error:
             return verdict(False, levels={}, failure=str(error))

@@ -1,19 +1,27 @@
-"""From names to RunSpecs: pure, so that `--dry-run`, `--resume` and the tests see exactly what will run.
+"""From names to a study: what will run, and of one that was begun, what is left. Nothing is run or written here.
 
 Rounds are outermost: a round holds every (task, backend, mode, profile) once, in an order shuffled by the plan's seed,
-so that a slow drift of the machine falls on all backends alike.
+so that a slow drift of the machine falls on all backends alike. A user's file of texts is remembered by path and
+columns, so that `--resume` reads the same again.
 """
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from msgspec import Struct
 
-from harness.errors import UsageError
+from harness import registry
+from harness.data.text_files import TextFile
+from harness.errors import DataError, UsageError
+from harness.measure.clock import timestamp
 from harness.model import takes_tokens
+from harness.records.store import ChosenFile, Store, Study
 from harness.spec import DeviceKind, Mode, RunSpec, Task
 
+PUBLISHED = ("full", "paper")
+"""Presets whose figures stand in documents."""
 MOST_ROUNDS = 10_000
 """Times that a task, backend and mode may be run in one study."""
 
@@ -26,6 +34,11 @@ class Choice(Struct, frozen=True, kw_only=True):
     mode: Mode
 
 
+def choice_of(spec: RunSpec) -> Choice:
+    """Return the backend, device and mode of a run."""
+    return Choice(backend=spec.backend, device=spec.device, mode=spec.mode)
+
+
 Tuned = Mapping[tuple[str, Choice], Mapping[str, str]]
 """The settings of the tuned profile of a task's name and a choice."""
 
@@ -36,7 +49,8 @@ class Wish(Struct, frozen=True, kw_only=True):
     tasks: tuple[Task, ...]
     choices: tuple[Choice, ...]
     preset: str
-    repeats: int
+    repeats: int | None = None
+    """None: 3, but 1 where seeds are named, and 5 of what is to be published."""
     seeds: tuple[int, ...] | None = None
     """None: repeat r is seeded with r. Else every seed is run `repeats` times."""
     dataset: str | None = None
@@ -48,6 +62,14 @@ class Wish(Struct, frozen=True, kw_only=True):
     profiles: tuple[str, ...] = ("stock",)
     tuned: Tuned = {}
     """For the profile `tuned`, of every task and choice."""
+
+    def rounds(self) -> int:
+        """Return how often each seed, or each repeat's own, is run."""
+        if self.repeats is not None:
+            return self.repeats
+        if self.seeds:
+            return 1
+        return 5 if self.preset in PUBLISHED else 3
 
 
 def plan(wish: Wish) -> tuple[RunSpec, ...]:
@@ -71,9 +93,9 @@ def plan(wish: Wish) -> tuple[RunSpec, ...]:
                 known=known,
             )
     _check_numbers(wish)
-    rounds = [(r, r) for r in range(wish.repeats)]
+    rounds = [(r, r) for r in range(wish.rounds())]
     if wish.seeds is not None:
-        rounds = [(seed, r) for r in range(wish.repeats) for seed in wish.seeds]
+        rounds = [(seed, r) for r in range(wish.rounds()) for seed in wish.seeds]
     specs = []
     for number, (seed, repeat) in enumerate(rounds):
         cells = [(task, choice, profile) for task in wish.tasks for choice in wish.choices for profile in wish.profiles]
@@ -82,10 +104,58 @@ def plan(wish: Wish) -> tuple[RunSpec, ...]:
     return tuple(specs)
 
 
+def study_of(wish: Wish, *, name: str | None, command: tuple[str, ...], files: Iterable[TextFile] = ()) -> Study:
+    """Return the plan of a study as it is kept.
+
+    Args:
+        wish: what is to be run.
+        name: the study's name; without one, the time and the preset.
+        command: the words after `evenbench` that asked for it.
+        files: the data sets that no table names.
+
+    Raises:
+        UsageError: see `plan`.
+        DataError: a file cannot be read.
+    """
+    now = timestamp()
+    return Study(
+        name=name or f"{now[:19].replace(':', '').replace('T', '-')}-{wish.preset}",
+        created_at=now,
+        command=command,
+        specs=plan(wish),
+        files=tuple(map(remembered, files)),
+    )
+
+
+def left_of(found: Study, store: Store) -> tuple[RunSpec, ...]:
+    """Return the runs of a study that have no record yet, if it may be gone on with.
+
+    Raises:
+        UsageError: it was merged from others, or a task's definition is another one now.
+    """
+    if found.merged_from:
+        raise UsageError(
+            "study {name} was merged from others, so there is nothing to resume: resume the study that lacks a run",
+            name=found.name,
+        )
+    left = store.missing(found.specs)
+    for spec in left:
+        if (version := registry.task(spec.task).version) != spec.task_version:
+            raise UsageError(
+                "study {study} was planned with version {planned} of {task}, this Evenbench has version {version}: "
+                "start a new study",
+                study=found.name,
+                planned=spec.task_version,
+                task=spec.task,
+                version=version,
+            )
+    return left
+
+
 def _check_numbers(wish: Wish) -> None:
-    if wish.repeats < 1:
+    if wish.rounds() < 1:
         raise UsageError("--repeats must be at least 1, but is {repeats}", repeats=wish.repeats)
-    rounds = wish.repeats * (1 if wish.seeds is None else len(wish.seeds))
+    rounds = wish.rounds() * (1 if wish.seeds is None else len(wish.seeds))
     if rounds > MOST_ROUNDS:
         raise UsageError(
             "a study runs each task, backend and mode up to {most:,} times, but --repeats and --seed ask for "
@@ -122,3 +192,38 @@ def _spec(wish: Wish, task: Task, choice: Choice, profile: str, *, seed: int, re
         memory_limit_bytes=wish.memory_limit_bytes,
         noise_budget_s=wish.noise_budget_s,
     )
+
+
+def remembered(file: TextFile) -> ChosenFile:
+    """Return what a study has to keep of a file.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    return ChosenFile(
+        name=file.name,
+        path=str(file.path),
+        text_column=file.text_column,
+        label_column=file.label_column,
+        encoding=file.encoding,
+    )
+
+
+def found_again(chosen: ChosenFile) -> TextFile:
+    """Return the data set that a study was planned with.
+
+    Raises:
+        DataError: the file is gone, cannot be read, or has changed.
+    """
+    file = TextFile(
+        path=Path(chosen.path),
+        text_column=chosen.text_column,
+        label_column=chosen.label_column,
+        encoding=chosen.encoding,
+    )
+    if file.name != chosen.name:
+        raise DataError(
+            "{path} has changed since this study was planned with it: put the old file back, or start a new study",
+            path=chosen.path,
+        )
+    return file

@@ -29,7 +29,7 @@ from harness.model import initial_weights
 from harness.optimizers import SGD
 from harness.record import Noise, ParityVerdict, Record
 from harness.runs import selftest_backend as known
-from harness.runs.execute import Setting, execute
+from harness.runs.execute import Ready, Setting, execute
 from harness.runs.selftest_cases import (
     BATCH,
     CASES,
@@ -147,19 +147,17 @@ def run(case: Case, data: Prepared, setting: Setting, folder: Path) -> Record:
         memory_limit_bytes=case.memory_limit_bytes,
         noise_budget_s=2.0,
     )
-    return execute(
-        spec,
+    ready = Ready(
+        spec=spec,
         task=task(),
-        preset=task().preset("selftest"),
         data=data,
         interpreter=Interpreter(python=sys.executable, source="current", reason="fakes run where Evenbench runs"),
         parity=ParityVerdict(passed=None, reason="a fake computes nothing"),
-        setting=setting,
-        folder=folder,
         described=Entry(
             adapter=f"{known.__name__}:{case.backend}", framework="numpy", modes=("eager",), default_mode="eager"
         ),
     )
+    return execute(ready, setting, folder)
 
 
 def own_cpu_s() -> float:

@@ -9,7 +9,7 @@ from harness.data.prepare import Prepared
 from harness.environments.interpreters import Interpreter
 from harness.measure.noise import disturbances
 from harness.record import ParityVerdict, Record
-from harness.runs.execute import Setting, execute
+from harness.runs.execute import Ready, Setting, execute
 from harness.runs.parity import Checker, record_verdict
 from harness.runs.plan import Choice
 from harness.runs.profiles import Trial
@@ -52,17 +52,15 @@ class Cell:
             KeyboardInterrupt: the user stopped it.
         """
         with tempfile.TemporaryDirectory(prefix="evenbench-tune-") as folder:
-            record = execute(
-                self.spec(settings),
-                task=self.task,
-                preset=short(self.preset),
+            ready = Ready(
+                spec=self.spec(settings),
+                task=msgspec.structs.replace(self.task, presets={self.name: short(self.preset)}),
                 data=self.data,
                 interpreter=self.interpreter,
                 parity=ParityVerdict(passed=None, reason="a trial"),
-                setting=self.setting,
-                folder=Path(folder),
                 trial=True,
             )
+            record = execute(ready, self.setting, Path(folder))
         outcome = record.outcome
         if outcome.status == "interrupted":
             raise KeyboardInterrupt
@@ -74,15 +72,7 @@ class Cell:
 
     def prove(self, settings: dict[str, str]) -> tuple[bool, str]:
         """Check parity with these settings in force; return whether it held, and the verdict in words."""
-        verdict = self.checker.check(
-            self.task,
-            self.preset,
-            backend=self.choice.backend,
-            device=self.choice.device,
-            mode=self.choice.mode,
-            interpreter=self.interpreter,
-            settings=settings,
-        )
+        verdict = self.checker.check(self.task, self.preset, self.choice, self.interpreter, settings=settings)
         return verdict.passed, record_verdict(verdict).reason or "pass"
 
     def spec(self, settings: dict[str, str]) -> RunSpec:

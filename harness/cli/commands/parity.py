@@ -56,10 +56,8 @@ def parity(**asked: Any) -> int:
                 checker.check(
                     task.at(asked["preset"]),
                     task.preset(asked["preset"]),
-                    backend=choice.backend,
-                    device=choice.device,
-                    mode=choice.mode,
-                    interpreter=interpreters[choice.backend, choice.device],
+                    choice,
+                    interpreters[choice.backend, choice.device],
                 )
             )
     _print_json(verdicts) if asked["as_json"] else _print_table(verdicts)

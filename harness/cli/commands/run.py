@@ -2,9 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import msgspec
 
 from harness.cli.choices import (
     choice_options,
@@ -17,14 +18,20 @@ from harness.cli.choices import (
     parse_seeds,
 )
 from harness.cli.options import data_dir_option, filled, json_option, refuse_what_is_planned, results_option
+from harness.cli.progress import Progress
+from harness.data import datasets
+from harness.data.text_files import TextFile
+from harness.environments import machine
+from harness.errors import UsageError
 from harness.language import _
+from harness.record import Record
 from harness.records.next_command import next_command
-
-if TYPE_CHECKING:
-    from harness.data.text_files import TextFile
-    from harness.record import Record
-    from harness.records.store import Store, Study
-    from harness.runs.conductor import Plan
+from harness.records.store import Store, check_name
+from harness.runs.conductor import Conductor, Plan, look_for_data
+from harness.runs.execute import Setting
+from harness.runs.plan import Wish, choice_of, found_again, left_of, study_of
+from harness.runs.profiles import check_name as check_profile
+from harness.spec import RunSpec
 
 
 @click.command()
@@ -91,50 +98,41 @@ def run(**asked: Any) -> int:
     CPU. Groups of tasks: main, text, boltzmann, optimizers.
     Every run is a process of its own; its record is stored at once under RESULTS/STUDY.
     """
-    from harness.records.store import Store, check_name
-
-    def warn(text: str) -> None:
-        click.echo(text, err=True)
-
     results = Path(asked["results"]).expanduser().absolute()
-    if asked["resume"] is not None:
+    new = asked["resume"] is None
+    if new:
+        plan = _planned(asked)
+        store = Store(results / check_name(plan.study.name))
+        store.refuse_existing()
+        left = store.missing(plan.study.specs)
+    else:
         refuse_what_is_planned(click.get_current_context())
         store = Store(results / check_name(asked["resume"]))
-        study, plan = _resumed(store, asked, warn)
-    else:
-        study, plan = _planned(asked, warn)
-        store = Store(results / check_name(study.name))
-    new = study if asked["resume"] is None else None
-    if new is not None:
-        store.refuse_existing()
+        plan, left = _resumed(store, asked)
     if asked["dry_run"]:
-        _show_plan(plan, store, as_json=asked["as_json"])
+        _show_plan(plan, left, store, as_json=asked["as_json"])
         return 0
-    return _conduct(plan, store, new, as_json=asked["as_json"])
+    return _conduct(plan, left, store, new=new, as_json=asked["as_json"])
 
 
-def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
-    """Return the study and the plan that the options ask for."""
-    from harness.measure.clock import timestamp
-    from harness.records.store import Study
-    from harness.runs.conductor import Plan, remembered
-    from harness.runs.plan import Wish, plan
-    from harness.runs.profiles import check_name
+def _warn(text: str) -> None:
+    click.echo(text, err=True)
 
+
+def _planned(asked: dict[str, Any]) -> Plan:
+    """Return the plan that the options ask for."""
     tasks = find_tasks(asked["tasks"])
-    choices, named = find_choices(asked["backends"], asked["devices"], asked["modes"], warn=warn)
-    found = find_interpreters(choices, asked["pythons"], named=named, warn=warn)
-    seeds = parse_seeds(asked["seeds"])
+    choices, named = find_choices(asked["backends"], asked["devices"], asked["modes"], warn=_warn)
+    found = find_interpreters(choices, asked["pythons"], named=named, warn=_warn)
     files = _chosen_file(asked)
     runnable = tuple(c for c in choices if (c.backend, c.device) in found)
-    profiles = check_name(asked["profile"])
-    default_repeats = 1 if seeds else (5 if asked["preset"] in ("full", "paper") else 3)
+    profiles = check_profile(asked["profile"])
     wish = Wish(
         tasks=tasks,
         choices=runnable,
         preset=asked["preset"],
-        repeats=default_repeats if asked["repeats"] is None else asked["repeats"],
-        seeds=seeds,
+        repeats=asked["repeats"],
+        seeds=parse_seeds(asked["seeds"]),
         dataset=next(iter(files), asked["dataset"]),
         dataset_is_file=bool(files),
         timeout_s=asked["timeout_s"],
@@ -143,17 +141,8 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
         profiles=profiles,
         tuned=find_tuned(tasks, runnable, asked["preset"], found) if "tuned" in profiles else {},
     )
-    specs = plan(wish)
-    now = timestamp()
-    study = Study(
-        name=asked["study"] or f"{now[:19].replace(':', '').replace('T', '-')}-{asked['preset']}",
-        created_at=now,
-        command=tuple(sys.argv[1:]),
-        specs=specs,
-        files=tuple(map(remembered, files.values())),
-    )
-    return study, Plan(
-        specs=specs,
+    return Plan(
+        study=study_of(wish, name=asked["study"], command=tuple(sys.argv[1:]), files=files.values()),
         interpreters=found,
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
@@ -162,12 +151,8 @@ def _planned(asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
     )
 
 
-def _chosen_file(asked: dict[str, Any]) -> "dict[str, TextFile]":
+def _chosen_file(asked: dict[str, Any]) -> dict[str, TextFile]:
     """Return the user's file of texts by the name of its data set, if `--dataset` is a path."""
-    from harness.data import datasets
-    from harness.data.text_files import TextFile
-    from harness.errors import UsageError
-
     columns = {name: asked[name] for name in ("text_column", "label_column", "encoding")}
     if asked["dataset"] is None:
         if any(value is not None for value in columns.values()):
@@ -177,51 +162,24 @@ def _chosen_file(asked: dict[str, Any]) -> "dict[str, TextFile]":
     return {found.name: found} if isinstance(found, TextFile) else {}
 
 
-def _resumed(store: "Store", asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
-    """Return a study from the disk and the plan to finish it."""
-    from harness.errors import UsageError
-    from harness.language import _
-    from harness.registry import task
-    from harness.runs.conductor import Plan, found_again, missing
-    from harness.runs.plan import Choice
-
+def _resumed(store: Store, asked: dict[str, Any]) -> tuple[Plan, tuple[RunSpec, ...]]:
+    """Return the plan to finish a study from the disk, and the runs that it lacks."""
     study = store.study()
-    if study.merged_from:
-        raise UsageError(
-            _(
-                "study {name} was merged from others, so there is nothing to resume: resume the study that lacks a run"
-            ).format(name=study.name)
-        )
-    left = missing(study.specs, store)
-    for spec in left:
-        if task(spec.task).version != spec.task_version:
-            raise UsageError(
-                "study {study} was planned with version {planned} of {task}, this Evenbench has version {version}: "
-                "start a new study",
-                study=study.name,
-                planned=spec.task_version,
-                task=spec.task,
-                version=task(spec.task).version,
-            )
-    choices = [Choice(backend=s.backend, device=s.device, mode=s.mode) for s in left]
-    found = find_interpreters(choices, asked["pythons"], named=True, warn=warn) if left else {}
-    return study, Plan(
-        specs=study.specs,
-        interpreters=found,
+    left = left_of(study, store)
+    choices = tuple(dict.fromkeys(map(choice_of, left)))
+    plan = Plan(
+        study=study,
+        interpreters=find_interpreters(choices, asked["pythons"], named=True, warn=_warn) if left else {},
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
         with_mistakes=not asked["no_mistakes"] and any(spec.preset != "smoke" for spec in left),
         files={file.name: found_again(file) for file in study.files if file.name in {spec.dataset for spec in left}},
     )
+    return plan, left
 
 
-def _show_plan(plan: "Plan", store: "Store", *, as_json: bool) -> None:
+def _show_plan(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, as_json: bool) -> None:
     """Show what would run, or raise what would stop it before anything ran, as far as that is known at once."""
-    import msgspec
-
-    from harness.runs.conductor import look_for_data, missing
-
-    left = missing(plan.specs, store)
     look_for_data(left, plan)
     if devices := sorted({spec.device for spec in left} - {"cpu"}):
         sentence = _("a run looks for its device ({devices}) when it starts; without one it is recorded as unsupported")
@@ -232,23 +190,18 @@ def _show_plan(plan: "Plan", store: "Store", *, as_json: bool) -> None:
     for spec in left:
         click.echo(spec.run_id)
     sentence = _("{count} of {planned} runs would run, into {folder}")
-    click.echo(sentence.format(count=len(left), planned=len(plan.specs), folder=store.folder), err=True)
+    click.echo(sentence.format(count=len(left), planned=len(plan.study.specs), folder=store.folder), err=True)
 
 
-def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool) -> int:
+def _conduct(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, new: bool, as_json: bool) -> int:
     """Run the plan, show the report, and return the exit code; a new study is created once its data are there."""
-    from harness.cli.progress import Progress
-    from harness.environments import machine
-    from harness.runs.conductor import Conductor, missing
-    from harness.runs.execute import Setting, available_cores
-
-    setting = Setting(machine=machine.machine(), git_revision=machine.git_revision(), cores=available_cores())
+    setting = Setting(machine=machine.machine(), git_revision=machine.git_revision(), cores=machine.available_cores())
     try:
-        progress = Progress(len(missing(plan.specs, store)))
-        conductor = Conductor(plan, store=store, setting=setting, listener=progress)
+        progress = Progress(len(left))
+        conductor = Conductor(plan, left, store=store, setting=setting, listener=progress)
         conductor.prepare_data()  # before the live display: a download has one of its own, and there can be only one
-        if new is not None:
-            store.create(new)
+        if new:
+            store.create(plan.study)
         with progress:
             records = conductor.run()
     except KeyboardInterrupt:
@@ -257,12 +210,11 @@ def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool
             sentence = _("stopped before a run; `{command}` goes on")
         click.echo(sentence.format(command=store.resume_command()), err=True)
         return 1
-    interrupted = bool(records) and records[-1].outcome.status == "interrupted"
     if as_json:
         _print_json(records, store.folder)
     else:
         _print_report(store.folder)
-    if interrupted:
+    if records and records[-1].outcome.status == "interrupted":
         sentence = _("stopped; `{command}` goes on")
         click.echo(sentence.format(command=store.resume_command()), err=True)
     failed = [r for r in records if r.outcome.status != "ok" or r.parity.passed is False]
@@ -274,9 +226,7 @@ def _conduct(plan: "Plan", store: "Store", new: "Study | None", *, as_json: bool
     return 1 if failed else 0
 
 
-def _print_json(records: "tuple[Record, ...]", study: "Path") -> None:
-    import msgspec
-
+def _print_json(records: tuple[Record, ...], study: Path) -> None:
     runs = [
         {
             "run": r.spec.run_id,
@@ -290,8 +240,8 @@ def _print_json(records: "tuple[Record, ...]", study: "Path") -> None:
     click.echo(msgspec.json.format(msgspec.json.encode({"study": str(study), "runs": runs})).decode())
 
 
-def _print_report(study: "Path") -> None:
-    from reports.formats.report import render
+def _print_report(study: Path) -> None:
+    from reports.formats.report import render  # pandas: hours later, and not under --dry-run
 
     render(study, ("md", "csv", "html", "terminal"))  # the files first: whoever reads stdout may go away
     said = _("The report as a page for a browser; report.md and report.csv lie beside it:")
