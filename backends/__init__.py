@@ -14,6 +14,7 @@ TABLE = {
         default_mode="eager",
         knobs="backends.torch.knobs:KNOBS",
         mistakes="backends.torch.mistakes:STEP",
+        variables=("ATEN_", "PYTORCH_", "TORCH"),
     ),
     "tensorflow": Entry(
         adapter="backends.tensorflow.adapter:backend",
@@ -22,6 +23,7 @@ TABLE = {
         default_mode="graph",
         knobs="backends.tensorflow.knobs:KNOBS",
         mistakes="backends.tensorflow.mistakes:STEP",
+        variables=("TF_", "XLA_", "KERAS_"),
     ),
     "mindspore": Entry(
         adapter="backends.mindspore.adapter:backend",
@@ -30,6 +32,7 @@ TABLE = {
         default_mode="eager",
         knobs="backends.mindspore.knobs:KNOBS",
         mistakes="backends.mindspore.mistakes:STEP",
+        variables=("MS_", "GLOG_"),
     ),
     "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
 }

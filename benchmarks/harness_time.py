@@ -22,8 +22,8 @@ from harness.record import ParityVerdict, Record
 from harness.records.store import Store, Study
 from harness.registry import task
 from harness.runs.execute import Ready, Setting, execute
-from harness.runs.plan import Choice, Wish, plan
-from harness.spec import RunSpec
+from harness.runs.plan import Wish, plan
+from harness.spec import Choice, RunSpec
 
 RUNS = 10_000
 LOOKS = 1000

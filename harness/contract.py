@@ -179,5 +179,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     """`module:name` of the tuple of `Knob` that `evenbench tune` searches; light enough for the parent to import."""
     mistakes: str | None = None
     """`module:name` of the `Step` that students' mistakes are planted in (see `harness/mistakes.py`)."""
+    variables: tuple[str, ...] = ()
+    """The beginnings of the environment variables that may change its speed or rounding, beside those of its knobs."""
     path: str | None = None
     """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""

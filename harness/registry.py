@@ -86,6 +86,13 @@ def knobs(name: str) -> "tuple[Knob, ...]":
     return () if found is None else tuple(resolve(found))
 
 
+def variables() -> tuple[str, ...]:
+    """Return the beginnings of the variables that backends say may change their speed or rounding, knobs included."""
+    own = (start for described in backends.TABLE.values() for start in described.variables)
+    knobbed = (knob.variable for name in backend_names() for knob in knobs(name))
+    return tuple(dict.fromkeys((*own, *knobbed)))
+
+
 def resolve(import_string: str) -> Any:
     """Import what `module:name` stands for."""
     module, _, attribute = import_string.partition(":")

@@ -144,6 +144,14 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
 
 
+class Choice(Struct, frozen=True, kw_only=True):
+    """One backend on one device in one mode."""
+
+    backend: str
+    device: DeviceKind
+    mode: Mode
+
+
 class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run: a task on one backend, device and mode with one seed; everything needed to repeat it."""
 
@@ -165,6 +173,11 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds for which blocks that others disturbed are measured again."""
     source: str = ""
     """In a merged study the name of the one that the run comes from, which its file's name tells; else empty."""
+
+    @property
+    def choice(self) -> Choice:
+        """Return where it runs."""
+        return Choice(backend=self.backend, device=self.device, mode=self.mode)
 
     @property
     def run_id(self) -> str:

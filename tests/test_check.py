@@ -12,8 +12,7 @@ from harness.environments.interpreters import Interpreter
 from harness.parity.levels import LEVELS, Level, Parity
 from harness.registry import task
 from harness.runs.parity import Checker
-from harness.runs.plan import Choice
-from harness.spec import Preset, Task
+from harness.spec import Choice, Preset, Task
 
 XOR = task("xor")
 HERE = Interpreter(python=sys.executable, source="current", reason="a test")

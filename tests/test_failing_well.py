@@ -25,8 +25,8 @@ from harness.records.store import Store, Study
 from harness.registry import task
 from harness.runs.conductor import Conductor, Plan
 from harness.runs.execute import Ready, Setting, describe, execute
-from harness.runs.plan import Choice, Wish, plan
-from harness.spec import RunSpec
+from harness.runs.plan import Wish, plan
+from harness.spec import Choice, RunSpec
 
 XOR = task("xor")
 HERE_INTERPRETER = Interpreter(python=sys.executable, source="current", reason="a test")

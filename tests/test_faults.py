@@ -13,8 +13,7 @@ from harness.layers import Activation, BatchNorm, Dense, Dropout
 from harness.optimizers import SGD, Adam, Momentum, Nesterov, StepSchedule
 from harness.parity.levels import LEVELS, Parity
 from harness.runs.parity import Checker
-from harness.runs.plan import Choice
-from harness.spec import Task
+from harness.spec import Choice, Task
 
 TANH = Activation(kind="tanh")
 PLAIN = case("plain", dense_net(TANH), SGD(learning_rate=0.1), loss="softmax_cross_entropy")

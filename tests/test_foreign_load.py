@@ -16,7 +16,8 @@ from harness.measure.noise import disturbances
 from harness.record import ParityVerdict, Record
 from harness.registry import task
 from harness.runs.execute import Ready, Setting, execute
-from harness.runs.plan import Choice, Wish, plan
+from harness.runs.plan import Wish, plan
+from harness.spec import Choice
 from reports.frame.frame import frame
 
 

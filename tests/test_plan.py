@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from harness.errors import UsageError
 from harness.registry import task, task_names
-from harness.runs.plan import Choice, Wish, plan
+from harness.runs.plan import Wish, plan
+from harness.spec import Choice
 
 TASKS = tuple(task(name) for name in task_names())
 CHOICES = tuple(Choice(backend=name, device="cpu", mode="eager") for name in ("a", "b", "c"))

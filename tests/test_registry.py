@@ -12,8 +12,8 @@ from harness.cli.commands.run import run
 from harness.data import datasets
 from harness.errors import UsageError
 from harness.model import initial_weights, named_layers, parameter_shapes
-from harness.runs.plan import Choice, Wish, plan
-from harness.spec import Boltzmann, fingerprint
+from harness.runs.plan import Wish, plan
+from harness.spec import Boltzmann, Choice, fingerprint
 
 GROUPS = registry.task_groups()
 EVERY_PRESET = [(name, preset) for name in registry.task_names() for preset in registry.task(name).presets]

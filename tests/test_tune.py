@@ -29,11 +29,11 @@ from harness.registry import task
 from harness.runs import profiles
 from harness.runs.execute import Ready, Setting, execute
 from harness.runs.parity import Checker
-from harness.runs.plan import Choice, Wish, plan
+from harness.runs.plan import Wish, plan
 from harness.runs.profiles import Profile, Trial
 from harness.runs.tune import REPEATS, Search
 from harness.runs.tune_trials import disturbed
-from harness.spec import fingerprint
+from harness.spec import Choice, fingerprint
 from harness.worker.__main__ import attempt, run_of
 
 XOR = task("xor")

@@ -15,8 +15,8 @@ from harness.records import same_seed
 from harness.records.store import Store
 from harness.registry import task
 from harness.runs.conductor import Conductor
-from harness.runs.plan import Choice, Wish, plan
-from harness.spec import RunSpec
+from harness.runs.plan import Wish, plan
+from harness.spec import Choice, RunSpec
 from harness.worker.__main__ import attempt, run_of
 from harness.worker.stages import Checkpoint
 

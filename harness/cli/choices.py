@@ -12,8 +12,8 @@ from harness.language import _, said
 
 if TYPE_CHECKING:
     from harness.environments.interpreters import Interpreter
-    from harness.runs.plan import Choice, Tuned
-    from harness.spec import DeviceKind, Task
+    from harness.runs.plan import Tuned
+    from harness.spec import Choice, DeviceKind, Task
 
 F = TypeVar("F", bound=Callable[..., Any])
 MULTIPLE = "Several by commas or by repeating the option."
@@ -144,8 +144,7 @@ def find_choices(
     """
     from harness import registry
     from harness.errors import UsageError, unknown_name
-    from harness.runs.plan import Choice
-    from harness.spec import DeviceKind, Mode
+    from harness.spec import Choice, DeviceKind, Mode
 
     named = words(backends)
     wanted = words(modes) or ("default",)

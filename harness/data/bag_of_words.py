@@ -4,7 +4,6 @@ Each text becomes the counts of its dictionary's numbers, weighted by tf-idf, an
 per word (scikit-learn's). On small real corpora this is as good as an LSTM; where order decides, it must fail.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.texts import PADDING
+from harness.whole_files import write_whole
 
 INVERSE_PENALTY = 3.0
 """scikit-learn's C."""
@@ -47,9 +47,7 @@ def remembered(arrays: Mapping[str, str]) -> float:
     if file.is_file():
         return msgspec.json.decode(file.read_bytes(), type=float)
     found = accuracy(arrays)
-    temporary = file.with_suffix(f".{os.getpid()}")
-    temporary.write_bytes(msgspec.json.encode(found))
-    temporary.replace(file)
+    write_whole(file, msgspec.json.encode(found))
     return found
 
 

@@ -16,6 +16,7 @@ from harness.environments.home import environments_folder
 from harness.environments.installers import Installer
 from harness.errors import EnvironmentFailure
 from harness.measure.clock import Stopwatch
+from harness.whole_files import write_whole
 
 STAMP = "evenbench.json"
 LIST_VERSIONS = (
@@ -73,9 +74,7 @@ def write_stamp(folder: Path, sha256: str, installer: Installer, watch: Stopwatc
             size_bytes=sum(path.lstat().st_size for path in folder.rglob("*")),
             evenbench=__version__,
         )
-        temporary = folder / f"{STAMP}.new"
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(stamp), indent=2))
-        os.replace(temporary, folder / STAMP)
+        write_whole(folder / STAMP, msgspec.json.format(msgspec.json.encode(stamp), indent=2))
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
         raise EnvironmentFailure(
             "the environment {name} was built but does not work: {error}", name=folder.name, error=error

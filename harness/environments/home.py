@@ -1,14 +1,20 @@
 """The user's folders: where caches and environments lie, and the rule that what lies there is complete."""
 
+import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Generic, TypeVar
 
+import msgspec
 import platformdirs
 
 from harness.errors import UsageError
+from harness.whole_files import write_whole
+
+T = TypeVar("T")
 
 VARIABLE = "EVENBENCH_HOME"
 PROFILES_VARIABLE = "EVENBENCH_PROFILES"
@@ -45,6 +51,31 @@ def profiles_folder() -> Path:
     """Return the folder of the tuned profiles: EVENBENCH_PROFILES, or one in the home."""
     named = os.environ.get(PROFILES_VARIABLE)
     return Path(named).expanduser().absolute() if named else home() / "profiles"
+
+
+class Remembered(Generic[T]):
+    """An answer that is kept under everything that could change it, and so holds until something does."""
+
+    def __init__(self, kind: str, facts: Sequence[str], form: type[T]) -> None:
+        """Look for the answer of this kind and form; nothing is remembered where there are no facts."""
+        digest = hashlib.sha256(msgspec.json.encode(list(facts))).hexdigest()[:32]
+        self.file = cache_folder() / kind / f"{digest}.json" if facts else None
+        self.form = form
+
+    def answer(self) -> T | None:
+        """Return what was kept, None where nothing was, or nothing that can be read."""
+        if self.file is None:
+            return None
+        try:
+            return msgspec.json.decode(self.file.read_bytes(), type=self.form)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def keep(self, answer: T) -> None:
+        """Keep the answer for the next time."""
+        if self.file is not None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self.file, msgspec.json.encode(answer))
 
 
 def write_once(folder: Path, fill: Callable[[Path], None]) -> Path:

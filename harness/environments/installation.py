@@ -13,11 +13,13 @@ from pathlib import Path
 
 from harness import registry
 from harness.contract import Entry
-from harness.environments import managed
+from harness.environments import machine, managed
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import ROOT
+from harness.measure.shell import shell_settings
 from harness.record import Installation
 from harness.registry import entry
+from harness.spec import Choice
 from harness.versions import base
 
 PROVING = ("worker", "parity", "measure", "records")
@@ -88,6 +90,19 @@ def _docstring_lines(module: ast.Module) -> set[int]:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }
+
+
+def proof_facts(choice: Choice, interpreter: Interpreter) -> tuple[str, ...]:
+    """Return all that can change what a backend computes or says here; nothing where some of it cannot be seen.
+
+    An adapter from elsewhere, and an interpreter whose packages cannot be listed, may change without our noticing.
+    """
+    packages = installed_packages(interpreter)
+    if entry(choice.backend).path is not None or not packages:
+        return ()
+    where = (choice.backend, choice.device, choice.mode, interpreter.python, packages, code_digest(choice.backend))
+    shell = (f"{name}={value}" for name, value in sorted(shell_settings().items()))
+    return (*where, machine.processor(), *shell)
 
 
 def installed_packages(interpreter: Interpreter) -> str:

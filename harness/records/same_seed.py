@@ -7,6 +7,7 @@ leaves its losses and parameters in the study's folder, hidden, until all of the
 import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from harness.record import Twin
 from harness.spec import RunSpec
+from harness.whole_files import whole
 
 OUTCOME = "outcome.npz"
 LOSSES = "losses"
@@ -139,9 +141,5 @@ def differences(one: NDArray[Any], two: NDArray[Any]) -> tuple[bool, float, floa
 
 def _keep(found: Path, target: Path) -> None:
     """Copy a file piece by piece to where it is seen whole or not at all; without room there will be no comparison."""
-    temporary = target.with_suffix(".new")
-    try:
+    with suppress(OSError), whole(target) as temporary:
         shutil.copyfile(found, temporary)
-        temporary.replace(target)
-    except OSError:
-        temporary.unlink(missing_ok=True)

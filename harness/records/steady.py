@@ -95,6 +95,11 @@ def read(blocks: Iterable[Block], cores: int) -> Reading:
     )
 
 
+def undisturbed(blocks: Iterable[Block], cores: int) -> list[Block]:
+    """Return the steady blocks that nobody disturbed."""
+    return [block for block in steady(blocks) if not disturbances(block, max(1, cores))]
+
+
 def _judge(clean: Sequence[Block], recorded: int) -> tuple[Outcome, int]:
     """Return the outcome of a run and how many of its undisturbed blocks are discarded."""
     if not recorded:

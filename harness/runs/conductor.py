@@ -24,7 +24,6 @@ from harness.registry import task as find_task
 from harness.runs.execute import Ready, Setting, ceiling, execute
 from harness.runs.mistakes import provoke
 from harness.runs.parity import Checker, record_verdict
-from harness.runs.plan import choice_of
 from harness.spec import DeviceKind, RunSpec, Task
 
 COMMAND_LINE = Interpreter(python=sys.executable, source="current", reason="the interpreter of the command line")
@@ -205,7 +204,7 @@ class Conductor:
             verdict = self.checker.check(
                 task,
                 task.preset(spec.preset),
-                choice_of(spec),
+                spec.choice,
                 self.plan.interpreters[spec.backend, spec.device],
                 settings=spec.settings,
             )

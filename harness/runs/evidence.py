@@ -1,7 +1,6 @@
 """A worker's evidence, put beside its record by the parent, which alone can turn numbers of words into words."""
 
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from harness.data import texts
 from harness.data.prepare import CLASSES, WORDS, Prepared
 from harness.records import evidence
 from harness.records.evidence import LONGEST_TEXT, Answers, Evidence, Example
+from harness.whole_files import write_whole
 
 
 def keep(out: Path, folder: Path, run_id: str, *, data: Prepared, started_at: str, ending: str = "") -> None:
@@ -55,12 +55,7 @@ def write(path: Path, found: Evidence) -> None:
     if path.exists() and path.parent.with_suffix(".json").exists():
         return
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        temporary.write_bytes(evidence.encode(found))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, evidence.encode(found))
 
 
 def with_words(answers: Answers, data: Prepared) -> Answers:

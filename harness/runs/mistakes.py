@@ -5,16 +5,13 @@ What a framework says depends on its packages and on the code that asks, not on 
 so that the next study has it at once. What could not be observed is not remembered.
 """
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
 from harness.contract import Entry
-from harness.environments.home import cache_folder
-from harness.environments.installation import code_digest, installed_packages
+from harness.environments.home import Remembered
+from harness.environments.installation import proof_facts
 from harness.environments.interpreters import Interpreter
 from harness.errors import EnvironmentFailure
 from harness.language import _
@@ -22,9 +19,8 @@ from harness.mistakes import BLUNDERS
 from harness.record import Mistake
 from harness.registry import entry
 from harness.runs.launch import judge, launch, workplace
-from harness.spec import DeviceKind
+from harness.spec import Choice, DeviceKind
 from harness.worker.jobs import MistakeJob
-from harness.worker.process import shell_settings
 
 TIMEOUT_S = 60.0
 MOST_PROCESSES = 3
@@ -45,15 +41,16 @@ def provoke(
     described = entry(backend)
     if described.mistakes is None:
         return ()
-    file = _file(backend, device, interpreter, described) if remember else None
-    if file is not None and (known := _read(file)) is not None:
-        return known
+    choice = Choice(backend=backend, device=device, mode=described.default_mode)
+    known = Remembered("mistakes", proof_facts(choice, interpreter) if remember else (), tuple[Mistake, ...])
+    if (answers := known.answer()) is not None:
+        return answers
     found = []
     for blunder in BLUNDERS:
         say(_("{backend}, {device}: {mistake}").format(backend=backend, device=device, mistake=_(blunder.title)))
         found.append(_make(blunder.name, described, device, interpreter, cores))
-    if file is not None and not any(one.reason and not one.died for one in found):
-        _write(file, tuple(found))
+    if not any(one.reason and not one.died for one in found):
+        known.keep(tuple(found))
     return tuple(found)
 
 
@@ -93,27 +90,3 @@ def _once(
     outcome = judge(ended, TIMEOUT_S)
     made = Mistake(name=name, mode=mode, reason=outcome.reason, died=not answered)
     return made, not answered and outcome.signal is not None
-
-
-def _file(backend: str, device: DeviceKind, interpreter: Interpreter, described: Entry) -> Path | None:
-    """Return where the answers are remembered; None where something could change without our noticing."""
-    packages = installed_packages(interpreter)
-    if described.path is not None or not packages:
-        return None
-    facts: tuple[str, ...] = (backend, device, described.default_mode, interpreter.python, packages)
-    facts += (code_digest(backend), *(f"{name}={value}" for name, value in sorted(shell_settings().items())))
-    return cache_folder() / "mistakes" / f"{hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:32]}.json"
-
-
-def _read(file: Path) -> tuple[Mistake, ...] | None:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=tuple[Mistake, ...])
-    except (OSError, msgspec.MsgspecError):
-        return None
-
-
-def _write(file: Path, found: tuple[Mistake, ...]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".new")
-    temporary.write_bytes(msgspec.json.encode(found))
-    temporary.replace(file)

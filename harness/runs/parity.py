@@ -7,17 +7,15 @@ A failure is never remembered.
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from harness import registry
 from harness.contract import Entry
-from harness.environments.home import cache_folder
-from harness.environments.installation import code_digest, installed_packages
+from harness.environments.home import Remembered
+from harness.environments.installation import proof_facts
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores
 from harness.errors import EvenbenchError
@@ -26,11 +24,9 @@ from harness.parity import levels as parity
 from harness.parity.levels import Level, Parity
 from harness.record import LevelName, ParityLevel, ParityVerdict
 from harness.runs.launch import judge, launch, workplace
-from harness.runs.plan import Choice
-from harness.spec import Preset, Task
+from harness.spec import Choice, Preset, Task
 from harness.worker.jobs import TraceJob
 from harness.worker.parity import TRACE
-from harness.worker.process import shell_settings
 
 TIMEOUT_S = 300.0
 OTHER_DRAWS = (1, 2)
@@ -64,21 +60,22 @@ class Checker:
         settings: Mapping[str, str] | None = None,
     ) -> Parity:
         """Return the verdict on a choice, with the settings of a profile in force."""
-        file = None
         entry = registry.entry(choice.backend)
-        ours = entry.path is None  # an adapter from elsewhere may change without our noticing
-        if self.remember and ours and (packages := installed_packages(interpreter)):
-            machine = (processor(), *sorted(f"{name}={value}" for name, value in shell_settings().items()))
-            machine += tuple(f"tuned {name}={value}" for name, value in sorted((settings or {}).items()))
-            where = (choice.backend, choice.device, choice.mode, interpreter.python)
-            facts = (*where, packages, code_digest(choice.backend), *machine)
-            file = cache_folder() / "parity" / f"{parity.key(task, preset, *facts)}.json"
-            if (known := _read(file)) is not None:
-                return known
+        known = Remembered("parity", self._facts(task, preset, choice, interpreter, settings or {}), Parity)
+        if (found := known.answer()) is not None:
+            return found
         verdict = self.check_entry(task, preset, choice, entry, python=interpreter.python, settings=settings)
-        if file is not None and verdict.passed:
-            _write(file, verdict)
+        if verdict.passed:
+            known.keep(verdict)
         return verdict
+
+    def _facts(
+        self, task: Task, preset: Preset, choice: Choice, interpreter: Interpreter, settings: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """Return what a proof is remembered under, nothing where it is not to be."""
+        facts = proof_facts(choice, interpreter) if self.remember else ()
+        tuned = (f"tuned {name}={value}" for name, value in sorted(settings.items()))
+        return (parity.key(task, preset), *facts, *tuned) if facts else ()
 
     def check_entry(
         self,
@@ -176,26 +173,3 @@ def record_verdict(verdict: Parity) -> ParityVerdict:
         for name, level in verdict.levels.items()
     }
     return ParityVerdict(passed=passed, reason=verdict.summary(), largest_error=verdict.largest(), levels=levels)
-
-
-def processor() -> str:
-    """Return what the kernel says of the processor: its kernels, and so its rounding, depend on it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    return "".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
-
-
-def _read(file: Path) -> Parity | None:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Parity)
-    except (OSError, msgspec.MsgspecError):
-        return None
-
-
-def _write(file: Path, verdict: Parity) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".new")
-    temporary.write_bytes(msgspec.json.encode(verdict))
-    temporary.replace(file)

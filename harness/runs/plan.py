@@ -18,25 +18,12 @@ from harness.errors import DataError, UsageError
 from harness.measure.clock import timestamp
 from harness.model import takes_tokens
 from harness.records.store import ChosenFile, Store, Study
-from harness.spec import DeviceKind, Mode, RunSpec, Task
+from harness.spec import Choice, RunSpec, Task
 
 PUBLISHED = ("full", "paper")
 """Presets whose figures stand in documents."""
 MOST_ROUNDS = 10_000
 """Times that a task, backend and mode may be run in one study."""
-
-
-class Choice(Struct, frozen=True, kw_only=True):
-    """One backend on one device in one mode."""
-
-    backend: str
-    device: DeviceKind
-    mode: Mode
-
-
-def choice_of(spec: RunSpec) -> Choice:
-    """Return the backend, device and mode of a run."""
-    return Choice(backend=spec.backend, device=spec.device, mode=spec.mode)
 
 
 Tuned = Mapping[tuple[str, Choice], Mapping[str, str]]

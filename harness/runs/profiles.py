@@ -15,8 +15,8 @@ from msgspec import Struct
 from harness.environments.home import cannot_write, profiles_folder
 from harness.errors import UsageError, unknown_name
 from harness.record import Machine
-from harness.runs.plan import Choice
-from harness.spec import DeviceKind, Mode, Task, fingerprint
+from harness.spec import Choice, DeviceKind, Mode, Task, fingerprint
+from harness.whole_files import write_whole
 
 SCHEMA = 1
 """The number of the profile's form. 1: the first (2026-11)."""
@@ -92,11 +92,9 @@ def write(profile: Profile) -> Path:
     """
     choice = Choice(backend=profile.backend, device=profile.device, mode=profile.mode)
     path = path_of(profile.task, profile.preset, choice, machine=profile.machine, cores=profile.cores)
-    temporary = path.with_suffix(".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(profile)) + b"\n")
-        temporary.replace(path)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(profile)) + b"\n")
     except OSError as error:
         raise cannot_write(path.parent, error) from error
     return path

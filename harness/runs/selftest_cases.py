@@ -1,6 +1,5 @@
 """What the self-test knows of every case, and how what came out is held against it."""
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -8,8 +7,9 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.measure import honesty, noise
+from harness.measure import honesty
 from harness.record import Record
+from harness.records import steady
 from harness.runs import selftest_backend as known
 
 Verdict = Literal["as known", "caught", "too noisy", "DEVIATES"]
@@ -62,17 +62,14 @@ class Case(Struct, frozen=True, kw_only=True):
 
 def throughput(record: Record) -> float | None:
     """Return the examples per second of training that a report gives."""
-    from reports.frame.frame import frame
-
-    found = float(frame([record])["throughput_examples_per_s"].iloc[0])
-    return None if math.isnan(found) else found
+    reading = steady.read(record.measured.blocks, len(record.affinity))
+    return steady.examples_per_s(reading.blocks, record.measured.batch_size)
 
 
 def is_noisy(record: Record) -> bool:
     """Return whether the noise guard saw many of a run's blocks disturbed."""
-    steady = [block for block in record.measured.blocks if block.kind == "steady"]
-    disturbed = [block for block in steady if noise.disturbances(block, len(record.affinity))]
-    return len(disturbed) > NOISY_SHARE * len(steady)
+    reading = steady.read(record.measured.blocks, len(record.affinity))
+    return reading.disturbed > NOISY_SHARE * reading.recorded
 
 
 def number(

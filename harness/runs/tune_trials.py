@@ -7,13 +7,12 @@ import msgspec
 
 from harness.data.prepare import Prepared
 from harness.environments.interpreters import Interpreter
-from harness.measure.noise import disturbances
 from harness.record import ParityVerdict, Record
+from harness.records import steady
 from harness.runs.execute import Ready, Setting, execute
 from harness.runs.parity import Checker, record_verdict
-from harness.runs.plan import Choice
 from harness.runs.profiles import Trial
-from harness.spec import Preset, RunSpec, Task
+from harness.spec import Choice, Preset, RunSpec, Task
 
 STEADY_S = 0.7
 """Seconds of steady blocks that a trial takes, in place of the preset's."""
@@ -101,13 +100,11 @@ def short(preset: Preset) -> Preset:
 
 def disturbed(record: Record) -> float | None:
     """Return the share of the steady blocks that others disturbed; None where nothing was noted."""
-    noted = [block for block in record.measured.blocks if block.kind == "steady" and block.noise is not None]
-    return sum(bool(disturbances(block, len(record.affinity))) for block in noted) / len(noted) if noted else None
+    noted = [block for block in steady.steady(record.measured.blocks) if block.noise is not None]
+    return steady.read(noted, len(record.affinity)).disturbed / len(noted) if noted else None
 
 
 def examples_per_s(record: Record) -> float | None:
-    """Return examples over seconds, summed over the steady blocks that nobody disturbed; over all if all were."""
-    steady = [block for block in record.measured.blocks if block.kind == "steady"]
-    read = [block for block in steady if not disturbances(block, len(record.affinity))] or steady
-    seconds = sum(block.seconds for block in read)
-    return record.measured.batch_size * sum(block.steps for block in read) / seconds if seconds else None
+    """Return the examples per second that a report gives for the same blocks."""
+    reading = steady.read(record.measured.blocks, len(record.affinity))
+    return steady.examples_per_s(reading.blocks, record.measured.batch_size)

@@ -9,9 +9,10 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from harness.record import COMPLETED, Measured, Outcome
 from harness.worker.jobs import CeilingJob, DescribeJob, Job, MistakeJob, Result, RunJob, TraceJob
@@ -25,55 +26,55 @@ def main(path: str) -> int:
     """Do the job in the file at `path` and return the exit code: 0 if a complete result was written."""
     job = msgspec.json.decode(Path(path).read_bytes(), type=Job)
     bind(job)
-    match job:
-        case RunJob():
-            run = run_of(job)
-            outcome = attempt(run.go)
-            write_result(job.out, Result(outcome=outcome, measured=run.measured()))
-            if outcome.status in COMPLETED and not job.trial:
-                leave_evidence(run)
-        case TraceJob():
-            from harness.worker.parity import trace
+    if isinstance(job, RunJob):
+        run = run_of(job)
+        outcome = attempt(run.go)
+        write_result(job.out, Result(outcome=outcome, measured=run.measured()))
+        if outcome.status in COMPLETED and not job.trial:
+            leave_evidence(run)
+        return 0
+    answers: list[Result] = []
 
-            outcome = attempt(lambda: trace(job))
-            write_result(job.out, Result(outcome=outcome, measured=Measured()))
-        case DescribeJob():
-            from harness.worker.describe import describe
+    def go() -> Outcome:
+        answers.append(ANSWERS[type(job)](job))
+        return answers[0].outcome or Outcome(status="ok")
 
-            description = None
-
-            def go() -> Outcome:
-                nonlocal description
-                description = describe(job)
-                return Outcome(status="ok")
-
-            outcome = attempt(go)
-            write_result(job.out, Result(outcome=outcome, description=description))
-        case CeilingJob():
-            from harness.worker.describe import ceiling
-
-            found = None
-
-            def measure() -> Outcome:
-                nonlocal found
-                found = ceiling(job)
-                return Outcome(status="ok")
-
-            outcome = attempt(measure)
-            write_result(job.out, Result(outcome=outcome, ceiling=found))
-        case MistakeJob():
-            from harness.worker.mistake import make
-
-            mistake = None
-
-            def blunder() -> Outcome:
-                nonlocal mistake
-                mistake = make(job)
-                return Outcome(status="ok")
-
-            outcome = attempt(blunder)
-            write_result(job.out, Result(outcome=outcome, mistake=mistake))
+    outcome = attempt(go)
+    write_result(job.out, replace(answers[0] if answers else Result(), outcome=outcome))
     return 0
+
+
+def _trace(job: TraceJob) -> Result:
+    from harness.worker.parity import trace
+
+    return Result(outcome=trace(job), measured=Measured())
+
+
+def _describe(job: DescribeJob) -> Result:
+    from harness.worker.describe import describe
+
+    return Result(description=describe(job))
+
+
+def _ceiling(job: CeilingJob) -> Result:
+    from harness.worker.describe import ceiling
+
+    return Result(ceiling=ceiling(job))
+
+
+def _mistake(job: MistakeJob) -> Result:
+    from harness.worker.mistake import make
+
+    return Result(mistake=make(job))
+
+
+ANSWERS: dict[type, Callable[[Any], Result]] = {
+    TraceJob: _trace,
+    DescribeJob: _describe,
+    CeilingJob: _ceiling,
+    MistakeJob: _mistake,
+}
+"""What answers a job that is not a run; each imports what it needs, for a worker has one job only."""
 
 
 def run_of(job: RunJob) -> "Run":

@@ -17,12 +17,13 @@ from harness.measure.inference import Predicting, batched, single
 from harness.measure.memory import HostMemory, device_process_bytes
 from harness.measure.noise import Guard
 from harness.measure.quality import CHUNK, outputs, quality
+from harness.measure.shell import shell_settings
 from harness.record import Evaluation, Honesty, Inference, Measured, Memory, Outcome, Phases, StageMeasured
 from harness.records import same_seed
 from harness.registry import resolve
 from harness.worker import evidence
 from harness.worker.jobs import Result, RunJob
-from harness.worker.process import shell_settings, write_result
+from harness.worker.process import write_result
 
 SAVE_EVERY_S = 2.0
 

@@ -6,7 +6,6 @@ about their distribution but makes the rest of the run another one than without 
 """
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from harness.boltzmann import Stage, State, rates
 from harness.contract import BoltzmannProgram, Split
 from harness.measure.clock import Diverged
 from harness.record import StageMeasured
+from harness.whole_files import whole
 
 Order = NDArray[np.int32]
 
@@ -134,11 +134,10 @@ class Checkpoint:
         arrays = {f"done/{name}/{part}": value for name, parts in done.items() for part, value in parts.items()}
         arrays |= {f"state/{part}": value for part, value in state.items()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(f".{os.getpid()}.npz")
         facts = {"stage": np.array(stage), "epoch": np.array(epoch), "train_s": np.array(train_s)}
         facts["measured"] = np.frombuffer(msgspec.json.encode(measured), np.uint8)
-        np.savez(temporary, **arrays, **facts)  # type: ignore[arg-type, unused-ignore]
-        temporary.replace(self.path)
+        with whole(self.path) as temporary:
+            np.savez(temporary, **arrays, **facts)  # type: ignore[arg-type, unused-ignore]
 
     def remove(self) -> None:
         """Forget the file: the training is over."""

@@ -1,9 +1,7 @@
 """One study, rendered in the formats that were asked for: people's on the terminal, the others into files."""
 
 import io
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -12,6 +10,7 @@ from rich.console import Console
 
 from harness.errors import StoreError, UsageError, unknown_name
 from harness.records import studies
+from harness.whole_files import write_whole
 from reports.frame.columns import FRAME, STAGES, VERDICTS
 from reports.frame.reader import read_study
 
@@ -180,24 +179,10 @@ def _check(formats: Sequence[str], out: Path | None, study_folder: Path) -> None
 
 def _write(path: Path, text: str | bytes) -> Path:
     """Write beside the file and rename, so that a report is never half a report."""
-    temporary = None
     try:
-        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".report-", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(text.encode() if isinstance(text, str) else text)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        write_whole(path, text.encode() if isinstance(text, str) else text)
     except OSError as error:
         raise StoreError(
             "cannot write {path}: {strerror}; name another file with -o", path=path, strerror=error.strerror
         ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
     return path
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -10,7 +10,7 @@ import numpy as np
 from harness.errors import EvenbenchError
 from harness.measure.noise import disturbances
 from harness.record import Block, Ceiling, Inference, Record
-from harness.records.steady import is_time, steady
+from harness.records.steady import examples_per_s, is_time, steady, undisturbed
 from harness.spec import SOURCE_END
 from reports.frame.work import Work, timed_step
 
@@ -43,11 +43,8 @@ def inference(record: Record) -> Figures:
     batched = next((item for item in record.measured.inference if not item.latencies), None)
     quantiles = _quantiles(clean_latencies(single, cores) if single else (), (0.5, 0.95, 0.99))
     disturbed = sum(
-        1 for item in record.measured.inference for block in steady(item.blocks) if disturbances(block, cores)
+        len(steady(item.blocks)) - len(undisturbed(item.blocks, cores)) for item in record.measured.inference
     )
-    read = steady(batched.blocks) if batched else []
-    read = [block for block in read if not disturbances(block, cores)] if disturbed else read
-    seconds = sum(block.seconds for block in read)
     found = [item.largest_difference for item in record.measured.inference]
     differences = [value for value in found if value is not None]
     return {
@@ -56,8 +53,8 @@ def inference(record: Record) -> Figures:
         "latency_p99_s": quantiles[2],
         "latency_first_call_s": single.first_call_s if single else None,
         "inference_batch_size": batched.batch_size if batched else None,
-        "inference_examples_per_s": batched.batch_size * sum(block.steps for block in read) / seconds
-        if batched and seconds
+        "inference_examples_per_s": examples_per_s(undisturbed(batched.blocks, cores), batched.batch_size)
+        if batched
         else None,
         "inference_difference": max(differences, default=None),
         "inference_disturbed_blocks": disturbed if record.measured.inference else None,

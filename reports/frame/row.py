@@ -168,7 +168,7 @@ def _speed(record: Record, reading: Reading) -> Row:
         "train_examples": train,
         "test_examples": measured.examples.get("test"),
         "steps": measured.loss_steps[-1] if measured.loss_steps else 0,
-        "throughput_examples_per_s": batch * steps / seconds if batch and batch > 0 and steps else None,
+        "throughput_examples_per_s": examples_per_s(blocks, measured.batch_size),
         "step_s": step_s,
         "median_step_s": reading.median_step_s(),
         "steady_state": reading.outcome,

@@ -29,7 +29,7 @@ from harness.records.next_command import next_command
 from harness.records.store import Store, check_name
 from harness.runs.conductor import Conductor, Plan, look_for_data
 from harness.runs.execute import Setting
-from harness.runs.plan import Wish, choice_of, found_again, left_of, study_of
+from harness.runs.plan import Wish, found_again, left_of, study_of
 from harness.runs.profiles import check_name as check_profile
 from harness.spec import RunSpec
 
@@ -166,7 +166,7 @@ def _resumed(store: Store, asked: dict[str, Any]) -> tuple[Plan, tuple[RunSpec, 
     """Return the plan to finish a study from the disk, and the runs that it lacks."""
     study = store.study()
     left = left_of(study, store)
-    choices = tuple(dict.fromkeys(map(choice_of, left)))
+    choices = tuple(dict.fromkeys(spec.choice for spec in left))
     plan = Plan(
         study=study,
         interpreters=find_interpreters(choices, asked["pythons"], named=True, warn=_warn) if left else {},

@@ -15,9 +15,9 @@ from harness.language import _, noop
 if TYPE_CHECKING:
     from harness.environments.interpreters import Interpreter
     from harness.knobs import Here, Knob
-    from harness.runs.plan import Choice
     from harness.runs.profiles import Profile, Trial
     from harness.runs.tune_trials import Cell
+    from harness.spec import Choice
 
 MOST_DISTURBED = 0.2
 """Share of a trial's blocks that others may disturb before it is said."""
