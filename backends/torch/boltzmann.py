@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from backends.torch import DEVICES
 from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
-from harness.spec import Mode
+from harness.spec import DeviceKind, Mode
 
 Tensors = dict[str, Tensor]
 Draw = Callable[[str, Tensor], Tensor]
@@ -97,9 +98,9 @@ def joint_gradients(stage: Joint, w: Tensors, x: Tensor, draw: Draw, steps: int)
 class TorchBoltzmann:
     """One stage on one device; `update` is compiled in graph mode."""
 
-    def __init__(self, stage: Stage, device: str, mode: Mode, state: Arrays, seed: int) -> None:
+    def __init__(self, stage: Stage, state: Arrays, *, device: DeviceKind, mode: Mode, seed: int) -> None:
         self.stage = stage
-        self.device = torch.device(device)
+        self.device = torch.device(DEVICES[device])
         self.module = torch.get_device_module(self.device)
         torch.manual_seed(seed)
         self.w = {name: torch.from_numpy(np.array(value, np.float32)).to(self.device) for name, value in state.items()}
