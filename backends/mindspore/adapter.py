@@ -1,4 +1,4 @@
-"""The MindSpore backend: `mindspore.nn` cells in PyNative mode (`eager`), or whole steps compiled by `mindspore.jit`."""
+"""The MindSpore backend: `mindspore.nn` cells in PyNative mode (`eager`), or whole steps under `mindspore.jit`."""
 
 import ctypes
 import functools
@@ -195,6 +195,8 @@ class MindSporeBackend:
         if int(np.__version__.partition(".")[0]) >= 2:
             sentence = noop("MindSpore 2.10 is compiled against NumPy 1.x and fails with NumPy 2: install 'numpy<2'")
             found.append(Trap(name="numpy 2", sentence=sentence))
+        # Nothing here of ONEDNN_DEFAULT_FPMATH_MODE, which MindSpore follows (BF16: an error of 0.27 in a product of
+        # 512x512, seen with 2.10.0): no worker inherits it, and the doctor speaks of it for all backends.
         if has_avx512() and "ONEDNN_MAX_CPU_ISA" not in os.environ:
             sentence = noop(
                 "MindSpore's oneDNN takes slow kernels for small convolutions on a CPU with AVX-512 (seen with "

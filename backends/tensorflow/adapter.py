@@ -232,6 +232,8 @@ class TensorflowBackend:
         return None
 
     def traps(self) -> tuple[Trap, ...]:
+        # Nothing here of NVIDIA_TF32_OVERRIDE and ONEDNN_DEFAULT_FPMATH_MODE (2.21.0 did not follow the latter): no
+        # worker inherits them.
         found = []
         if tf.config.list_physical_devices("GPU") and tf.config.experimental.tensor_float_32_execution_enabled():
             sentence = noop("float32 products are computed as TF32: call enable_tensor_float_32_execution(False)")

@@ -74,6 +74,7 @@ def length(x: Any) -> Any:
 def mean_field(w: Tensors, v: Any, steps: int) -> tuple[Any, Any, Any]:
     """Return m1 `(B, H1)`, m2 `(B, H2)` and the mean absolute change of m1 in the last step."""
     from_below = tf.nn.bias_add(tf.matmul(v, w["weight1"]), w["hidden1_bias"])
+    # 2 v W1 + b, from v W1 + b
     m1 = tf.sigmoid(2.0 * from_below - w["hidden1_bias"])
     m2 = hidden(m1, w["weight2"], w["hidden2_bias"])
     before = m1

@@ -36,7 +36,7 @@ def rbm_gradients(stage: Rbm, w: Tensors, x: Tensor, draw: Draw, steps: int) -> 
         if k < steps or stage.persistent:
             h = draw(f"hidden{k}", p)
     if stage.persistent:
-        w["chain"].copy_(h)
+        w["chain"].copy_(h)  # in place: a compiled update goes on with the tensors that it was traced with
     b = len(x)
     gradients = {
         "weight": torch.addmm(v0.T @ p0, v.T, p, alpha=-1.0).div_(b),
@@ -54,6 +54,7 @@ def probabilities(x: Tensor, weight: Tensor, bias: Tensor, copies: float) -> Ten
 def mean_field(w: Tensors, v: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return m1 `(B, H1)`, m2 `(B, H2)` and the mean absolute change of m1 in the last step."""
     from_below = torch.addmm(w["hidden1_bias"], v, w["weight1"])
+    # 2 v W1 + b, from v W1 + b
     m1 = (2 * from_below - w["hidden1_bias"]).sigmoid_()
     m2 = probabilities(m1, w["weight2"], w["hidden2_bias"], 1.0)
     before = m1
