@@ -1,4 +1,9 @@
-"""Who computes: one folder per framework, each with `adapter.py` and exact pins in `requirements.txt`.
+"""Who computes: one folder per framework, the same files in each, and exact pins in `requirements.txt`.
+
+`adapter` keeps the contract, with the methods in its order; `nets` has the layers and the loss, `recurrent` the
+recurrent layers, `optimizers` the `Updater`, `boltzmann` the programs of Boltzmann machines, `knobs` what may be turned
+for speed and `mistakes` one step as the framework's tutorial has it. The folder itself has `DEVICES`, and its docstring
+says where it differs from its twins.
 
 `TABLE` names them all; to add a backend, write its folder and its entry. The parent process never imports an adapter:
 what it needs to plan stands here, and a test compares it with what the adapter says.

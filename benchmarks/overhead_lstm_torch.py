@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from backends.torch.adapter import COMPILE_OPTIONS, FLUSH_VARIABLE
+from backends.torch.adapter import COMPILE_OPTIONS
+from backends.torch.knobs import FLUSH_VARIABLE
 from benchmarks.overhead_case import Case
 
 PARTS = {

@@ -6,7 +6,8 @@ from golden import golden_cases
 from zoo import case, dense_net, zoo
 
 from backends.numpy.adapter import backend
-from backends.numpy.nets import Net, Updater, loss_and_slope
+from backends.numpy.nets import Net, loss_and_slope
+from backends.numpy.optimizers import Updater
 from harness.layers import Dropout
 from harness.model import initial_weights, parameter_count, parameter_shapes, takes_tokens
 from harness.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop, StepSchedule

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from backends.torch import adapter, boltzmann, nets
+from backends.torch import adapter, boltzmann, nets, optimizers
 from harness.contract import Backend
 from harness.optimizers import Adam, Nesterov
 
@@ -27,6 +27,13 @@ def with_nets(**functions: Callable[..., Any]) -> Backend:
     """Return a backend with some functions of its `nets` replaced."""
     for name, function in functions.items():
         setattr(nets, name, function)
+    return TorchBackend()  # type: ignore[no-any-return]
+
+
+def with_optimizers(**functions: Callable[..., Any]) -> Backend:
+    """Return a backend with some functions of its `optimizers` replaced."""
+    for name, function in functions.items():
+        setattr(optimizers, name, function)
     return TorchBackend()  # type: ignore[no-any-return]
 
 
@@ -68,7 +75,7 @@ def weight_transposed() -> Backend:
 
 
 def nesterov_ignored() -> Backend:
-    right = nets.optimizer_for
+    right = optimizers.optimizer_for
 
     def optimizer_for(optimizer: Any, net: Any) -> Any:
         made = right(optimizer, net)
@@ -77,11 +84,11 @@ def nesterov_ignored() -> Backend:
                 group["nesterov"] = False
         return made
 
-    return with_nets(optimizer_for=optimizer_for)
+    return with_optimizers(optimizer_for=optimizer_for)
 
 
 def epsilon_wrong() -> Backend:
-    right = nets.optimizer_for
+    right = optimizers.optimizer_for
 
     def optimizer_for(optimizer: Any, net: Any) -> Any:
         made = right(optimizer, net)
@@ -90,7 +97,7 @@ def epsilon_wrong() -> Backend:
                 group["eps"] = 1e-7
         return made
 
-    return with_nets(optimizer_for=optimizer_for)
+    return with_optimizers(optimizer_for=optimizer_for)
 
 
 def dropout_in_evaluation() -> Backend:
@@ -151,14 +158,16 @@ def layer_cut_off() -> Backend:
 
 
 def penalty_on_biases() -> Backend:
-    return with_nets(is_penalised=lambda shape: True)
+    return with_optimizers(is_penalised=lambda shape: True)
 
 
 def schedule_ignored() -> Backend:
-    def prepare_update(self: Any) -> None:
+    def prepare(self: Any) -> None:
         self.step += 1
 
-    return with_program(prepare_update=prepare_update)
+    made: Any = optimizers
+    made.Updater.prepare = prepare
+    return with_program()
 
 
 def statistics_inverted() -> Backend:

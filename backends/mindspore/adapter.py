@@ -1,7 +1,4 @@
-"""The MindSpore backend: `mindspore.nn` cells in PyNative mode (`eager`), or whole steps compiled by `mindspore.jit`.
-
-`npu` is Ascend, for which MindSpore is made; `gpu` is CUDA, for which its wheel carries plug-ins of two old versions.
-"""
+"""The MindSpore backend: `mindspore.nn` cells in PyNative mode (`eager`), or whole steps under `mindspore.jit`."""
 
 import ctypes
 import functools
@@ -17,8 +14,9 @@ import numpy as np
 from mindspore import ops
 from numpy.typing import NDArray
 
-from backends.mindspore import nets
+from backends.mindspore import DEVICES, nets
 from backends.mindspore.boltzmann import GraphBoltzmann, MindSporeBoltzmann
+from backends.mindspore.knobs import LAUNCH_VARIABLE, STATED, STEPS_VARIABLE
 from backends.mindspore.optimizers import Updater, step_numbers
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
@@ -27,8 +25,7 @@ from harness.model import takes_tokens
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
-DEVICES: dict[DeviceKind, str] = {"cpu": "CPU", "gpu": "GPU", "npu": "Ascend"}
-STEPS_PER_CALL = int(os.environ.get("EVENBENCH_STEPS_PER_CALL", "64"))
+STEPS_PER_CALL = int(os.environ.get(STEPS_VARIABLE, "64"))
 """How many steps one call of the compiled loop makes at most; its inputs always have this many rows, so that
 another number of steps does not compile it anew."""
 
@@ -36,11 +33,11 @@ another number of steps does not compile it anew."""
 class MindSporeProgram:
     """One task on one device in PyNative mode; `GraphProgram` compiles the same functions."""
 
-    def __init__(self, task: Task, optimizer: Optimizer, device: DeviceKind, weights: Arrays) -> None:
+    def __init__(self, task: Task, optimizer: Optimizer, *, device: DeviceKind, weights: Arrays) -> None:
         self.task = task
         self.device = device
         self.net = nets.model(task, weights)
-        self.loss = nets.loss_cell(task.loss)
+        self.loss = nets.loss_module(task.loss)
         self.names = tuple(weights)
         self.definition = optimizer
         trained = self.net.trainable_params()
@@ -49,6 +46,9 @@ class MindSporeProgram:
         self.step = 0
         self.data: dict[str, Any] = {}
         self.last_losses: list[tuple[Any, int]] = []
+        """Losses as one call left them, and how many of them count: the rest made up the rows of a compiled loop."""
+        self.run_gradients: Any = self.batch_gradients
+        self.run_forward: Any = self.forward
 
     def mean_loss(self, x: Any, y: Any) -> Any:
         return self.loss(self.net(x), y)
@@ -56,7 +56,7 @@ class MindSporeProgram:
     def batch_gradients(self, x: Any, y: Any, indices: Any) -> Any:
         return self.loss_and_gradients(ops.gather(x, indices, 0), ops.gather(y, indices, 0))[1]
 
-    def outputs(self, x: Any, indices: Any) -> Any:
+    def forward(self, x: Any, indices: Any) -> Any:
         return self.net(ops.gather(x, indices, 0))
 
     def load(self, arrays: Arrays) -> None:
@@ -72,6 +72,7 @@ class MindSporeProgram:
         numbers, scalars = None, (None, None)
         for indices in map(ms.Tensor, order):
             loss, gradients = self.loss_and_gradients(ops.gather(x, indices, 0), ops.gather(y, indices, 0))
+            # The left side is still the step before: tensors are made anew only where the numbers have changed.
             if numbers != (numbers := step_numbers(self.definition, self.step)):
                 scalars = (ms.Tensor(numbers[0], ms.float32), ms.Tensor(numbers[1], ms.float32))
             self.updater(*scalars, *gradients)
@@ -86,20 +87,21 @@ class MindSporeProgram:
 
     def gradients(self, indices: NDArray[np.int32]) -> dict[str, NDArray[np.float32]]:
         self.net.set_train(True)
-        found = self.batch_gradients(self.data["train_x"], self.data["train_y"], ms.Tensor(indices))
+        found = self.run_gradients(self.data["train_x"], self.data["train_y"], ms.Tensor(indices))
+        # by identity, since `==` between parameters compares what they hold
         by_parameter = {id(p): g for p, g in zip(self.updater.weights, found, strict=True)}
-        named = nets.named_parameters(self.net, self.names)
+        named = nets.named_tensors(self.net, self.names)
         return {name: by_parameter[id(p)].asnumpy() for name, p in named.items() if id(p) in by_parameter}
 
     def predict(self, split: Split, indices: NDArray[np.int32]) -> Any:
         self.net.set_train(False)
-        return self.outputs(self.data[f"{split}_x"], ms.Tensor(indices))
+        return self.run_forward(self.data[f"{split}_x"], ms.Tensor(indices))
 
     def host(self, outputs: Any) -> NDArray[np.float32]:
         return np.asarray(outputs.asnumpy())
 
     def parameters(self) -> dict[str, NDArray[np.float32]]:
-        return {name: p.asnumpy().copy() for name, p in nets.named_parameters(self.net, self.names).items()}
+        return {name: p.asnumpy().copy() for name, p in nets.named_tensors(self.net, self.names).items()}
 
     def device_memory(self) -> DeviceMemory:
         if self.device == "cpu":
@@ -114,13 +116,13 @@ class GraphProgram(MindSporeProgram):
     and is not slower for LeNet. Its bound is a tensor, so it stays a loop instead of being unrolled.
     """
 
-    def __init__(self, task: Task, optimizer: Optimizer, device: DeviceKind, weights: Arrays) -> None:
-        super().__init__(task, optimizer, device, weights)
-        self.compiled_steps = ms.jit(self.steps)
-        self.batch_gradients = ms.jit(self.batch_gradients)  # type: ignore[method-assign]
-        self.outputs = ms.jit(self.outputs)  # type: ignore[method-assign]
+    def __init__(self, task: Task, optimizer: Optimizer, *, device: DeviceKind, weights: Arrays) -> None:
+        super().__init__(task, optimizer, device=device, weights=weights)
+        self.run_loop = ms.jit(self.loop)
+        self.run_gradients = ms.jit(self.batch_gradients)
+        self.run_forward = ms.jit(self.forward)
 
-    def steps(self, x: Any, y: Any, order: Any, rates: Any, epsilons: Any, count: Any) -> Any:
+    def loop(self, x: Any, y: Any, order: Any, rates: Any, epsilons: Any, count: Any) -> Any:
         losses = ops.zeros_like(rates)
         step = ops.zeros_like(count)
         while step < count:
@@ -141,7 +143,7 @@ class GraphProgram(MindSporeProgram):
             numbers = [step_numbers(self.definition, self.step + i) for i in range(STEPS_PER_CALL)]
             rates, epsilons = np.array(numbers, np.float32).T.copy()
             inputs = (padded, rates, epsilons, np.array(len(rows), np.int32))
-            losses = self.compiled_steps(self.data["train_x"], self.data["train_y"], *map(ms.Tensor, inputs))
+            losses = self.run_loop(self.data["train_x"], self.data["train_y"], *map(ms.Tensor, inputs))
             self.last_losses.append((losses, len(rows)))
             self.step += len(rows)
 
@@ -159,14 +161,13 @@ class MindSporeBackend:
         return found | ({"cann": cann} if cann else {})
 
     def settings(self) -> dict[str, str]:
-        knobs = ("MS_DEV_LAUNCH_BLOCKING", "MS_DEV_RUNTIME_CONF")
         return {
             "threads": str(ms.get_context("runtime_num_threads")),
             "jit_level": "O0",
             "steps_per_call": f"{STEPS_PER_CALL} (eager: 1)",
             "tf32": "off",
             "hf32": "off",
-        } | {knob: os.environ[knob] for knob in knobs if knob in os.environ}
+        } | {name: os.environ[name] for name in STATED if name in os.environ}
 
     def devices(self) -> tuple[Device, ...]:
         found = [Device(kind="cpu", name="cpu")]
@@ -194,19 +195,15 @@ class MindSporeBackend:
         if int(np.__version__.partition(".")[0]) >= 2:
             sentence = noop("MindSpore 2.10 is compiled against NumPy 1.x and fails with NumPy 2: install 'numpy<2'")
             found.append(Trap(name="numpy 2", sentence=sentence))
-        if os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "STRICT").upper() != "STRICT":
-            sentence = noop(
-                "float32 products are computed in a lower precision (an error of 0.27 in a product of 512x512 with "
-                "BF16, seen with 2.10.0): unset ONEDNN_DEFAULT_FPMATH_MODE"
-            )
-            found.append(Trap(name="reduced precision", sentence=sentence))
+        # Nothing here of ONEDNN_DEFAULT_FPMATH_MODE, which MindSpore follows (BF16: an error of 0.27 in a product of
+        # 512x512, seen with 2.10.0): no worker inherits it, and the doctor speaks of it for all backends.
         if has_avx512() and "ONEDNN_MAX_CPU_ISA" not in os.environ:
             sentence = noop(
                 "MindSpore's oneDNN takes slow kernels for small convolutions on a CPU with AVX-512 (seen with "
                 "2.10.0): with ONEDNN_MAX_CPU_ISA=AVX2 in the environment LeNet trains several times faster"
             )
             found.append(Trap(name="slow convolutions", sentence=sentence, harmful=False))
-        if (os.cpu_count() or 1) <= 4 and not os.environ.get("MS_DEV_LAUNCH_BLOCKING"):
+        if (os.cpu_count() or 1) <= 4 and not os.environ.get(LAUNCH_VARIABLE):
             sentence = noop(
                 "eager mode passes each operation through three threads that wait by spinning, so that few cores are "
                 "busy with waiting (seen with 2.10.0): MS_DEV_LAUNCH_BLOCKING=1 makes it up to ten times faster"
@@ -220,7 +217,7 @@ class MindSporeBackend:
         prepare(device)
         ms.set_seed(seed)
         program = GraphProgram if mode == "graph" else MindSporeProgram
-        return program(task, optimizer, device, weights)
+        return program(task, optimizer, device=device, weights=weights)
 
     def build_boltzmann(
         self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int
@@ -228,7 +225,7 @@ class MindSporeBackend:
         prepare(device)
         ms.set_seed(seed)
         program = GraphBoltzmann if mode == "graph" else MindSporeBoltzmann
-        return program(stage, device, state, seed)
+        return program(stage, state, device=device, seed=seed)
 
     def product_probe(self, device: DeviceKind, side: int) -> Callable[[], None]:
         prepare(device)
@@ -283,7 +280,7 @@ def device_count(kind: DeviceKind) -> int:
 def cuda_driver_version() -> str | None:
     """Return the newest CUDA version that the installed NVIDIA driver offers, or None without a driver."""
     try:
-        driver = ctypes.CDLL("libcuda.so.1")
+        driver = ctypes.CDLL("libcuda.so.1")  # the driver's own, there without any CUDA toolkit
     except OSError:
         return None
     version = ctypes.c_int()

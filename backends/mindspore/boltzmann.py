@@ -20,7 +20,7 @@ number of updates does not compile it anew."""
 class MindSporeBoltzmann:
     """One stage on one device in PyNative mode; `GraphBoltzmann` compiles the same cells."""
 
-    def __init__(self, stage: Stage, device: DeviceKind, state: Arrays, seed: int) -> None:
+    def __init__(self, stage: Stage, state: Arrays, *, device: DeviceKind, seed: int) -> None:
         self.stage = stage
         self.device = device
         self.seed = seed
@@ -65,7 +65,7 @@ class MindSporeBoltzmann:
 
     def synchronize(self) -> None:
         if self.device == "cpu":
-            ms.hal.synchronize()  # not ms.runtime.synchronize(), see `MindSporeProgram`
+            ms.hal.synchronize()  # not ms.runtime.synchronize(), see `wait_for` in `adapter.py`
         else:
             ms.runtime.synchronize()
 
@@ -99,6 +99,7 @@ class Loop:
         self.compiled_features = ms.jit(machine.features)
 
     def updates(self, x: Any, order: Any, rates: Any, momenta: Any, count: Any, *tape: Any) -> Any:
+        # The bound of the loop is a tensor, so it stays a loop instead of being unrolled.
         rows = ops.zeros((UPDATES_PER_CALL, self.statistics), ms.float32)
         step = ops.zeros_like(count)
         while step < count:
@@ -117,8 +118,8 @@ class GraphBoltzmann(MindSporeBoltzmann):
     The steps of the chains and of the mean field are unrolled in it; the loop over the updates stays one.
     """
 
-    def __init__(self, stage: Stage, device: DeviceKind, state: Arrays, seed: int) -> None:
-        super().__init__(stage, device, state, seed)
+    def __init__(self, stage: Stage, state: Arrays, *, device: DeviceKind, seed: int) -> None:
+        super().__init__(stage, state, device=device, seed=seed)
         self.loops: dict[tuple[int, int], Loop] = {}
 
     def loop(self, batch: int, gibbs_steps: int) -> Loop:

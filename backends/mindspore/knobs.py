@@ -5,6 +5,13 @@ Every one was seen to do what it says with 2.10.0, on two cores with AVX-512.
 
 from harness.knobs import Knob
 
+STEPS_VARIABLE = "EVENBENCH_STEPS_PER_CALL"
+"""How many steps one call of the compiled loop makes at most, 64 if it is unset."""
+LAUNCH_VARIABLE = "MS_DEV_LAUNCH_BLOCKING"
+STATED = (LAUNCH_VARIABLE, "MS_DEV_RUNTIME_CONF")
+"""What may change the speed and is stated by the adapter's settings where it is set; the second is free text, and not
+searched."""
+
 KNOBS = (
     Knob(
         name="oneDNN instruction set",
@@ -18,7 +25,7 @@ KNOBS = (
     ),
     Knob(
         name="blocking launch",
-        variable="MS_DEV_LAUNCH_BLOCKING",
+        variable=LAUNCH_VARIABLE,
         values=("1",),
         meaning=(
             "Operations run in the thread that calls them, without three threads that wait by spinning; the process "
@@ -35,7 +42,7 @@ KNOBS = (
     ),
     Knob(
         name="steps per call",
-        variable="EVENBENCH_STEPS_PER_CALL",
+        variable=STEPS_VARIABLE,
         values=("256", "16"),
         meaning="Steps that the compiled loop makes before it comes back to Python; the adapter's settings state it.",
         modes=("graph",),

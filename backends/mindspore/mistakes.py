@@ -5,10 +5,9 @@ from typing import Any
 import mindspore as ms
 from mindspore import nn
 
+from backends.mindspore import DEVICES
 from harness.mistakes import Array, Step
 from harness.spec import DeviceKind
-
-DEVICES: dict[DeviceKind, str] = {"cpu": "CPU", "gpu": "GPU", "npu": "Ascend"}
 
 
 class LeNet(nn.Cell):  # type: ignore[misc]

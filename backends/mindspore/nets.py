@@ -79,7 +79,7 @@ class SigmoidCrossEntropy(nn.BCEWithLogitsLoss):  # type: ignore[misc]
         return super().construct(outputs, y).mean()
 
 
-def layer_cell(named: NamedLayer) -> Any:
+def layer_module(named: NamedLayer) -> Any:
     """Return the cell that computes one layer."""
     inputs = named.input_shape[0]
     match named.layer:
@@ -88,6 +88,7 @@ def layer_cell(named: NamedLayer) -> Any:
         case Conv2d(filters=filters, kernel=kernel, stride=stride, padding=padding, bias=bias):
             return nn.Conv2d(inputs, filters, kernel, stride, pad_mode="pad", padding=padding, has_bias=bias)
         case MaxPool2d(size=size):
+            # by default the stride is 1, not the size
             return nn.MaxPool2d(size, stride=size, pad_mode="valid")
         case AvgPool2d(size=size):
             return nn.AvgPool2d(size, stride=size, pad_mode="valid")
@@ -97,6 +98,7 @@ def layer_cell(named: NamedLayer) -> Any:
             return nn.Dropout(p=rate)
         case BatchNorm(momentum=momentum, epsilon=epsilon):
             kind = nn.BatchNorm2d if len(named.input_shape) == 3 else nn.BatchNorm1d
+            # MindSpore's momentum is the weight of the old value, as the task's is
             return kind(inputs, eps=epsilon, momentum=momentum)
         case PReLU():
             return nn.PReLU(inputs)
@@ -107,10 +109,10 @@ def layer_cell(named: NamedLayer) -> Any:
         case SimpleRNN() | LSTM() | GRU() as layer:
             return RecurrentLayer(layer, named.input_shape[-1])
         case Activation() as layer:
-            return activation_cell(layer)
+            return activation_module(layer)
 
 
-def activation_cell(layer: Activation) -> Any:
+def activation_module(layer: Activation) -> Any:
     """Return the cell of an element-wise function."""
     match layer.kind:
         case "sigmoid":
@@ -127,13 +129,13 @@ def activation_cell(layer: Activation) -> Any:
 
 def model(task: Task, weights: Arrays) -> Any:
     """Return the task's model, an `nn.SequentialCell` that holds the given weights."""
-    net = nn.SequentialCell(OrderedDict((named.name, layer_cell(named)) for named in named_layers(task)))
-    for name, parameter in named_parameters(net, tuple(weights)).items():
+    net = nn.SequentialCell(OrderedDict((named.name, layer_module(named)) for named in named_layers(task)))
+    for name, parameter in named_tensors(net, tuple(weights)).items():
         parameter.set_data(ms.Tensor(np.array(weights[name], np.float32)))
     return net
 
 
-def named_parameters(net: Any, names: tuple[str, ...]) -> dict[str, Any]:
+def named_tensors(net: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """Return the model's parameters under the task's names."""
     found = {}
     for full in names:
@@ -146,11 +148,11 @@ def named_parameters(net: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def loss_cell(kind: Loss) -> Any:
+def loss_module(kind: Loss) -> Any:
     """Return the cell of the mean loss of a mini-batch, a scalar."""
     match kind:
         case "softmax_cross_entropy":
-            return nn.CrossEntropyLoss()
+            return nn.CrossEntropyLoss()  # takes class numbers as int32, unlike PyTorch's
         case "sigmoid_cross_entropy":
             return SigmoidCrossEntropy()
         case "mean_squared_error":

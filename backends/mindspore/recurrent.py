@@ -21,7 +21,7 @@ class RecurrentLayer(nn.Cell):  # type: ignore[misc]
 
     def __init__(self, layer: Recurrent, inputs: int) -> None:
         super().__init__()
-        self.rnn = recurrent_cell(layer, inputs)
+        self.rnn = recurrent_module(layer, inputs)
         self.is_lstm = isinstance(layer, LSTM)
         self.sequence = layer.sequence
         self.bidirectional = layer.bidirectional
@@ -33,7 +33,7 @@ class RecurrentLayer(nn.Cell):  # type: ignore[misc]
         states, last = self.rnn(x)
         if self.sequence:
             return states
-        h = last[0] if self.is_lstm else last
+        h = last[0] if self.is_lstm else last  # the LSTM's last state is a pair, h and c
         if self.bidirectional:
             return ops.concat((h[0], h[1]), 1)
         return h[0]
@@ -48,7 +48,7 @@ class RecurrentLayer(nn.Cell):  # type: ignore[misc]
         return both_ways[1 if part.startswith("reverse_") else 0]
 
 
-def recurrent_cell(layer: Recurrent, inputs: int) -> Any:
+def recurrent_module(layer: Recurrent, inputs: int) -> Any:
     """Return MindSpore's own layer."""
     options = {"has_bias": layer.bias, "batch_first": True, "bidirectional": layer.bidirectional}
     match layer:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.numpy.boltzmann import NumpyBoltzmann
-from backends.numpy.nets import Net, Updater
+from backends.numpy.nets import Net
+from backends.numpy.optimizers import Updater
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
 from harness.optimizers import Optimizer
@@ -20,15 +21,15 @@ class NumpyProgram:
     def __init__(self, task: Task, optimizer: Optimizer, weights: Arrays, seed: int) -> None:
         self.net = Net(task, dict(weights), seed)
         self.updater = Updater(optimizer)
-        self.arrays: dict[str, NDArray[Any]] = {}
+        self.data: dict[str, NDArray[Any]] = {}
         self.last_losses: list[float] = []
 
     def load(self, arrays: Arrays) -> None:
-        self.arrays = dict(arrays)
+        self.data = dict(arrays)
 
     def _batch(self, split: Split, indices: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any]]:
-        x = self.arrays[f"{split}_x"][indices]
-        return (x if x.dtype == np.int32 else x.astype(np.float64)), self.arrays[f"{split}_y"][indices]
+        x = self.data[f"{split}_x"][indices]  # tokens are row numbers and stay whole
+        return (x if x.dtype == np.int32 else x.astype(np.float64)), self.data[f"{split}_y"][indices]
 
     def train(self, order: NDArray[np.int32]) -> None:
         self.last_losses = []

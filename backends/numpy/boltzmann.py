@@ -20,7 +20,7 @@ Draw = Callable[[str, Array], Array]
 """From the name of a draw and the probabilities of its units to their states, 0 or 1."""
 
 
-def rbm_update(
+def rbm_gradients(
     stage: Rbm, w: dict[str, Array], x: Array, draw: Draw, steps: int
 ) -> tuple[dict[str, Array], list[float]]:
     """Return the uphill gradients of one mini-batch x `(B, V)` and the reconstruction error; moves a kept chain."""
@@ -69,7 +69,7 @@ def gibbs(w: Mapping[str, Array], q1: Array, draw: Draw, steps: int) -> tuple[Ar
     return v, q1, sigmoid(q1 @ w["weight2"] + w["hidden2_bias"])
 
 
-def joint_update(
+def joint_gradients(
     stage: Joint, w: dict[str, Array], x: Array, draw: Draw, steps: int
 ) -> tuple[dict[str, Array], list[float]]:
     """Return the uphill gradients of one mini-batch x `(B, V)` and the statistics; moves chains and running means."""
@@ -102,21 +102,21 @@ class NumpyBoltzmann:
         self.stage = stage
         self.w = {name: np.array(value, np.float64) for name, value in state.items()}
         self.random = np.random.default_rng([seed, 6])
-        self.arrays: dict[str, NDArray[Any]] = {}
+        self.data: dict[str, NDArray[Any]] = {}
         self.rows: list[list[float]] = []
 
     def load(self, arrays: Arrays) -> None:
-        self.arrays = dict(arrays)
+        self.data = dict(arrays)
 
     def train(
         self, order: NDArray[np.int32], rates: NDArray[np.float32], *, gibbs_steps: int, tape: Arrays | None = None
     ) -> None:
         self.rows = []
-        update: Any = rbm_update if isinstance(self.stage, Rbm) else joint_update
+        gradients_of: Any = rbm_gradients if isinstance(self.stage, Rbm) else joint_gradients
         for n, (indices, (rate, momentum)) in enumerate(zip(order, rates.astype(np.float64), strict=True)):
-            x = self.arrays["train_x"][indices].astype(np.float64)
+            x = self.data["train_x"][indices].astype(np.float64)
             draw = self._draw(gibbs_steps, len(indices), None if tape is None else {k: v[n] for k, v in tape.items()})
-            gradients, row = update(self.stage, self.w, x, draw, gibbs_steps)
+            gradients, row = gradients_of(self.stage, self.w, x, draw, gibbs_steps)
             for name, gradient in gradients.items():
                 decay = self.stage.weight_decay if gradient.ndim == 2 else 0.0
                 velocity = momentum * self.w[f"velocity.{name}"] + rate * (gradient - decay * self.w[name])
@@ -131,7 +131,7 @@ class NumpyBoltzmann:
             if tape is None:
                 return (self.random.random(shapes[name]) < p).astype(np.float64)
             tie = np.abs(tape[name] - p) < CLEAR
-            tape[name][tie] = (p + 2 * CLEAR)[tie]
+            tape[name][tie] = (p + 2 * CLEAR)[tie]  # in place: the other backend must get the same tape after this
             return (tape[name] < p).astype(np.float64)
 
         return draw
@@ -143,7 +143,7 @@ class NumpyBoltzmann:
         return dict(zip(statistics_names(self.stage), np.array(self.rows).T, strict=True))
 
     def features(self, split: Split, indices: NDArray[np.int32], *, steps: int) -> Array:
-        x = self.arrays[f"{split}_x"][indices].astype(np.float64)
+        x = self.data[f"{split}_x"][indices].astype(np.float64)
         if isinstance(self.stage, Joint):
             return np.concatenate(mean_field(self.w, x, steps)[:2], axis=1)
         if self.stage.recognise:

@@ -58,6 +58,7 @@ def conv2d(layer: Conv2d, x: Array, p: Parameters) -> tuple[Array, Backward]:
             gradients["bias"] = dy.sum(axis=(0, 2, 3))
         d_padded = np.zeros_like(padded)
         height, width = dy.shape[2] * stride, dy.shape[3] * stride
+        # One place of the kernel at a time: windows overlap, and `+=` on overlapping views would lose sums.
         for i in range(kernel):
             for j in range(kernel):
                 spread = np.einsum("bfhw,fc->bchw", dy, p["weight"][:, :, i, j], optimize=True)
@@ -126,7 +127,7 @@ def activation(layer: Activation, x: Array, _p: Parameters) -> tuple[Array, Back
             slope = np.where(x > 0, 1.0, layer.slope)
             y = slope * x
         case "selu":
-            below = SELU_ALPHA * np.exp(np.minimum(x, 0))
+            below = SELU_ALPHA * np.exp(np.minimum(x, 0))  # else exp overflows where its value is not used
             y = SELU_SCALE * np.where(x > 0, x, below - SELU_ALPHA)
             slope = SELU_SCALE * np.where(x > 0, 1.0, below)
     return y, lambda dy: (dy * slope, {})
@@ -166,6 +167,7 @@ def batch_norm(layer: BatchNorm, x: Array, p: Parameters, *, training: bool) -> 
     if training:
         mean, variance = x.mean(axis=others), x.var(axis=others)
         p["mean"] = layer.momentum * p["mean"] + (1 - layer.momentum) * mean
+        # Normalised by the biased variance, remembered by the unbiased one, as PyTorch and MindSpore do it.
         p["variance"] = layer.momentum * p["variance"] + (1 - layer.momentum) * variance * n / (n - 1)
     else:
         mean, variance = p["mean"], p["variance"]
@@ -193,7 +195,7 @@ def embedding(_layer: Embedding, x: NDArray[Any], p: Parameters) -> tuple[Array,
 
     def backward(dy: Array) -> tuple[Array, Parameters]:
         gradient = np.zeros_like(p["weight"])
-        np.add.at(gradient, x, dy)
+        np.add.at(gradient, x, dy)  # `gradient[x] += dy` would count a repeated word once
         return np.zeros(x.shape), {"weight": gradient}
 
     return p["weight"][x], backward

@@ -1,4 +1,4 @@
-"""A whole net by hand: forward through the layers, back through them, losses and optimizers."""
+"""A whole net by hand: forward through the layers, back through them, and the losses."""
 
 from typing import Any
 
@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from backends.numpy.layers import PLAIN, Array, Backward, Parameters, batch_norm, dropout, sigmoid
 from backends.numpy.recurrent import recurrent
 from harness.layers import GRU, LSTM, BatchNorm, Dropout, SimpleRNN
-from harness.model import is_penalised, is_trained, layer_parameters, named_layers
-from harness.optimizers import AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
+from harness.model import is_trained, layer_parameters, named_layers
 from harness.spec import Loss, Task
 
 Target = NDArray[Any]
@@ -33,6 +32,7 @@ class Net:
             match named.layer:
                 case BatchNorm() as layer:
                     x, backward = batch_norm(layer, x, own, training=training)
+                    # `batch_norm` puts new running statistics into `own`; what is trained comes back as it was
                     self.parameters.update({full: own[part] for part, full in names.items()})
                 case Dropout() as layer:
                     x, backward = dropout(layer, x, self.random if training else None)
@@ -62,63 +62,13 @@ def loss_and_slope(kind: Loss, outputs: Array, y: Target) -> tuple[float, Array]
     n = len(outputs)
     match kind:
         case "softmax_cross_entropy":
-            shifted = outputs - outputs.max(axis=1, keepdims=True)
+            shifted = outputs - outputs.max(axis=1, keepdims=True)  # so that no exponential overflows
             log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
             one_hot = np.eye(outputs.shape[1])[y]
             return float(-(one_hot * log_p).sum() / n), (np.exp(log_p) - one_hot) / n
         case "sigmoid_cross_entropy":
+            # -y log s(z) - (1 - y) log(1 - s(z)), written so that no exponential overflows
             losses = np.maximum(outputs, 0) - outputs * y + np.log1p(np.exp(-np.abs(outputs)))
             return float(losses.mean()), (sigmoid(outputs) - y) / outputs.size
         case "mean_squared_error":
             return float(np.mean((outputs - y) ** 2)), 2 * (outputs - y) / outputs.size
-
-
-def clipping(gradients: Parameters, clip_norm: float | None) -> float:
-    """Return the factor that brings the global norm of the gradients down to `clip_norm`, or 1."""
-    norm = np.sqrt(sum(float((g**2).sum()) for g in gradients.values()))
-    return 1.0 if clip_norm is None or norm <= clip_norm else float(clip_norm / norm)
-
-
-class Updater:
-    """One optimizer with its accumulators; the formulas are those of `harness/optimizers.py`."""
-
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
-        self.step = 0
-        self.first: Parameters = {}
-        self.second: Parameters = {}
-
-    def update(self, parameters: Parameters, gradients: Parameters) -> None:
-        """Move the parameters in place by one step."""
-        rate = self.optimizer.rate_at(self.step)
-        self.step += 1
-        scale = clipping(gradients, self.optimizer.clip_norm)
-        for name, gradient in gradients.items():
-            w = parameters[name]
-            g = gradient * scale
-            if is_penalised(w.shape):
-                g = g + self.optimizer.l2 * w + self.optimizer.l1 * np.sign(w)
-            w -= rate * self._direction(name, g)
-
-    def _direction(self, name: str, g: Array) -> Array:
-        first, second = self.first.get(name, np.zeros_like(g)), self.second.get(name, np.zeros_like(g))
-        match self.optimizer:
-            case Momentum(momentum=m):
-                direction = first = m * first + g
-            case Nesterov(momentum=m):
-                first = m * first + g
-                direction = g + m * first
-            case AdaGrad(epsilon=epsilon):
-                second = second + g * g
-                direction = g / (np.sqrt(second) + epsilon)
-            case RMSprop(rho=rho, epsilon=epsilon):
-                second = rho * second + (1 - rho) * g * g
-                direction = g / (np.sqrt(second) + epsilon)
-            case Adam(beta1=b1, beta2=b2, epsilon=epsilon):
-                first, second = b1 * first + (1 - b1) * g, b2 * second + (1 - b2) * g * g
-                corrected = np.sqrt(second / (1 - b2**self.step))
-                direction = first / (1 - b1**self.step) / (corrected + epsilon)
-            case _:
-                direction = g
-        self.first[name], self.second[name] = first, second
-        return direction

@@ -100,6 +100,7 @@ def one_way(layer: Recurrent, x: Array, p: Parameters) -> tuple[Array, Backward]
         d_weight = np.zeros_like(p["state_weight"])
         d_state: State = (np.zeros_like(state[0]),) * arrays
         for t in reversed(range(x.shape[1])):
+            # a state is used twice: by the next step, and as an output of the layer
             d_zx[:, t], d_zh, d_old = backwards[t]((d_state[0] + dy[:, t], *d_state[1:]))
             d_weight += d_zh.T @ before[t]
             d_state = (d_old[0] + d_zh @ p["state_weight"], *d_old[1:])

@@ -18,18 +18,21 @@ from harness.model import is_trained, named_layers, takes_tokens
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
+# All three are read at import.
 os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = (
+    "true"  # else it takes nearly all of the memory at once, and no peak says much
+)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
 import keras
 import tensorflow as tf
 from tensorflow.python.util import _pywrap_util_port  # no public name says whether oneDNN is on
 
-from backends.tensorflow import nets, optimizers
+from backends.tensorflow import DEVICES, nets
 from backends.tensorflow.boltzmann import TensorflowBoltzmann
-
-DEVICES: dict[DeviceKind, str] = {"cpu": "/device:CPU:0", "gpu": "/device:GPU:0"}
+from backends.tensorflow.knobs import STATED
+from backends.tensorflow.optimizers import Updater, step_numbers
 
 
 class TensorflowProgram:
@@ -53,7 +56,7 @@ class TensorflowProgram:
             self.net = nets.model(task, weights, seed=seed, cudnn=cudnn)
             self.tensors = nets.named_tensors(self.net, tuple(weights))
             self.trained = [tensor for name, tensor in self.tensors.items() if is_trained(name)]
-            self.update = optimizers.optimizer_for(optimizer, self.trained)
+            self.updater = Updater(optimizer, self.trained)
         self.step = 0
         self.data: dict[str, Any] = {}
         self.last_losses: Any = np.zeros(0, np.float32)
@@ -75,19 +78,15 @@ class TensorflowProgram:
         xla = self.mode == "xla"
 
         def compiled(function: Any, *signature: Any, jit_compile: bool = xla) -> Any:
+            # autograph would rewrite Python's loops and branches, and there is none that depends on a tensor
             return tf.function(function, input_signature=signature, jit_compile=jit_compile, autograph=False)
 
         if xla:
             self.run_step = compiled(self.one_step, x, y, scalar, scalar)
         self.run_gradients = compiled(self.loss_and_gradients, x, y)
         self.run_forward = compiled(self.forward, x, indices)
+        # never by XLA, which would compile the loop anew for every number of steps
         self.run_block = compiled(self.loop, x, y, order, rates, jit_compile=False)
-
-    def load(self, arrays: Arrays) -> None:
-        for name, array in arrays.items():
-            inside = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
-            with tf.device(self.device):
-                self.data[name] = tf.constant(np.array(inside, self.types[name[-1]], order="C"))
 
     def loss_and_gradients(self, x: Any, y: Any) -> tuple[Any, list[Any]]:
         """Return the mean loss of a mini-batch and its gradients, in training mode.
@@ -102,7 +101,7 @@ class TensorflowProgram:
     def one_step(self, x: Any, y: Any, rate: Any, epsilon: Any) -> Any:
         """Make one optimizer step on a mini-batch and return the loss before it."""
         loss, gradients = self.loss_and_gradients(x, y)
-        self.update(gradients, rate, epsilon)
+        self.updater.update(gradients, rate, epsilon)
         return loss
 
     def block(self, x: Any, y: Any, order: Any, rates: Any) -> Any:
@@ -131,8 +130,14 @@ class TensorflowProgram:
         """Run forward only on some examples."""
         return self.net(tf.gather(x, indices), training=False)
 
+    def load(self, arrays: Arrays) -> None:
+        for name, array in arrays.items():
+            inside = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+            with tf.device(self.device):
+                self.data[name] = tf.constant(np.array(inside, self.types[name[-1]], order="C"))
+
     def train(self, order: NDArray[np.int32]) -> None:
-        rates = optimizers.rates_of(self.definition, range(self.step, self.step + len(order)))
+        rates = step_numbers(self.definition, range(self.step, self.step + len(order)))
         with tf.device(self.device):
             block = tf.constant(order, tf.int64), tf.constant(rates)
             self.last_losses = self.run_block(self.data["train_x"], self.data["train_y"], *block)
@@ -189,7 +194,7 @@ class TensorflowBackend:
         return found
 
     def settings(self) -> dict[str, str]:
-        tiny = tf.constant([1e-30])
+        tiny = tf.constant([1e-30])  # times 1e-10 it is below float32's smallest normal number
         found = {
             "intra_op_threads": threads(tf.config.threading.get_intra_op_parallelism_threads()),
             "inter_op_threads": threads(tf.config.threading.get_inter_op_parallelism_threads()),
@@ -199,7 +204,7 @@ class TensorflowBackend:
             "gpu_memory": "allocated as needed",
             "steps_per_call": "all of a block (eager: 1)",
         }
-        return found | {name: os.environ[name] for name in ("XLA_FLAGS", "TF_XLA_FLAGS") if name in os.environ}
+        return found | {name: os.environ[name] for name in STATED if name in os.environ}
 
     def devices(self) -> tuple[Device, ...]:
         found = [Device(kind="cpu", name="cpu")]
@@ -214,8 +219,6 @@ class TensorflowBackend:
     def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> str | None:
         if mode not in self.modes():
             return f"TensorFlow has no {mode} mode: its modes are {', '.join(self.modes())}"
-        if device == "npu":
-            return f"TensorFlow {tf.__version__} does not reach Ascend: Huawei's plug-in is for 1.15 and 2.6.5 only"
         if device == "gpu" and not tf.config.list_physical_devices("GPU"):
             if not tf.test.is_built_with_cuda():
                 return f"this TensorFlow {tf.__version__} is a build for the CPU only: install tensorflow[and-cuda]"
@@ -224,23 +227,17 @@ class TensorflowBackend:
                 f"TensorFlow {tf.__version__} (CUDA {cuda}) finds no NVIDIA GPU, driver or CUDA libraries here: "
                 "install tensorflow[and-cuda]"
             )
+        if device == "npu":
+            return f"TensorFlow {tf.__version__} does not reach Ascend: Huawei's plug-in is for 1.15 and 2.6.5 only"
         return None
 
     def traps(self) -> tuple[Trap, ...]:
+        # Nothing here of NVIDIA_TF32_OVERRIDE and ONEDNN_DEFAULT_FPMATH_MODE (2.21.0 did not follow the latter): no
+        # worker inherits them.
         found = []
-        if tf.config.list_physical_devices("GPU"):
-            if tf.config.experimental.tensor_float_32_execution_enabled():
-                sentence = noop("float32 products are computed as TF32: call enable_tensor_float_32_execution(False)")
-                found.append(Trap(name="reduced precision", sentence=sentence))
-            if os.environ.get("NVIDIA_TF32_OVERRIDE") == "1":
-                sentence = noop("NVIDIA_TF32_OVERRIDE=1 forces float32 products to TF32: unset it")
-                found.append(Trap(name="forced TF32", sentence=sentence))
-        if os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "STRICT").upper() != "STRICT":
-            sentence = noop(
-                "ONEDNN_DEFAULT_FPMATH_MODE lets oneDNN compute float32 in a lower precision: unset it "
-                "(TensorFlow 2.21.0 did not follow it, MindSpore does)"
-            )
-            found.append(Trap(name="oneDNN precision", sentence=sentence, harmful=False))
+        if tf.config.list_physical_devices("GPU") and tf.config.experimental.tensor_float_32_execution_enabled():
+            sentence = noop("float32 products are computed as TF32: call enable_tensor_float_32_execution(False)")
+            found.append(Trap(name="reduced precision", sentence=sentence))
         if "tf_xla_auto_jit" in os.environ.get("TF_XLA_FLAGS", "") or tf.config.optimizer.get_jit():
             sentence = noop(
                 "XLA compiles parts of graph mode too, which is then no longer what it says: unset TF_XLA_FLAGS"
@@ -256,7 +253,7 @@ class TensorflowBackend:
     def build_boltzmann(
         self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int
     ) -> TensorflowBoltzmann:
-        return TensorflowBoltzmann(stage, DEVICES[device], mode, state, seed)
+        return TensorflowBoltzmann(stage, state, device=device, mode=mode, seed=seed)
 
     def product_probe(self, device: DeviceKind, side: int) -> Callable[[], None]:
         with tf.device(DEVICES[device]):

@@ -13,9 +13,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, parameter_shapes, statistics_names
+from backends.tensorflow import DEVICES
+from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
-from harness.spec import Mode
+from harness.spec import DeviceKind, Mode
 
 Tensors = dict[str, Any]
 Draw = Callable[[str, Any], Any]
@@ -73,6 +74,7 @@ def length(x: Any) -> Any:
 def mean_field(w: Tensors, v: Any, steps: int) -> tuple[Any, Any, Any]:
     """Return m1 `(B, H1)`, m2 `(B, H2)` and the mean absolute change of m1 in the last step."""
     from_below = tf.nn.bias_add(tf.matmul(v, w["weight1"]), w["hidden1_bias"])
+    # 2 v W1 + b, from v W1 + b
     m1 = tf.sigmoid(2.0 * from_below - w["hidden1_bias"])
     m2 = hidden(m1, w["weight2"], w["hidden2_bias"])
     before = m1
@@ -116,32 +118,20 @@ def joint_gradients(stage: Joint, w: Tensors, x: Any, draw: Draw, steps: int) ->
 
 
 class TensorflowBoltzmann:
-    """One stage on one device, given by TensorFlow's name; every whole number that the device sees is int64."""
+    """One stage on one device; every whole number that the device sees is int64."""
 
-    def __init__(self, stage: Stage, device: str, mode: Mode, state: Arrays, seed: int) -> None:
+    def __init__(self, stage: Stage, state: Arrays, *, device: DeviceKind, mode: Mode, seed: int) -> None:
         self.stage = stage
-        self.device = device
+        self.kind = device
         self.mode = mode
-        self.trained = tuple(parameter_shapes(stage))
-        with tf.device(device):
+        self.device = DEVICES[device]
+        with tf.device(self.device):
             self.random = tf.random.Generator.from_seed(seed, alg="philox")
             self.w = {name: tf.Variable(np.array(value, np.float32)) for name, value in state.items()}
         self.data: Tensors = {}
         self.rows: Any = np.zeros((0, len(statistics_names(stage))), np.float32)
         self.blocks: dict[tuple[int, bool], Any] = {}
         self.forwards: dict[int, Any] = {}
-
-    def load(self, arrays: Arrays) -> None:
-        with tf.device(self.device):
-            self.data = {name: tf.constant(array, tf.float32) for name, array in arrays.items()}
-
-    def train(
-        self, order: NDArray[np.int32], rates: NDArray[np.float32], *, gibbs_steps: int, tape: Arrays | None = None
-    ) -> None:
-        run = self.block_of(gibbs_steps, taped=tape is not None)
-        with tf.device(self.device):
-            tapes = {name: tf.constant(values, tf.float32) for name, values in (tape or {}).items()}
-            self.rows = run(self.data["train_x"], tf.constant(order, tf.int64), tf.constant(rates), tapes)
 
     def block_of(self, gibbs_steps: int, *, taped: bool) -> Any:
         """Return the function for a block of updates, built once for every way to call it."""
@@ -208,19 +198,6 @@ class TensorflowBoltzmann:
         rows = tf.TensorArray(tf.float32, size=count, element_shape=(len(statistics_names(self.stage)),))
         return tf.while_loop(lambda n, _: n < count, body, (0, rows))[1].stack()
 
-    def synchronize(self) -> None:
-        tf.test.experimental.sync_devices()
-
-    def statistics(self) -> dict[str, NDArray[np.float32]]:
-        return dict(zip(statistics_names(self.stage), np.asarray(self.rows).T, strict=True))
-
-    def features(self, split: Split, indices: NDArray[np.int32], *, steps: int) -> Any:
-        with tf.device(self.device):
-            x = self.data[f"{split}_x"]
-            if steps not in self.forwards:
-                self.forwards[steps] = self.build_forward(steps, x.shape[1])
-            return self.forwards[steps](x, tf.constant(indices, tf.int64))
-
     def build_forward(self, steps: int, pixels: int) -> Any:
         """Wrap the pass for features with one signature."""
         run = partial(self.forward, steps)
@@ -240,6 +217,31 @@ class TensorflowBoltzmann:
                     x = hidden(x, self.w["below.weight"], self.w["below.bias"], copies)
                 return hidden(x, self.w["weight"], self.w["hidden_bias"], 2 if doubled == "visible" else 1)
 
+    def load(self, arrays: Arrays) -> None:
+        with tf.device(self.device):
+            self.data = {name: tf.constant(array, tf.float32) for name, array in arrays.items()}
+
+    def train(
+        self, order: NDArray[np.int32], rates: NDArray[np.float32], *, gibbs_steps: int, tape: Arrays | None = None
+    ) -> None:
+        run = self.block_of(gibbs_steps, taped=tape is not None)
+        with tf.device(self.device):
+            tapes = {name: tf.constant(values, tf.float32) for name, values in (tape or {}).items()}
+            self.rows = run(self.data["train_x"], tf.constant(order, tf.int64), tf.constant(rates), tapes)
+
+    def synchronize(self) -> None:
+        tf.test.experimental.sync_devices()
+
+    def statistics(self) -> dict[str, NDArray[np.float32]]:
+        return dict(zip(statistics_names(self.stage), np.asarray(self.rows).T, strict=True))
+
+    def features(self, split: Split, indices: NDArray[np.int32], *, steps: int) -> Any:
+        with tf.device(self.device):
+            x = self.data[f"{split}_x"]
+            if steps not in self.forwards:
+                self.forwards[steps] = self.build_forward(steps, x.shape[1])
+            return self.forwards[steps](x, tf.constant(indices, tf.int64))
+
     def host(self, outputs: Any) -> NDArray[np.float32]:
         return np.asarray(outputs)
 
@@ -247,7 +249,7 @@ class TensorflowBoltzmann:
         return {name: variable.numpy().copy() for name, variable in self.w.items()}
 
     def device_memory(self) -> DeviceMemory:
-        if "CPU" in self.device:
+        if self.kind == "cpu":
             return DeviceMemory(reason="TensorFlow's CPU allocator keeps no peak; see host_peak_bytes")
         return DeviceMemory(peak_bytes=tf.config.experimental.get_memory_info("GPU:0")["peak"])
 

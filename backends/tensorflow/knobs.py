@@ -5,6 +5,9 @@ Every one was seen to do what it says with 2.21.0, on two cores with AVX-512.
 
 from harness.knobs import Knob
 
+STATED = ("XLA_FLAGS", "TF_XLA_FLAGS")
+"""What may change the speed too and is not searched: free text, which the adapter's settings state where it is set."""
+
 KNOBS = (
     Knob(
         name="oneDNN",

@@ -4,10 +4,9 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from backends.tensorflow import DEVICES
 from harness.mistakes import Array, Step
 from harness.spec import DeviceKind
-
-DEVICES: dict[DeviceKind, str] = {"cpu": "/CPU:0", "gpu": "/GPU:0"}
 
 
 def train_one_step(images: Array, labels: Array, device: DeviceKind) -> float:

@@ -126,6 +126,7 @@ class MaxoutLayer(keras.layers.Dense):  # type: ignore[misc]
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         z = tf.reshape(super().call(inputs), (-1, self.units // self.pieces, self.pieces))
+        # not `reduce_max`, which shares the gradient out among equal pieces
         winner = tf.one_hot(tf.argmax(z, axis=-1), self.pieces)
         return tf.reduce_sum(z * winner, axis=-1)
 
@@ -133,6 +134,7 @@ class MaxoutLayer(keras.layers.Dense):  # type: ignore[misc]
 def selu(x: Any) -> tuple[Any, Callable[[Any], Any]]:
     """Return selu and its gradient, at exactly zero the left-hand one; TensorFlow's is the right-hand one (2.21.0)."""
     y = tf.nn.selu(x)
+    # SeluGrad looks at the sign of the output: moved by what no other number notices, zero is on the left.
     return y, lambda dy: tf.raw_ops.SeluGrad(gradients=dy, outputs=y - 1e-30)
 
 
@@ -167,7 +169,7 @@ def layer_modules(named: NamedLayer, *, reorder: bool, seed: int, cudnn: bool) -
         case Embedding(vocabulary=vocabulary, units=units):
             return [keras.layers.Embedding(vocabulary, units, name=name)]
         case SimpleRNN() | LSTM() | GRU() as layer:
-            return [recurrent.module(layer, name, cudnn=cudnn)]
+            return [recurrent.recurrent_module(layer, name, cudnn=cudnn)]
 
 
 def convolution(layer: Conv2d, name: str) -> list[Any]:
@@ -205,6 +207,7 @@ def model(task: Task, weights: Arrays, *, seed: int, cudnn: bool) -> Any:
     net = keras.Sequential([keras.Input(inside_shape(task.input_shape), dtype=numbers)])
     for position, one in enumerate(named):
         reorder = len(one.input_shape) == 3 and not takes_features(task.layers[position + 1 :])
+        # each layer draws from a seed of its own, else two dropouts of one width would drop the same units
         own_seed = int(np.random.SeedSequence([seed, position]).generate_state(1)[0])
         for module in layer_modules(one, reorder=reorder, seed=own_seed, cudnn=cudnn):
             net.add(module)
@@ -227,6 +230,7 @@ def layouts(task: Task) -> dict[str, Layout]:
         takes = takes_features((named.layer,))
         for name, shape in layer_parameters(named).items():
             per_feature = not takes or len(shape) == 2
+            # an embedding's rows are words on both sides; every other matrix lies the other way around in Keras
             axes = (0, 1) if isinstance(named.layer, Embedding) else AXES[len(shape)]
             gates = recurrent.gate_order(named.layer)
             found[name] = Layout(axes=axes, order=order if per_feature else None, gates=gates)
@@ -246,7 +250,7 @@ def named_tensors(net: Any, names: tuple[str, ...]) -> dict[str, Any]:
         kind = layer.rstrip("0123456789")
         module = net.get_layer(layer)
         if kind in ("simplernn", "lstm", "gru"):
-            found[full] = recurrent.variable(module, part).value
+            found[full] = recurrent.parameter(module, part).value
         else:
             attribute = PARTS.get(f"{kind}.{part}", PARTS.get(part, part))
             found[full] = getattr(module, attribute).value

@@ -1,6 +1,5 @@
 """The optimizers of `harness/optimizers.py` on TensorFlow's own training kernels."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,8 @@ from numpy.typing import NDArray
 from harness.model import is_penalised
 from harness.optimizers import AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
 
-Update = Callable[[list[Any], Any, Any], None]
-"""Moves the trained parameters by one step, given their gradients, the learning rate and the epsilon."""
 
-
-def rates_of(optimizer: Optimizer, steps: range) -> NDArray[np.float32]:
+def step_numbers(optimizer: Optimizer, steps: range) -> NDArray[np.float32]:
     """Return the learning rate and the epsilon of each step, `(N, 2)`.
 
     Adam's bias corrections are moved into both (Kingma & Ba 2015, end of section 2), in float64 and for the betas
@@ -30,27 +26,31 @@ def rates_of(optimizer: Optimizer, steps: range) -> NDArray[np.float32]:
     return np.stack([rates, epsilons], axis=1).astype(np.float32)
 
 
-def optimizer_for(optimizer: Optimizer, variables: list[Any]) -> Update:
-    """Return the update whose arithmetic is the definition of `harness/optimizers.py`.
+class Updater:
+    """One optimizer with its accumulators.
 
     Not `keras.optimizers`, of which only plain SGD agrees: there the learning rate is inside the velocity, Adam and
     RMSprop have the epsilon elsewhere, Adagrad starts at 0.1 (seen in Keras 3.15.1). TensorFlow's own training
     kernels, one per variable and step, compute the definitions, RMSprop's excepted.
     """
-    count = {AdaGrad: 1, Momentum: 1, Nesterov: 1, RMSprop: 1, Adam: 2}.get(type(optimizer), 0)
-    slots = [[tf.Variable(tf.zeros_like(w), trainable=False) for _ in range(count)] for w in variables]
 
-    def update(gradients: list[Any], rate: Any, epsilon: Any) -> None:
+    def __init__(self, optimizer: Optimizer, variables: list[Any]) -> None:
+        self.definition = optimizer
+        self.variables = variables
+        count = {AdaGrad: 1, Momentum: 1, Nesterov: 1, RMSprop: 1, Adam: 2}.get(type(optimizer), 0)
+        self.slots = [[tf.Variable(tf.zeros_like(w), trainable=False) for _ in range(count)] for w in variables]
+
+    def update(self, gradients: list[Any], rate: Any, epsilon: Any) -> None:
+        """Move the parameters by one step, given what `step_numbers` has for it."""
+        optimizer = self.definition
         if optimizer.clip_norm is not None:
             gradients, _ = tf.clip_by_global_norm(gradients, optimizer.clip_norm)
-        for w, own, g in zip(variables, slots, gradients, strict=True):
+        for w, own, g in zip(self.variables, self.slots, gradients, strict=True):
             if is_penalised(w.shape) and optimizer.l2:
                 g = g + optimizer.l2 * w
             if is_penalised(w.shape) and optimizer.l1:
                 g = g + optimizer.l1 * tf.sign(w)
             apply(optimizer, w, own, g, rate, epsilon)
-
-    return update
 
 
 def apply(optimizer: Optimizer, w: Any, slots: list[Any], g: Any, rate: Any, epsilon: Any) -> None:
@@ -66,9 +66,11 @@ def apply(optimizer: Optimizer, w: Any, slots: list[Any], g: Any, rate: Any, eps
         case AdaGrad():
             ops.ResourceApplyAdagradV2(accum=first, epsilon=epsilon, **common)
         case RMSprop(rho=rho):
+            # TensorFlow's kernel adds the epsilon under the root, by its documentation.
             s = slots[0].assign(rho * slots[0] + (1 - rho) * tf.square(g))
             w.assign_sub(rate * g / (tf.sqrt(s) + epsilon))
         case Adam(beta1=beta1, beta2=beta2):
+            # The powers of the betas are 0: the bias corrections are in `rate` and `epsilon` already.
             corrected = {"beta1_power": 0.0, "beta2_power": 0.0, "epsilon": epsilon}
             ops.ResourceApplyAdam(m=first, v=second, beta1=beta1, beta2=beta2, **corrected, **common)
         case _:

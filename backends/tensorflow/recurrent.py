@@ -41,7 +41,7 @@ class OneBiasGRU(keras.layers.GRU):  # type: ignore[misc]
             self.cell.bias = own
 
 
-def module(layer: Recurrent, name: str, *, cudnn: bool) -> Any:
+def recurrent_module(layer: Recurrent, name: str, *, cudnn: bool) -> Any:
     """Return the Keras layer that computes a recurrent layer; `cudnn` lets Keras use cuDNN where it can."""
     options = {"return_sequences": layer.sequence, "use_bias": layer.bias, "name": name}
     fused = {"use_cudnn": "auto" if cudnn else False}
@@ -55,7 +55,7 @@ def module(layer: Recurrent, name: str, *, cudnn: bool) -> Any:
     return keras.layers.Bidirectional(one, name=name) if layer.bidirectional else one
 
 
-def variable(module: Any, part: str) -> Any:
+def parameter(module: Any, part: str) -> Any:
     """Return the Keras variable that holds a part of a recurrent layer, such as `reverse_bias`."""
     one = module
     if isinstance(module, keras.layers.Bidirectional):

@@ -1,7 +1,6 @@
 """The PyTorch backend: `torch.nn` modules under a plain training loop, or under `torch.compile`.
 
-`gpu` is CUDA, `npu` is Ascend through the `torch_npu` plug-in; one module per device kind, `torch.cuda` or
-`torch.npu`, answers the same calls.
+One module per kind of device, `torch.cpu`, `torch.cuda` or `torch.npu`, answers the same calls.
 """
 
 import importlib.util
@@ -15,16 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backends.torch import nets
+from backends.torch import DEVICES, nets
 from backends.torch.boltzmann import TorchBoltzmann
+from backends.torch.knobs import FLUSH_VARIABLE, FUSED_VARIABLE, LAYOUT_VARIABLE
+from backends.torch.optimizers import Updater
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
 from harness.language import noop
-from harness.model import is_penalised
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
-
-DEVICES: dict[DeviceKind, str] = {"cpu": "cpu", "gpu": "cuda", "npu": "npu"}
 
 COMPILE_OPTIONS: dict[str, Any] = {"reorder_for_peak_memory": False}
 """Seen with 2.13.0 on the CPU: with this inductor pass on, as it is by default, the compiled backward pass of LeNet-5
@@ -32,28 +30,19 @@ gives zero gradients for both convolutions, without a word, and only the dense l
 parity --backend torch --mode graph` passes without it."""
 
 
-FLUSH_VARIABLE = "EVENBENCH_FLUSH_DENORMALS"
-"""Set to 1, it makes torch flush denormal numbers to zero, as TensorFlow and MindSpore do by themselves."""
-
-LAYOUT_VARIABLE = "EVENBENCH_CHANNELS_LAST"
-"""Set to 1, pictures and convolutions lie in memory with the channels last; what is computed stays the same."""
-
-
 class TorchProgram:
     """One task on one device; `compiled` is the model itself in eager mode."""
 
-    def __init__(self, task: Task, optimizer: Optimizer, device: str, mode: Mode, weights: Arrays) -> None:
+    def __init__(self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays) -> None:
         self.task = task
-        self.device = torch.device(device)
+        self.device = torch.device(DEVICES[device])
         self.module = torch.get_device_module(self.device)
         layout = torch.channels_last if os.environ.get(LAYOUT_VARIABLE) == "1" else torch.contiguous_format
         self.layout: dict[str, Any] = {"memory_format": layout}
         self.net = nets.model(task, weights).to(self.device, **self.layout)
         self.compiled: Any = torch.compile(self.net, options=COMPILE_OPTIONS) if mode == "graph" else self.net
         self.names = tuple(weights)
-        self.definition = optimizer
-        self.optimizer = nets.optimizer_for(optimizer, self.net)
-        self.step = 0
+        self.updater = Updater(optimizer, self.net)
         self.data: dict[str, Tensor] = {}
         self.last_losses = torch.zeros(0)
 
@@ -61,7 +50,7 @@ class TorchProgram:
         for name, array in arrays.items():
             tensor = torch.from_numpy(np.array(array))  # a copy in memory: the given arrays may be files
             labels = name.endswith("_y") and self.task.loss == "softmax_cross_entropy"
-            pictures = self.layout if tensor.dim() == 4 else {}
+            pictures = self.layout if tensor.dim() == 4 else {}  # torch refuses the layout for any other rank
             self.data[name] = (tensor.long() if labels else tensor).to(self.device, **pictures)
 
     def train(self, order: NDArray[np.int32]) -> None:
@@ -69,26 +58,12 @@ class TorchProgram:
         x, y = self.data["train_x"], self.data["train_y"]
         losses = []
         for indices in torch.from_numpy(order).to(self.device):
-            self.optimizer.zero_grad()
+            self.updater.zero_grad()
             loss = nets.loss(self.task.loss, self.compiled(x[indices]), y[indices])
             loss.backward()
-            self.prepare_update()
-            self.optimizer.step()
-            losses.append(loss.detach())
+            self.updater.update()
+            losses.append(loss.detach())  # not `item()`, which would wait for the device in every step
         self.last_losses = torch.stack(losses)
-
-    def prepare_update(self) -> None:
-        """Clip, set the learning rate and add the L1 penalty: the three things that torch's optimizers leave to us."""
-        if self.definition.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.definition.clip_norm)
-        if self.definition.schedule is not None:
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.definition.rate_at(self.step)
-        if self.definition.l1:
-            for p in self.net.parameters():
-                if is_penalised(p.shape) and p.grad is not None:
-                    p.grad.add_(p.detach().sign(), alpha=self.definition.l1)
-        self.step += 1
 
     def synchronize(self) -> None:
         self.module.synchronize()
@@ -145,7 +120,7 @@ class TorchBackend:
             "matmul_precision": torch.get_float32_matmul_precision(),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
             "memory_layout": "channels last" if os.environ.get(LAYOUT_VARIABLE) == "1" else "as given",
-            "optimizer_kernels": "fused" if os.environ.get(nets.FUSED_VARIABLE) == "1" else "torch's choice",
+            "optimizer_kernels": "fused" if os.environ.get(FUSED_VARIABLE) == "1" else "torch's choice",
             "flush_denormals": "on" if flushes_denormals() else "off",
             "compile_options": str(COMPILE_OPTIONS),
             "steps_per_call": "1",
@@ -198,13 +173,13 @@ class TorchBackend:
     ) -> TorchProgram:
         torch.manual_seed(seed)
         use_full_precision()
-        return TorchProgram(task, optimizer, DEVICES[device], mode, weights)
+        return TorchProgram(task, optimizer, device=device, mode=mode, weights=weights)
 
     def build_boltzmann(
         self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int
     ) -> TorchBoltzmann:
         use_full_precision()
-        return TorchBoltzmann(stage, DEVICES[device], mode, state, seed)
+        return TorchBoltzmann(stage, state, device=device, mode=mode, seed=seed)
 
     def product_probe(self, device: DeviceKind, side: int) -> Callable[[], None]:
         use_full_precision()
@@ -229,11 +204,11 @@ class TorchBackend:
 def use_full_precision() -> None:
     """Switch every reduced precision of float32 off."""
     torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False  # convolutions have a switch of their own, which is on by default
 
 
 def flushes_denormals() -> bool:
-    """Return whether a product of 1e-40 comes out as zero."""
+    """Return whether a product of 1e-40, which is below float32's smallest normal number, comes out as zero."""
     return not (torch.tensor([1e-20]) * torch.tensor([1e-20])).any()
 
 

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from backends.torch import DEVICES
 from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
-from harness.spec import Mode
+from harness.spec import DeviceKind, Mode
 
 Tensors = dict[str, Tensor]
 Draw = Callable[[str, Tensor], Tensor]
@@ -35,7 +36,7 @@ def rbm_gradients(stage: Rbm, w: Tensors, x: Tensor, draw: Draw, steps: int) -> 
         if k < steps or stage.persistent:
             h = draw(f"hidden{k}", p)
     if stage.persistent:
-        w["chain"].copy_(h)
+        w["chain"].copy_(h)  # in place: a compiled update goes on with the tensors that it was traced with
     b = len(x)
     gradients = {
         "weight": torch.addmm(v0.T @ p0, v.T, p, alpha=-1.0).div_(b),
@@ -53,6 +54,7 @@ def probabilities(x: Tensor, weight: Tensor, bias: Tensor, copies: float) -> Ten
 def mean_field(w: Tensors, v: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return m1 `(B, H1)`, m2 `(B, H2)` and the mean absolute change of m1 in the last step."""
     from_below = torch.addmm(w["hidden1_bias"], v, w["weight1"])
+    # 2 v W1 + b, from v W1 + b
     m1 = (2 * from_below - w["hidden1_bias"]).sigmoid_()
     m2 = probabilities(m1, w["weight2"], w["hidden2_bias"], 1.0)
     before = m1
@@ -97,9 +99,9 @@ def joint_gradients(stage: Joint, w: Tensors, x: Tensor, draw: Draw, steps: int)
 class TorchBoltzmann:
     """One stage on one device; `update` is compiled in graph mode."""
 
-    def __init__(self, stage: Stage, device: str, mode: Mode, state: Arrays, seed: int) -> None:
+    def __init__(self, stage: Stage, state: Arrays, *, device: DeviceKind, mode: Mode, seed: int) -> None:
         self.stage = stage
-        self.device = torch.device(device)
+        self.device = torch.device(DEVICES[device])
         self.module = torch.get_device_module(self.device)
         torch.manual_seed(seed)
         self.w = {name: torch.from_numpy(np.array(value, np.float32)).to(self.device) for name, value in state.items()}

@@ -5,10 +5,17 @@ Every one was seen to do what it says with 2.13.0, on two cores with AVX-512.
 
 from harness.knobs import Knob
 
+FLUSH_VARIABLE = "EVENBENCH_FLUSH_DENORMALS"
+"""Set to 1, it makes torch flush denormal numbers to zero, as TensorFlow and MindSpore do by themselves."""
+LAYOUT_VARIABLE = "EVENBENCH_CHANNELS_LAST"
+"""Set to 1, pictures and convolutions lie in memory with the channels last; what is computed stays the same."""
+FUSED_VARIABLE = "EVENBENCH_FUSED_OPTIMIZER"
+"""Set to 1, an optimizer updates all parameters in one kernel (`fused=True`); RMSprop has none (seen with 2.13.0)."""
+
 KNOBS = (
     Knob(
         name="flush denormals",
-        variable="EVENBENCH_FLUSH_DENORMALS",
+        variable=FLUSH_VARIABLE,
         values=("1",),
         meaning="Denormal numbers become zero (`torch.set_flush_denormal`); the adapter's settings state it.",
     ),
@@ -27,13 +34,13 @@ KNOBS = (
     ),
     Knob(
         name="memory layout",
-        variable="EVENBENCH_CHANNELS_LAST",
+        variable=LAYOUT_VARIABLE,
         values=("1",),
         meaning="Pictures and convolutions in `torch.channels_last` order; the adapter's settings state it.",
     ),
     Knob(
         name="fused optimizer",
-        variable="EVENBENCH_FUSED_OPTIMIZER",
+        variable=FUSED_VARIABLE,
         values=("1",),
         meaning=(
             "One kernel updates all parameters (`fused=True` of torch.optim), where the optimizer has it; torch's "

@@ -5,10 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from backends.torch import DEVICES
 from harness.mistakes import Array, Step
 from harness.spec import DeviceKind
-
-DEVICES: dict[DeviceKind, str] = {"cpu": "cpu", "gpu": "cuda", "npu": "npu"}
 
 
 class LeNet(nn.Module):

@@ -1,11 +1,10 @@
-"""A task's layers, loss and optimizer as `torch.nn` and `torch.optim` objects."""
-
-import os
+"""A task's layers and loss as `torch.nn` modules."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from backends.torch.recurrent import RecurrentLayer
 from harness.contract import Arrays
 from harness.layers import (
     GRU,
@@ -21,26 +20,13 @@ from harness.layers import (
     Maxout,
     MaxPool2d,
     PReLU,
-    Recurrent,
     SimpleRNN,
 )
-from harness.model import NamedLayer, is_penalised, named_layers
-from harness.optimizers import AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
+from harness.model import NamedLayer, named_layers
 from harness.spec import Loss, Task
 
-FUSED_VARIABLE = "EVENBENCH_FUSED_OPTIMIZER"
-"""Set to 1, an optimizer updates all parameters in one kernel (`fused=True`); RMSprop has none (seen with 2.13.0)."""
-
 PARTS = {"mean": "running_mean", "variance": "running_var"}
-RECURRENT_PARTS = {
-    "input_weight": "weight_ih_l0",
-    "state_weight": "weight_hh_l0",
-    "bias": "bias_ih_l0",
-    "reverse_input_weight": "weight_ih_l0_reverse",
-    "reverse_state_weight": "weight_hh_l0_reverse",
-    "reverse_bias": "bias_ih_l0_reverse",
-}
-"""The parts of a parameter's name that torch calls otherwise, in recurrent layers and in all others."""
+"""The parts of a parameter's name that torch calls otherwise."""
 
 
 class MaxoutLayer(nn.Linear):
@@ -51,39 +37,8 @@ class MaxoutLayer(nn.Linear):
         self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
+        # not `amax`, which shares the gradient out among equal pieces: here the first of them gets it
         return super().forward(x).unflatten(1, (-1, self.pieces)).max(dim=2).values
-
-
-class RecurrentLayer(nn.Module):
-    """One of torch's recurrent layers that gives its last state, or all of them.
-
-    Torch has two biases, which are added up: training both would double their learning rate, so the second one is
-    held at zero.
-    """
-
-    def __init__(self, layer: Recurrent, inputs: int) -> None:
-        super().__init__()
-        self.sequence = layer.sequence
-        self.units = layer.units
-        options = {"bias": layer.bias, "batch_first": True, "bidirectional": layer.bidirectional}
-        match layer:
-            case LSTM():
-                self.rnn: nn.RNNBase = nn.LSTM(inputs, layer.units, **options)
-            case GRU():
-                self.rnn = nn.GRU(inputs, layer.units, **options)
-            case SimpleRNN(kind=kind):
-                self.rnn = nn.RNN(inputs, layer.units, nonlinearity=kind, **options)
-        for name, bias in self.rnn.named_parameters():
-            if name.startswith("bias_hh"):
-                bias.requires_grad_(False).zero_()
-
-    def forward(self, x: Tensor) -> Tensor:
-        states: Tensor = self.rnn(x)[0]
-        if self.sequence:
-            return states
-        if not self.rnn.bidirectional:
-            return states[:, -1]
-        return torch.cat([states[:, -1, : self.units], states[:, 0, self.units :]], dim=1)
 
 
 def layer_module(named: NamedLayer) -> nn.Module:
@@ -104,6 +59,7 @@ def layer_module(named: NamedLayer) -> nn.Module:
             return nn.Dropout(rate)
         case BatchNorm(momentum=momentum, epsilon=epsilon):
             kind = nn.BatchNorm2d if len(named.input_shape) == 3 else nn.BatchNorm1d
+            # torch's momentum is the weight of the new value, the task's that of the old one
             return kind(inputs, eps=epsilon, momentum=1 - momentum)
         case PReLU():
             return nn.PReLU(inputs)
@@ -150,7 +106,7 @@ def named_tensors(net: nn.Sequential, names: Arrays | tuple[str, ...]) -> dict[s
         layer, _, part = full.partition(".")
         module = net.get_submodule(layer)
         if isinstance(module, RecurrentLayer):
-            found[full] = getattr(module.rnn, RECURRENT_PARTS[part])
+            found[full] = module.parameter(part)
         else:
             found[full] = getattr(module, PARTS.get(part, part))
     return found
@@ -165,27 +121,3 @@ def loss(kind: Loss, outputs: Tensor, y: Tensor) -> Tensor:
             return functional.binary_cross_entropy_with_logits(outputs, y)
         case "mean_squared_error":
             return functional.mse_loss(outputs, y)
-
-
-def optimizer_for(optimizer: Optimizer, net: nn.Module) -> torch.optim.Optimizer:
-    """Return the `torch.optim` optimizer whose arithmetic is the definition of `harness/optimizers.py`."""
-    trained = [p for p in net.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if is_penalised(p.shape)], "weight_decay": optimizer.l2},
-        {"params": [p for p in trained if not is_penalised(p.shape)], "weight_decay": 0.0},
-    ]
-    rate = optimizer.learning_rate
-    fused = {"fused": True} if os.environ.get(FUSED_VARIABLE) == "1" else {}
-    match optimizer:
-        case Momentum(momentum=momentum):
-            return torch.optim.SGD(groups, lr=rate, momentum=momentum, **fused)
-        case Nesterov(momentum=momentum):
-            return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=True, **fused)
-        case AdaGrad(epsilon=epsilon):
-            return torch.optim.Adagrad(groups, lr=rate, eps=epsilon, **fused)
-        case RMSprop(rho=rho, epsilon=epsilon):
-            return torch.optim.RMSprop(groups, lr=rate, alpha=rho, eps=epsilon)
-        case Adam(beta1=beta1, beta2=beta2, epsilon=epsilon):
-            return torch.optim.Adam(groups, lr=rate, betas=(beta1, beta2), eps=epsilon, **fused)
-        case _:
-            return torch.optim.SGD(groups, lr=rate, **fused)
