@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from harness import registry
 from harness.cli.options import filled
+from harness.environments import interpreters
+from harness.environments import machine as facts
+from harness.environments.installation import installed_packages
+from harness.environments.machine import available_cores
+from harness.errors import EnvironmentFailure, UsageError, unknown_name
 from harness.language import _, said
+from harness.spec import Choice, DeviceKind, Mode
 
 if TYPE_CHECKING:
     from harness.environments.interpreters import Interpreter
@@ -29,49 +36,52 @@ def words(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for value in values for word in value.split(",") if word.strip()))
 
 
+TASK = click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    callback=filled,
+    help=f"Task or group of tasks. {MULTIPLE}  [default: main]",
+)
+BACKEND = click.option(
+    "--backend",
+    "backends",
+    multiple=True,
+    callback=filled,
+    help=f"Backend to run on; torch@2.12.0 is that release of it. {MULTIPLE}  "
+    "[default: every framework that works here]",
+)
+DEVICE = click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    callback=filled,
+    help=f"cpu, gpu or npu (Ascend). {MULTIPLE}  [default: cpu]",
+)
+MODE = click.option(
+    "--mode",
+    "modes",
+    multiple=True,
+    callback=filled,
+    help=f"eager, graph, xla, default or all. {MULTIPLE}  [default: what the framework's tutorial uses]",
+)
+PYTHON = click.option(
+    "--python",
+    "pythons",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="Interpreter for a backend, instead of its managed environment; repeatable.",
+)
+
+
 def choice_options(command: F) -> F:
     """Add the options that say what to run where."""
-    options = [
-        click.option(
-            "--task",
-            "tasks",
-            multiple=True,
-            callback=filled,
-            help=f"Task or group of tasks. {MULTIPLE}  [default: main]",
-        ),
-        click.option(
-            "--backend",
-            "backends",
-            multiple=True,
-            callback=filled,
-            help=f"Backend to run on; torch@2.12.0 is that release of it. {MULTIPLE}  "
-            "[default: every framework that works here]",
-        ),
-        click.option(
-            "--device",
-            "devices",
-            multiple=True,
-            callback=filled,
-            help=f"cpu, gpu or npu (Ascend). {MULTIPLE}  [default: cpu]",
-        ),
-        click.option(
-            "--mode",
-            "modes",
-            multiple=True,
-            callback=filled,
-            help=f"eager, graph, xla, default or all. {MULTIPLE}  [default: what the framework's tutorial uses]",
-        ),
-        click.option(
-            "--python",
-            "pythons",
-            multiple=True,
-            metavar="NAME=PATH",
-            help="Interpreter for a backend, instead of its managed environment; repeatable.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return TASK(BACKEND(DEVICE(MODE(PYTHON(command)))))
+
+
+def where_options(command: F) -> F:
+    """Add the options that say where alone: on which backends and devices, with which interpreters."""
+    return BACKEND(DEVICE(PYTHON(command)))
 
 
 def parse_seeds(values: Iterable[str]) -> tuple[int, ...] | None:
@@ -80,8 +90,6 @@ def parse_seeds(values: Iterable[str]) -> tuple[int, ...] | None:
     Raises:
         UsageError: a word is neither a number nor a range, or there are too many seeds.
     """
-    from harness.errors import UsageError
-
     seeds: dict[int, None] = {}
     for word in words(values):
         match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", word)
@@ -106,8 +114,6 @@ def parse_bytes(text: str | None) -> int | None:
     Raises:
         UsageError: the text is not a size, or one that no process can have.
     """
-    from harness.errors import UsageError
-
     if text is None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]i?)?B?", text.strip(), re.IGNORECASE)
@@ -127,8 +133,6 @@ def parse_bytes(text: str | None) -> int | None:
 
 def find_tasks(values: Iterable[str]) -> "tuple[Task, ...]":
     """Return the tasks of these names or groups, or the main ones."""
-    from harness import registry
-
     return tuple(map(registry.task, registry.expanded(words(values) or ("main",))))
 
 
@@ -142,10 +146,6 @@ def find_choices(
     Raises:
         UsageError: a name is unknown, or no backend has any of the modes.
     """
-    from harness import registry
-    from harness.errors import UsageError, unknown_name
-    from harness.spec import Choice, DeviceKind, Mode
-
     named = words(backends)
     wanted = words(modes) or ("default",)
     for device in words(devices):
@@ -172,8 +172,6 @@ def find_choices(
 
 
 def _devices(values: Iterable[str]) -> "tuple[DeviceKind, ...]":
-    from harness.spec import DeviceKind
-
     named = words(values)
     return tuple(device for device in get_args(DeviceKind) if device in named) or ("cpu",)
 
@@ -188,9 +186,6 @@ def find_interpreters(
     Raises:
         EnvironmentFailure: a named backend has no interpreter, or none has.
     """
-    from harness.environments import interpreters
-    from harness.errors import EnvironmentFailure
-
     overrides = interpreters.parse(pythons)
     found = {}
     failures = {}
@@ -219,9 +214,6 @@ def find_tuned(
     Raises:
         UsageError: one of them has no profile on this machine, or one that does not hold any more.
     """
-    from harness.environments import machine as facts
-    from harness.environments.installation import installed_packages
-    from harness.environments.machine import available_cores
     from harness.runs import profiles
 
     machine, cores = facts.machine(), len(available_cores())

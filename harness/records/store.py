@@ -206,6 +206,10 @@ class Store:
         """Return the ids of the runs that have a record and need not be run again."""
         return {path.stem for path in self.record_files() if not re.search(INTERRUPTED, path.stem)}
 
+    def recorded(self) -> set[str]:
+        """Return the names of the runs that have a record, be it of an interrupted attempt alone."""
+        return {re.sub(INTERRUPTED, "", path.stem) for path in self.record_files()}
+
     def missing(self, specs: tuple[RunSpec, ...]) -> tuple[RunSpec, ...]:
         """Return the runs that have no record yet, in their order."""
         done = self.done()

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from harness.cli.options import filled, json_option, results_option
+from harness.language import _
 
 
 @click.command()
@@ -28,9 +30,6 @@ def choose(study: str, wanted: str, **asked: Any) -> int:
     cannot be told apart is called a tie. Says which measurement decided, how far one weight would have to move to
     change the order, and which task would change it if it were left out. Ends with 1 if nothing can be chosen.
     """
-    import msgspec
-
-    from harness.language import _
     from harness.records import studies
     from reports.choose import needs
     from reports.choose.choose import choose as decide

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import filled, json_option, results_option
+from harness.errors import StoreError, UsageError, unknown_name
+from harness.language import _
+from reports.words.text import printable
 
 if TYPE_CHECKING:
     from reports.compare.studies import Compared
@@ -43,9 +46,6 @@ def compare(
     otherwise, if one is shown to be slower than --fail-on-slower allows, or if nothing is comparable.
     """
     from harness.cli.commands.power import share
-    from harness.errors import StoreError, UsageError, unknown_name
-    from harness.language import _
-    from reports.words.text import printable
 
     limit = None if fail_on_slower is None else share("--fail-on-slower", fail_on_slower, most=10.0)
     wanted = form or ("json" if as_json else Path(output).suffix.removeprefix(".") if output else "terminal")

@@ -1,13 +1,20 @@
 """The command `evenbench list`: the tasks, the backends and the studies."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness import registry
 from harness.cli.options import json_option, results_option
+from harness.environments import managed, pins
+from harness.errors import StoreError
 from harness.language import _, noop
+from harness.model import is_trained, parameter_shapes
 from harness.records.next_command import next_command
+from harness.records.store import Store
+from reports.words.text import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,11 +48,6 @@ def list_(kind: str | None, results: str, as_json: bool) -> None:
 
 
 def _tasks(_results: Path) -> list[dict[str, Any]]:
-    import math
-
-    from harness import registry
-    from harness.model import is_trained, parameter_shapes
-
     return [
         {
             "name": task.name,
@@ -63,9 +65,6 @@ def _tasks(_results: Path) -> list[dict[str, Any]]:
 
 
 def _backends(_results: Path) -> list[dict[str, Any]]:
-    from harness import registry
-    from harness.environments import managed, pins
-
     found = []
     for name in registry.backend_names():
         entry = registry.entry(name)
@@ -83,9 +82,7 @@ def _backends(_results: Path) -> list[dict[str, Any]]:
 
 
 def _studies(results: Path) -> list[dict[str, Any]]:
-    from harness.errors import StoreError
     from harness.records import studies
-    from harness.records.store import Store
 
     found: list[dict[str, Any]] = []
     for folder in studies.everything(results):
@@ -145,7 +142,6 @@ def _study_table(rows: list[dict[str, Any]]) -> "Table":
 
 def _plain(value: str) -> Any:
     """Return text of unknown origin as it may be printed."""
-    from reports.words.text import printable
     from reports.words.wide_text import Words
 
     return Words(printable(value))

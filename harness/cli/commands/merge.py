@@ -1,13 +1,19 @@
 """The command `evenbench merge`: studies of several machines in one folder."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from harness.cli.options import json_option, results_option
+from harness.errors import UsageError
+from harness.language import _, ngettext
+from harness.measure.clock import timestamp
 from harness.records.next_command import next_command
+from harness.records.store import Store, check_name
+from harness.records.studies import find
+from reports.words.text import first, printable
 
 if TYPE_CHECKING:
     from harness.records.store import Store
@@ -27,15 +33,7 @@ def merge(name: str, studies: tuple[str, ...], results: str, as_json: bool) -> N
     Records are copied and never changed; a run that comes twice is taken once. The hardware is a column of every
     report, and runs of different sources are never pooled.
     """
-    import msgspec
-
-    from harness.errors import UsageError
-    from harness.language import _
-    from harness.measure.clock import timestamp
     from harness.records.merge import merge as join
-    from harness.records.store import Store, check_name
-    from harness.records.studies import find
-    from reports.words.text import first
 
     if len(studies) < 2:
         raise UsageError(_("merge joins two studies or more; received {count}").format(count=len(studies)))
@@ -60,10 +58,7 @@ def merge(name: str, studies: tuple[str, ...], results: str, as_json: bool) -> N
 
 def _counted(store: "Store", records: int) -> str:
     """Return how many runs have a record, as the report counts them, and how many attempts were cut off before."""
-    from harness.language import _, ngettext
-    from harness.records.store import INTERRUPTED
-
-    runs = len({re.sub(INTERRUPTED, "", path.stem) for path in store.record_files()})
+    runs = len(store.recorded())
     attempts = records - runs
     said = ngettext("{count} run", "{count} runs", runs).format(count=runs)
     if not attempts:
@@ -73,6 +68,4 @@ def _counted(store: "Store", records: int) -> str:
 
 
 def _say(words: str) -> None:
-    from reports.words.text import printable
-
     click.echo(printable(words), err=True)

@@ -3,9 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
-from harness.cli.choices import find_choices, find_interpreters
-from harness.cli.options import filled, json_option
+from harness.cli.choices import find_choices, find_interpreters, where_options
+from harness.cli.options import json_option
+from harness.language import _
+from harness.mistakes import clarity, ending
+from reports.words.text import printable, seconds
 
 if TYPE_CHECKING:
     from harness.record import Mistake
@@ -15,11 +19,7 @@ MOST_SHOWN = 160
 
 
 @click.command()
-@click.option(
-    "--backend", "backends", multiple=True, callback=filled, help="Backends, by commas or repeated.  [default: all]"
-)
-@click.option("--device", "devices", multiple=True, callback=filled, help="cpu, gpu or npu.  [default: cpu]")
-@click.option("--python", "pythons", multiple=True, metavar="NAME=PATH", help="Interpreter of a backend.")
+@where_options
 @click.option("--fresh", is_flag=True, help="Make the mistakes anew; do not use remembered answers.")
 @json_option
 def mistakes(**asked: Any) -> int:
@@ -48,9 +48,6 @@ def mistakes(**asked: Any) -> int:
 
 
 def _print_json(found: "dict[str, tuple[Mistake, ...]]") -> None:
-    import msgspec
-
-    from harness.mistakes import clarity, ending
 
     answers = {
         name: {
@@ -68,9 +65,7 @@ def _print_table(found: "dict[str, tuple[Mistake, ...]]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from harness.language import _
     from reports.content.mistakes import clear_messages, ending_word, said, title
-    from reports.words.text import printable, seconds
 
     console = Console()
     for name, made in found.items():

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from harness.cli.choices import choice_options, find_choices, find_interpreters, find_tasks
-from harness.cli.options import json_option
+from harness.cli.options import filled, json_option
 from harness.language import _, noop
+from harness.parity.levels import LEVELS
 
 if TYPE_CHECKING:
     from harness.parity.levels import Parity
@@ -25,6 +27,7 @@ LEVELS_SHOWN = (
     "--preset",
     default="quick",
     show_default=True,
+    callback=filled,
     help="Whose model and optimizer are checked: smoke, quick, full or a task's own.",
 )
 @click.option("--fresh", is_flag=True, help="Compute everything anew; do not use a remembered pass.")
@@ -65,8 +68,6 @@ def parity(**asked: Any) -> int:
 
 
 def _print_json(verdicts: "list[Parity]") -> None:
-    import msgspec
-
     click.echo(msgspec.json.format(msgspec.json.encode(verdicts)).decode())
 
 
@@ -75,8 +76,6 @@ def _print_table(verdicts: "list[Parity]") -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-
-    from harness.parity.levels import LEVELS
 
     console = Console()
     devices = list(dict.fromkeys(v.device for v in verdicts))

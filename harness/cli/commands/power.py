@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import json_option, results_option
+from harness.errors import UsageError
 from harness.language import _, noop
 from harness.records.next_command import next_command
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 @json_option
 def power(study: str | None, difference: str, power: str, results: str, as_json: bool) -> None:
     """Say how many repeats each pair of rows needs, by the spread in STUDY (without it: the newest one)."""
-    from harness.errors import UsageError
-
     wanted = share("--difference", difference, most=10.0)
     target = share("--power", power, most=1.0)
     from harness.records import studies
@@ -60,8 +59,6 @@ def share(option: str, given: str, *, most: float) -> float:
     Raises:
         UsageError: it is none, or not above 0 and below `most`.
     """
-    from harness.errors import UsageError
-
     read = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(%?)\s*", given, re.ASCII)
     value = float(read[1]) / (100 if read[2] else 1) if read else 0.0
     if not 0 < value < most:

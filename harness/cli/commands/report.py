@@ -7,7 +7,9 @@ import click
 
 from harness import language
 from harness.cli.options import filled, results_option
+from harness.errors import UsageError
 from harness.language import _
+from harness.records.store import no_search_for_cycles
 
 if TYPE_CHECKING:
     pass
@@ -41,9 +43,7 @@ def report(
 
     The format html makes one page of all of them, which opens from disk: `-o FILE` names it where there are several.
     """
-    from harness.errors import UsageError
     from harness.records import studies
-    from harness.records.store import no_search_for_cycles
     from reports.formats.report import ENDINGS, FORMATS, render_several
 
     wanted = [part.strip() for item in formats for part in item.split(",")]

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from harness.cli.options import json_option
 from harness.language import _, noop
@@ -19,7 +20,6 @@ def selftest(as_json: bool) -> int:
     Throughput must come out within 1 %, memory, accuracy, losses and every kind of failure as they are. Ends with 1 if
     anything deviates. What a busy machine spoils is taken again, and called too noisy if it stays so.
     """
-    import msgspec
     from rich.console import Console
 
     from harness.runs.selftest import conduct

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from harness.cli.options import filled, results_option
+from harness.errors import EnvironmentFailure, UsageError
+from harness.language import _
 from harness.records.next_command import next_command
 
 
@@ -22,8 +24,6 @@ def serve(folder: str | None, host: str, port: int, results: str) -> None:
     """
     from waitress.server import create_server
 
-    from harness.errors import UsageError
-    from harness.language import _
     from reports.formats.serve import LOOPBACK, create_app
 
     here = Path(folder if folder is not None else results).expanduser()
@@ -47,9 +47,6 @@ def serve(folder: str | None, host: str, port: int, results: str) -> None:
 
 def _bound(host: str, port: int) -> socket.socket:
     """Return a socket that listens, or raise what is wrong with the address."""
-    from harness.errors import EnvironmentFailure
-    from harness.language import _
-
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+import msgspec
 
 from harness.cli.options import filled, json_option, results_option
 
@@ -14,8 +15,6 @@ from harness.cli.options import filled, json_option, results_option
 @json_option
 def show(run: str, study: str | None, results: str, as_json: bool) -> None:
     """Show all that is known of RUN: its name, or a part of it that no other run of the study has."""
-    import msgspec
-
     from harness.records import studies
 
     folder = (
