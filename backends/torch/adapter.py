@@ -19,7 +19,7 @@ from backends.torch import nets
 from backends.torch.boltzmann import TorchBoltzmann
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
-from harness.language import noop
+from harness.language import Words, noop, phrase
 from harness.model import is_penalised
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
@@ -119,7 +119,9 @@ class TorchProgram:
 
     def device_memory(self) -> DeviceMemory:
         if self.device.type == "cpu":
-            return DeviceMemory(reason="torch's CPU allocator keeps no peak; see host_peak_bytes")
+            return DeviceMemory(
+                reason=phrase("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="torch")
+            )
         return DeviceMemory(peak_bytes=self.module.max_memory_allocated())
 
 
@@ -165,17 +167,26 @@ class TorchBackend:
     def modes(self) -> tuple[Mode, ...]:
         return ("eager", "graph")
 
-    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> str | None:
+    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> Words | None:
         if mode not in self.modes():
-            return f"PyTorch has no {mode} mode here: its modes are eager and graph (torch.compile)"
+            return phrase("PyTorch has no {mode} mode here: its modes are eager and graph (torch.compile)", mode=mode)
         if device == "gpu" and not torch.cuda.is_available():
             if torch.version.cuda is None:
-                return f"this PyTorch {torch.__version__} is a build for the CPU only: install one with CUDA for gpu"
-            return f"PyTorch {torch.__version__} (CUDA {torch.version.cuda}) finds no NVIDIA GPU or driver here"
+                return phrase(
+                    "this PyTorch {version} is a build for the CPU only: install one with CUDA for gpu",
+                    version=torch.__version__,
+                )
+            return phrase(
+                "PyTorch {version} (CUDA {cuda}) finds no NVIDIA GPU or driver here",
+                version=torch.__version__,
+                cuda=torch.version.cuda,
+            )
         if device == "npu" and not npu_is_available():
-            return "PyTorch reaches Ascend through the torch_npu plug-in, which finds no device or is not installed"
+            return noop(
+                "PyTorch reaches Ascend through the torch_npu plug-in, which finds no device or is not installed"
+            )
         if mode == "graph" and device == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
-            return "torch.compile needs a C++ compiler on the CPU and finds none: install g++"
+            return noop("torch.compile needs a C++ compiler on the CPU and finds none: install g++")
         return None
 
     def traps(self) -> tuple[Trap, ...]:

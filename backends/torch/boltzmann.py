@@ -13,6 +13,7 @@ from torch import Tensor
 
 from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
+from harness.language import phrase
 from harness.spec import Mode
 
 Tensors = dict[str, Tensor]
@@ -169,5 +170,7 @@ class TorchBoltzmann:
 
     def device_memory(self) -> DeviceMemory:
         if self.device.type == "cpu":
-            return DeviceMemory(reason="torch's CPU allocator keeps no peak; see host_peak_bytes")
+            return DeviceMemory(
+                reason=phrase("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="torch")
+            )
         return DeviceMemory(peak_bytes=self.module.max_memory_allocated())

@@ -17,7 +17,7 @@ from harness.environments.home import cache_folder
 from harness.environments.installation import code_digest, installed_packages
 from harness.environments.interpreters import Interpreter
 from harness.errors import EnvironmentFailure
-from harness.language import _
+from harness.language import _, phrase_of, told
 from harness.mistakes import BLUNDERS
 from harness.record import Mistake
 from harness.registry import entry
@@ -84,14 +84,14 @@ def _once(
             )
             ended = launch(place, job, interpreter.python, timeout_s=TIMEOUT_S, path=described.path)
     except EnvironmentFailure as error:
-        return Mistake(name=name, mode=mode, reason=str(error)), False
+        return Mistake(name=name, mode=mode, **told(phrase_of(error))), False
     if ended.interrupted:
         raise KeyboardInterrupt
     if ended.result is not None and ended.result.mistake is not None:
         return ended.result.mistake, False
     answered = ended.result is not None
     outcome = judge(ended, TIMEOUT_S)
-    made = Mistake(name=name, mode=mode, reason=outcome.reason, died=not answered)
+    made = Mistake(name=name, mode=mode, reason=outcome.reason, said=outcome.said, died=not answered)
     return made, not answered and outcome.signal is not None
 
 

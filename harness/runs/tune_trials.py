@@ -7,10 +7,11 @@ import msgspec
 
 from harness.data.prepare import Prepared
 from harness.environments.interpreters import Interpreter
+from harness.language import Words, noop, phrase
 from harness.measure.noise import disturbances
 from harness.record import ParityVerdict, Record
 from harness.runs.execute import Setting, execute
-from harness.runs.parity import Checker, record_verdict
+from harness.runs.parity import Checker
 from harness.runs.plan import Choice
 from harness.runs.profiles import Trial
 from harness.spec import Preset, RunSpec, Task
@@ -58,7 +59,7 @@ class Cell:
                 preset=short(self.preset),
                 data=self.data,
                 interpreter=self.interpreter,
-                parity=ParityVerdict(passed=None, reason="a trial"),
+                parity=ParityVerdict(passed=None, reason=noop("a trial")),
                 setting=self.setting,
                 folder=Path(folder),
                 trial=True,
@@ -68,11 +69,14 @@ class Cell:
             raise KeyboardInterrupt
         rate = examples_per_s(record) if outcome.status == "ok" else None
         if rate is None:
-            return Trial(settings=settings, why_not=f"{outcome.status}: {outcome.reason}")
+            return Trial(
+                settings=settings,
+                why_not=phrase("{kind}: {reason}", kind=outcome.status, reason=outcome.said or outcome.reason),
+            )
         self.last = record
         return Trial(settings=settings, examples_per_s=rate, disturbed=disturbed(record))
 
-    def prove(self, settings: dict[str, str]) -> tuple[bool, str]:
+    def prove(self, settings: dict[str, str]) -> tuple[bool, Words]:
         """Check parity with these settings in force; return whether it held, and the verdict in words."""
         verdict = self.checker.check(
             self.task,
@@ -83,7 +87,7 @@ class Cell:
             interpreter=self.interpreter,
             settings=settings,
         )
-        return verdict.passed, record_verdict(verdict).reason or "pass"
+        return verdict.passed, verdict.summary() or "pass"
 
     def spec(self, settings: dict[str, str]) -> RunSpec:
         """Return what a trial runs."""

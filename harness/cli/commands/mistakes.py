@@ -50,12 +50,13 @@ def mistakes(**asked: Any) -> int:
 def _print_json(found: "dict[str, tuple[Mistake, ...]]") -> None:
     import msgspec
 
+    from harness.language import plain
     from harness.mistakes import clarity, ending
 
     answers = {
         name: {
             "clear_messages": clarity(made),
-            "mistakes": [msgspec.to_builtins(one) | {"ending": ending(one)} for one in made],
+            "mistakes": [plain(one) | {"ending": ending(one)} for one in made],
         }
         for name, made in found.items()
     }

@@ -180,7 +180,6 @@ def _chosen_file(asked: dict[str, Any]) -> "dict[str, TextFile]":
 def _resumed(store: "Store", asked: dict[str, Any], warn: Any) -> "tuple[Study, Plan]":
     """Return a study from the disk and the plan to finish it."""
     from harness.errors import UsageError
-    from harness.language import _
     from harness.registry import task
     from harness.runs.conductor import Plan, found_again, missing
     from harness.runs.plan import Choice
@@ -188,9 +187,8 @@ def _resumed(store: "Store", asked: dict[str, Any], warn: Any) -> "tuple[Study, 
     study = store.study()
     if study.merged_from:
         raise UsageError(
-            _(
-                "study {name} was merged from others, so there is nothing to resume: resume the study that lacks a run"
-            ).format(name=study.name)
+            "study {name} was merged from others, so there is nothing to resume: resume the study that lacks a run",
+            name=study.name,
         )
     left = missing(study.specs, store)
     for spec in left:
