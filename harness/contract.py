@@ -146,7 +146,7 @@ class Backend(Protocol):
         """Return the modes that the framework has, wherever it runs."""
 
     def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> Words | None:
-        """Return the sentence that says why this task cannot run so, or None if it can: `phrase` or `noop` of it."""
+        """Return the sentence that says why this task cannot run so, or None if it can: `Sentence` or `noop` of it."""
 
     def traps(self) -> tuple[Trap, ...]:
         """Return the known traps that apply on this machine right now."""

@@ -14,11 +14,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypedDict
-
-from msgspec import Struct
 
 from harness.errors import EvenbenchError, unknown_name
 
@@ -49,14 +48,25 @@ def noop(message: str) -> str:
     return message
 
 
-class Sentence(Struct, frozen=True, forbid_unknown_fields=True):
+@dataclass(frozen=True, init=False)
+class Sentence:
     """A message and what is filled into it, kept apart until somebody reads it; as a string it is English.
 
-    Made by `phrase`. `EvenbenchError` is its twin that is raised.
+    The twin of `EvenbenchError`, which is raised. What JSON cannot hold of the fields is kept as text. No Struct, since
+    `evenbench --help` speaks too, and imports no msgspec.
     """
 
     message: str
-    fields: "dict[str, Sentence | str | int | float]" = {}
+    fields: "dict[str, Sentence | str | int | float]"
+
+    def __init__(self, message: str, /, **fields: object) -> None:
+        object.__setattr__(self, "message", message)
+        object.__setattr__(self, "fields", {name: _kept(value) for name, value in fields.items()})
+
+    @classmethod
+    def of(cls, error: EvenbenchError) -> "Sentence":
+        """Return what an error says, to be kept."""
+        return cls(error.message, **error.fields)
 
     def __str__(self) -> str:
         return _filled(self.message, self.fields)
@@ -66,21 +76,11 @@ Words = Sentence | str
 """What is said: a `Sentence`, or a message that has no fields, marked by `noop`."""
 
 
-def phrase(message: str, /, **fields: object) -> Sentence:
-    """Return a sentence of a message for the catalogue; what JSON cannot hold of its fields is kept as text."""
-    return Sentence(message, {name: _kept(value) for name, value in fields.items()})
-
-
-def phrase_of(error: EvenbenchError) -> Sentence:
-    """Return what an error says, to be kept."""
-    return phrase(error.message, **error.fields)
-
-
 def joined(parts: Iterable[Words], between: str = noop("{first}; {second}")) -> Words:
     """Return sentences as one, each two put into `between`; nothing for none of them."""
     whole, *others = (*parts,) or ("",)
     for part in others:
-        whole = phrase(between, first=whole, second=part)
+        whole = Sentence(between, first=whole, second=part)
     return whole
 
 
@@ -110,8 +110,8 @@ def plain(value: Any) -> Any:
     """Return data for other programs, in which every sentence is its English text and stands but once."""
     if isinstance(value, Sentence):
         return str(value)
-    if isinstance(value, Struct):
-        return {name: plain(getattr(value, name)) for name in value.__struct_fields__ if name != "said"}
+    if names := getattr(value, "__struct_fields__", None):
+        return {name: plain(getattr(value, name)) for name in names if name != "said"}
     if isinstance(value, dict):
         return {name: plain(part) for name, part in value.items()}
     return [plain(part) for part in value] if isinstance(value, list | tuple) else value
@@ -156,7 +156,7 @@ def _filled(message: str, fields: Mapping[str, object]) -> str:
 
 def _kept(value: object) -> Sentence | str | int | float:
     if isinstance(value, EvenbenchError):
-        return phrase_of(value)
+        return Sentence.of(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(value)
     return value if isinstance(value, Sentence | int) and not isinstance(value, bool) else str(value)

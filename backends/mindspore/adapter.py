@@ -22,7 +22,7 @@ from backends.mindspore.boltzmann import GraphBoltzmann, MindSporeBoltzmann
 from backends.mindspore.optimizers import Updater, step_numbers
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.model import takes_tokens
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
@@ -104,7 +104,7 @@ class MindSporeProgram:
     def device_memory(self) -> DeviceMemory:
         if self.device == "cpu":
             return DeviceMemory(
-                reason=phrase("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="MindSpore")
+                reason=Sentence("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="MindSpore")
             )
         return DeviceMemory(peak_bytes=ms.runtime.max_memory_allocated())
 
@@ -182,21 +182,21 @@ class MindSporeBackend:
 
     def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> Words | None:
         if mode not in self.modes():
-            return phrase(
+            return Sentence(
                 "MindSpore has no {mode} mode: its modes are eager (PyNative) and graph (mindspore.jit)", mode=mode
             )
         if device == "gpu" and not device_count("gpu"):
             driver = cuda_driver_version()
             found: Words = noop("there is no NVIDIA driver here")
             if driver:
-                found = phrase("this driver offers {version}", version=driver)
-            return phrase(
+                found = Sentence("this driver offers {version}", version=driver)
+            return Sentence(
                 "MindSpore {version}'s wheel has GPU plug-ins for CUDA 11.1 and 11.6 only; {reason}",
                 version=ms.__version__,
                 reason=found,
             )
         if device == "npu" and not device_count("npu"):
-            return phrase(
+            return Sentence(
                 "MindSpore {version} finds no Ascend device here, or no CANN that its plug-in can load",
                 version=ms.__version__,
             )

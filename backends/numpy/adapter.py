@@ -10,7 +10,7 @@ from backends.numpy.boltzmann import NumpyBoltzmann
 from backends.numpy.nets import Net, Updater
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
@@ -80,9 +80,9 @@ class NumpyBackend:
 
     def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> Words | None:
         if device != "cpu":
-            return phrase("NumPy computes on the CPU only, not on {device}", device=device)
+            return Sentence("NumPy computes on the CPU only, not on {device}", device=device)
         if mode != "eager":
-            return phrase("NumPy has no {mode} mode, only eager", mode=mode)
+            return Sentence("NumPy has no {mode} mode, only eager", mode=mode)
         return None
 
     def traps(self) -> tuple[Trap, ...]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.model import is_trained, named_layers, takes_tokens
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
@@ -166,7 +166,9 @@ class TensorflowProgram:
     def device_memory(self) -> DeviceMemory:
         if self.kind == "cpu":
             return DeviceMemory(
-                reason=phrase("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="TensorFlow")
+                reason=Sentence(
+                    "{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="TensorFlow"
+                )
             )
         return DeviceMemory(peak_bytes=tf.config.experimental.get_memory_info("GPU:0")["peak"])
 
@@ -215,22 +217,22 @@ class TensorflowBackend:
 
     def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> Words | None:
         if mode not in self.modes():
-            return phrase(
+            return Sentence(
                 "TensorFlow has no {mode} mode: its modes are {modes}", mode=mode, modes=", ".join(self.modes())
             )
         if device == "npu":
-            return phrase(
+            return Sentence(
                 "TensorFlow {version} does not reach Ascend: Huawei's plug-in is for 1.15 and 2.6.5 only",
                 version=tf.__version__,
             )
         if device == "gpu" and not tf.config.list_physical_devices("GPU"):
             if not tf.test.is_built_with_cuda():
-                return phrase(
+                return Sentence(
                     "this TensorFlow {version} is a build for the CPU only: install tensorflow[and-cuda]",
                     version=tf.__version__,
                 )
             cuda = tf.sysconfig.get_build_info()["cuda_version"]
-            return phrase(
+            return Sentence(
                 "TensorFlow {version} (CUDA {cuda}) finds no NVIDIA GPU, driver or CUDA libraries here: install "
                 "tensorflow[and-cuda]",
                 version=tf.__version__,

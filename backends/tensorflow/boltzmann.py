@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, parameter_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
-from harness.language import phrase
+from harness.language import Sentence
 from harness.spec import Mode
 
 Tensors = dict[str, Any]
@@ -250,7 +250,9 @@ class TensorflowBoltzmann:
     def device_memory(self) -> DeviceMemory:
         if "CPU" in self.device:
             return DeviceMemory(
-                reason=phrase("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="TensorFlow")
+                reason=Sentence(
+                    "{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="TensorFlow"
+                )
             )
         return DeviceMemory(peak_bytes=tf.config.experimental.get_memory_info("GPU:0")["peak"])
 

@@ -19,7 +19,7 @@ from backends.torch import nets
 from backends.torch.boltzmann import TorchBoltzmann
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.model import is_penalised
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
@@ -120,7 +120,7 @@ class TorchProgram:
     def device_memory(self) -> DeviceMemory:
         if self.device.type == "cpu":
             return DeviceMemory(
-                reason=phrase("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="torch")
+                reason=Sentence("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="torch")
             )
         return DeviceMemory(peak_bytes=self.module.max_memory_allocated())
 
@@ -169,14 +169,14 @@ class TorchBackend:
 
     def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> Words | None:
         if mode not in self.modes():
-            return phrase("PyTorch has no {mode} mode here: its modes are eager and graph (torch.compile)", mode=mode)
+            return Sentence("PyTorch has no {mode} mode here: its modes are eager and graph (torch.compile)", mode=mode)
         if device == "gpu" and not torch.cuda.is_available():
             if torch.version.cuda is None:
-                return phrase(
+                return Sentence(
                     "this PyTorch {version} is a build for the CPU only: install one with CUDA for gpu",
                     version=torch.__version__,
                 )
-            return phrase(
+            return Sentence(
                 "PyTorch {version} (CUDA {cuda}) finds no NVIDIA GPU or driver here",
                 version=torch.__version__,
                 cuda=torch.version.cuda,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
-from harness.language import phrase
+from harness.language import Sentence
 from harness.spec import Mode
 
 Tensors = dict[str, Tensor]
@@ -171,6 +171,6 @@ class TorchBoltzmann:
     def device_memory(self) -> DeviceMemory:
         if self.device.type == "cpu":
             return DeviceMemory(
-                reason=phrase("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="torch")
+                reason=Sentence("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="torch")
             )
         return DeviceMemory(peak_bytes=self.module.max_memory_allocated())

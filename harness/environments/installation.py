@@ -16,7 +16,7 @@ from harness.contract import Entry
 from harness.environments import managed
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import ROOT
-from harness.language import phrase, told
+from harness.language import Sentence, told
 from harness.record import Installation
 from harness.registry import entry
 from harness.versions import base
@@ -41,7 +41,7 @@ def installation(backend: str, interpreter: Interpreter) -> Installation:
     lines = adapter_lines(entry(backend))
     stamp = managed.stamp_of(Path(interpreter.python))
     if stamp is None:
-        why = phrase("not built by the harness, and so not measured: {reason}", reason=interpreter.reason)
+        why = Sentence("not built by the harness, and so not measured: {reason}", reason=interpreter.reason)
         return Installation(**told(why), adapter_lines=lines)
     return Installation(
         install_s=stamp.install_s,

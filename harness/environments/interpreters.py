@@ -22,7 +22,7 @@ from harness.environments import managed as environments
 from harness.environments.managed import Environment
 from harness.environments.pins import Variant
 from harness.errors import EnvironmentFailure, UsageError
-from harness.language import Sentence, Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.spec import DeviceKind
 
 Source = Literal["--python", "config", "managed", "current"]
@@ -103,11 +103,11 @@ def find(backend: str, overrides: Mapping[str, str], *, device: DeviceKind = "cp
     if managed is not None:
         if managed.problem is not None:
             raise EnvironmentFailure(managed.problem.message, **managed.problem.fields)
-        why = phrase("the managed environment {name}", name=managed.name)
+        why = Sentence("the managed environment {name}", name=managed.name)
         return Interpreter(python=managed.python, source="managed", reason=why)
     installed = importlib.util.find_spec(entry.framework) is not None
     if installed and _wrong_release(backend, sys.executable) is None:
-        reason = phrase(
+        reason = Sentence(
             "{framework} is installed where Evenbench runs, and {backend} has no managed environment",
             framework=entry.framework,
             backend=backend,
@@ -134,12 +134,12 @@ def _wrong_release(backend: str, python: str) -> Sentence | None:
             check=False,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return phrase(
+        return Sentence(
             "{python} does not say which {framework} it has: {error}", python=python, framework=framework, error=error
         )
     found = done.stdout.strip()
     if done.returncode or not found:
-        return phrase(
+        return Sentence(
             "{python} has no {framework}, but {backend} was asked for",
             python=python,
             framework=framework,
@@ -147,7 +147,7 @@ def _wrong_release(backend: str, python: str) -> Sentence | None:
         )
     if versions.same(wanted, found):
         return None
-    return phrase(
+    return Sentence(
         "{python} has {framework} {found}, but {backend} was asked for",
         python=python,
         framework=framework,
@@ -159,12 +159,12 @@ def _wrong_release(backend: str, python: str) -> Sentence | None:
 def _named(backend: str, overrides: Mapping[str, str]) -> tuple[Source, str, Path, Sentence] | None:
     """Return the source, path, base of a relative path, and reason of what the user named, if anything."""
     if backend in overrides:
-        told_by = phrase("named by --python {backend}={path}", backend=backend, path=overrides[backend])
+        told_by = Sentence("named by --python {backend}={path}", backend=backend, path=overrides[backend])
         return "--python", overrides[backend], Path.cwd(), told_by
     interpreters = config.read().python
     if backend in interpreters:
         file = config.config_file()
-        told_by = phrase("named by `python.{backend}` in {path}", backend=backend, path=file)
+        told_by = Sentence("named by `python.{backend}` in {path}", backend=backend, path=file)
         return "config", interpreters[backend], file.parent, told_by
     return None
 

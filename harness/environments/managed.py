@@ -27,7 +27,7 @@ from harness.environments.home import environments_folder
 from harness.environments.installers import Installer, Say
 from harness.environments.pins import Pins, Variant
 from harness.errors import EnvironmentFailure, UsageError, unknown_name
-from harness.language import Sentence, _, phrase
+from harness.language import Sentence, _
 from harness.measure.clock import Stopwatch
 
 TOO_NEW = (3, 13)
@@ -67,25 +67,27 @@ def _look(backend: str, variant: Variant) -> Environment:
     folder = environments_folder() / name
     python = installers.interpreter_in(folder)
     stamp = read_stamp(folder)
-    mend = phrase("run `evenbench env create {backend}`", backend=backend)
+    mend = Sentence("run `evenbench env create {backend}`", backend=backend)
     if variant != "cpu":
-        mend = phrase("run `evenbench env create {backend} --variant {variant}`", backend=backend, variant=variant)
+        mend = Sentence("run `evenbench env create {backend} --variant {variant}`", backend=backend, variant=variant)
     state: State = "ready"
     problem = None
     if not folder.exists():
         state = "absent"
-        problem = phrase("there is no managed environment {name}: {remedy}", name=name, remedy=mend)
+        problem = Sentence("there is no managed environment {name}: {remedy}", name=name, remedy=mend)
     elif stamp is None:
         state = "unfinished"
-        problem = phrase("the managed environment {name} was not finished: {remedy}", name=name, remedy=mend)
+        problem = Sentence("the managed environment {name} was not finished: {remedy}", name=name, remedy=mend)
     elif stamp.pins_sha256 != wanted.sha256:
         state = "stale"
-        problem = phrase(
+        problem = Sentence(
             "the managed environment {name} was built from other pins than today's: {remedy}", name=name, remedy=mend
         )
     elif not os.access(python, os.X_OK):
         state = "broken"
-        problem = phrase("the interpreter of the managed environment {name} is gone: {remedy}", name=name, remedy=mend)
+        problem = Sentence(
+            "the interpreter of the managed environment {name} is gone: {remedy}", name=name, remedy=mend
+        )
     return Environment(
         name=name,
         backend=backend,
@@ -210,7 +212,7 @@ def why_not_python(version: tuple[int, ...]) -> Sentence | None:
     if version < TOO_NEW:
         return None
     number = ".".join(map(str, version))
-    return phrase(
+    return Sentence(
         "Python {number} is too new, MindSpore has no wheel for it: install Evenbench with Python 3.11 or 3.12",
         number=number,
     )

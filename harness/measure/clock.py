@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from harness.contract import Program
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.measure.noise import Guard, disturbances
 from harness.record import Block, BlockKind
 
@@ -39,7 +39,7 @@ class Diverged(Exception):
     """A training loss, or what else is named, was not finite."""
 
     def __init__(self, step: int, value: float, *, what: Words = LOSS) -> None:
-        self.said = phrase("{what} became {value} at step {step}", what=what, value=value, step=step)
+        self.said = Sentence("{what} became {value} at step {step}", what=what, value=value, step=step)
         super().__init__(str(self.said))
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from harness.language import Words, apart, finished, noop, phrase
+from harness.language import Sentence, Words, apart, finished, noop
 from harness.measure.clock import Stopwatch
 from harness.record import Block, Energy
 from harness.spec import DeviceKind
@@ -92,7 +92,7 @@ def rapl_counters(powercap: Path) -> tuple[tuple[Counter, ...], Words | None]:
     """
     zones = sorted(powercap.glob("intel-rapl:*"))
     if not zones:
-        return (), phrase("this system has no RAPL counters ({powercap}/intel-rapl:*)", powercap=powercap)
+        return (), Sentence("this system has no RAPL counters ({powercap}/intel-rapl:*)", powercap=powercap)
     found = []
     for zone in zones:
         try:
@@ -105,12 +105,14 @@ def rapl_counters(powercap: Path) -> tuple[tuple[Counter, ...], Words | None]:
             counter = _rapl(f"rapl {name}", zone)
             counter.joules()
         except PermissionError as error:
-            return (), phrase("{path} may be read by root only (since Linux 5.10, CVE-2020-8694)", path=error.filename)
+            return (), Sentence(
+                "{path} may be read by root only (since Linux 5.10, CVE-2020-8694)", path=error.filename
+            )
         except (OSError, ValueError) as error:
-            return (), phrase("the RAPL counter {path} cannot be read: {error}", path=zone, error=error)
+            return (), Sentence("the RAPL counter {path} cannot be read: {error}", path=zone, error=error)
         found.append(counter)
     if not found:
-        return (), phrase("none of the RAPL counters in {path} is that of a package", path=powercap)
+        return (), Sentence("none of the RAPL counters in {path} is that of a package", path=powercap)
     return tuple(found), None
 
 
@@ -122,7 +124,7 @@ def _rapl(name: str, zone: Path) -> Counter:
 def nvml_counters(device: DeviceKind) -> tuple[tuple[Counter, ...], Words | None]:
     """Return the counter of the GPU that the run computes on, or none and the reason."""
     if device != "gpu":
-        return (), None if device == "cpu" else phrase("no energy counter for {device} is read yet", device=device)
+        return (), None if device == "cpu" else Sentence("no energy counter for {device} is read yet", device=device)
     try:
         import pynvml
     except ImportError:
@@ -136,7 +138,7 @@ def nvml_counters(device: DeviceKind) -> tuple[tuple[Counter, ...], Words | None
             handle = pynvml.nvmlDeviceGetHandleByUUID(visible)
         pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
     except pynvml.NVMLError as error:
-        return (), phrase("NVML answered: {error}", error=error)
+        return (), Sentence("NVML answered: {error}", error=error)
 
     def joules() -> float:
         try:

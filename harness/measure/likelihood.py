@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.measure.exact import (
     Doubles,
     Floats,
@@ -76,11 +76,11 @@ def why_unreliable(uniform: Ais, rates: Ais) -> Words | None:
     """Return what speaks against a pair of estimates of the same log Z, if anything does."""
     for start, estimate in ((noop("uniform"), uniform), (noop("base-rate"), rates)):
         if not np.isfinite(estimate.log_z):
-            return phrase(
+            return Sentence(
                 "From the {kind} start, log Z is not a finite number: the model has probably diverged.", kind=start
             )
         if estimate.effective_sample_size < LEAST_SAMPLE_SIZE:
-            return phrase(
+            return Sentence(
                 "From the {kind} start, all runs weigh no more than {count:.1f} equal ones (at least {least} are "
                 "expected): log Z needs more temperatures, or more runs.",
                 kind=start,
@@ -88,7 +88,7 @@ def why_unreliable(uniform: Ais, rates: Ais) -> Words | None:
                 least=LEAST_SAMPLE_SIZE,
             )
     if (apart := abs(uniform.log_z - rates.log_z)) > MOST_NATS_APART:
-        return phrase(
+        return Sentence(
             "log Z is {uniform:.2f} from the uniform start and {base:.2f} from the base-rate start, {apart:.2f} nats "
             "apart (at most {most:g} are expected): it needs more temperatures.",
             uniform=uniform.log_z,

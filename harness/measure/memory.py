@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.record import Memory
 
 STATUS = Path("/proc/self/status")
@@ -77,7 +77,7 @@ def device_process_bytes(device_kind: str) -> tuple[int | None, Words | None]:
     if device_kind == "cpu":
         return None, noop("the device is the CPU")
     if device_kind != "gpu":
-        return None, phrase("no counter for {device} is read yet", device=device_kind)
+        return None, Sentence("no counter for {device} is read yet", device=device_kind)
     try:
         import pynvml
     except ImportError:
@@ -89,6 +89,6 @@ def device_process_bytes(device_kind: str) -> tuple[int | None, Words | None]:
         handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
         processes = [p for h in handles for p in pynvml.nvmlDeviceGetComputeRunningProcesses(h)]
     except pynvml.NVMLError as error:
-        return None, phrase("NVML answered: {error}", error=error)
+        return None, Sentence("NVML answered: {error}", error=error)
     mine = [p.usedGpuMemory for p in processes if p.pid == os.getpid() and p.usedGpuMemory is not None]
     return (sum(mine), None) if mine else (None, noop("NVML does not list this process"))

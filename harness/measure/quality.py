@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.boltzmann import Joint, Stage, State
 from harness.contract import Program, Split
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.measure import likelihood
 from harness.measure.exact import sigmoid
 from harness.spec import Loss
@@ -95,7 +95,7 @@ def of(
         "sample_size_uniform": _finite(estimate.uniform.effective_sample_size),
         "sample_size_rates": _finite(estimate.rates.effective_sample_size),
     }
-    both = phrase(
+    both = Sentence(
         "log Z is {uniform:.2f} from the uniform and {base:.2f} from the rates' base",
         uniform=estimate.uniform.log_z,
         base=estimate.rates.log_z,

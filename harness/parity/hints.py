@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.model import is_trained, parameter_shapes
 from harness.optimizers import Adam, Nesterov
 from harness.spec import Preset, Task
@@ -57,7 +57,7 @@ def _loss_hint(task: Task, reference: Arrays, candidate: Arrays, inputs: Arrays)
     batch = inputs["order"].shape[1]
     came, expected = float(candidate["loss/first"][0]), float(reference["loss/first"][0])
     if math.isclose(_ratio(came, expected), batch, rel_tol=1e-3):
-        return phrase(
+        return Sentence(
             "The loss is summed over the mini-batch instead of averaged (it is {batch} times too large)", batch=batch
         )
     if task.loss == "softmax_cross_entropy":
@@ -81,11 +81,11 @@ def _gradient_hint(task: Task, reference: Arrays, candidate: Arrays) -> Words | 
     names = [name for name in parameter_shapes(task) if is_trained(name)]
     missing = [name for name in names if f"gradients/{name}" not in candidate]
     if missing:
-        return phrase("There is no gradient for {name}", name=missing[0])
+        return Sentence("There is no gradient for {name}", name=missing[0])
     for name in names:
         came, expected = candidate[f"gradients/{name}"], reference[f"gradients/{name}"]
         if came.ndim == 2 and came.shape == expected.T.shape and np.allclose(came, expected.T, rtol=1e-3, atol=1e-6):
-            return phrase("The gradient of {name} is transposed", name=name)
+            return Sentence("The gradient of {name} is transposed", name=name)
     return None
 
 
@@ -100,7 +100,7 @@ def _update_hint(task: Task, preset: Preset, reference: Arrays, candidate: Array
     if isinstance(optimizer, Nesterov) and np.allclose(step * (1 + optimizer.momentum), right, rtol=1e-2, atol=1e-9):
         return noop("The first step is that of plain momentum: Nesterov is ignored")
     if isinstance(optimizer, Adam) and np.abs(right).max() < rate and not np.allclose(step, right, rtol=1e-2):
-        return phrase(
+        return Sentence(
             "Where gradients are near epsilon ({epsilon:g}) the step differs: epsilon has another value or is added "
             "before the bias correction",
             epsilon=optimizer.epsilon,

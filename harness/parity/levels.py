@@ -20,7 +20,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.layers import Activation, BatchNorm, Dense, Embedding, Maxout, PReLU
 from harness.model import is_penalised, is_trained, layer_parameters, named_layers, parameter_shapes, takes_tokens
 from harness.optimizers import Optimizer
@@ -76,14 +76,16 @@ class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             return self.remark
         level = self.levels[names[0]]
         place = self.first_layer or level.where
-        found = phrase(
+        found = Sentence(
             "differs from the reference in {what} ({kind}, allowed {allowed:.0e})",
-            what=phrase("{what} at {place}", what=names[0], place=place) if place else names[0],
+            what=Sentence("{what} at {place}", what=names[0], place=place) if place else names[0],
             kind=noop("not comparable") if level.error is None else f"{level.error:.1e}",
             allowed=level.tolerance,
         )
         return (
-            phrase("{reason}. {hint}", reason=found, hint=self.hint) if self.hint else phrase("{reason}.", reason=found)
+            Sentence("{reason}. {hint}", reason=found, hint=self.hint)
+            if self.hint
+            else Sentence("{reason}.", reason=found)
         )
 
 

@@ -20,7 +20,7 @@ from harness.environments.home import home
 from harness.environments.machine import available_cores
 from harness.environments.siblings import strangers
 from harness.errors import EnvironmentFailure, UsageError
-from harness.language import Sentence, Words, phrase, phrase_of
+from harness.language import Sentence, Words
 from harness.runs.execute import describe
 from harness.worker.jobs import Description
 
@@ -74,12 +74,12 @@ def examine(backend: str, overrides: Mapping[str, str], machine: Machine) -> Che
     try:
         chosen = interpreters.find(backend, overrides)
     except (EnvironmentFailure, UsageError) as error:
-        return Checkup(backend=backend, error=phrase_of(error))
+        return Checkup(backend=backend, error=Sentence.of(error))
     checkup = Checkup(backend=backend, python=chosen.python, source=chosen.source, reason=chosen.reason)
     try:
         description = describe(backend, chosen)
     except EnvironmentFailure as error:
-        return replace(checkup, error=phrase_of(error))
+        return replace(checkup, error=Sentence.of(error))
     timed = backend != registry.reference_name()  # what slows the reference down spoils nothing
     traps = backend_traps(description, machine.cores) if timed else description.traps
     return replace(checkup, description=description, traps=traps)
@@ -103,21 +103,21 @@ def backend_traps(description: Description, cores: int) -> tuple[Trap, ...]:
 def _shown_traps(description: Description, cores: int) -> Iterator[Trap]:
     error = description.matmul_error
     if error is not None and not error <= LARGEST_MATMUL_ERROR:
-        why = phrase(
+        why = Sentence(
             "a product of two 512x512 float32 matrices is wrong by {error:.1g}, which is not float32: unset what "
             "lowers the precision of products (ONEDNN_DEFAULT_FPMATH_MODE, TF32 and bfloat16 switches)",
             error=error,
         )
         yield _trap("reduced precision", why)
     if description.flushes_denormals is False:
-        why = phrase(
+        why = Sentence(
             "denormal numbers are computed, not flushed to zero; a recurrent net can run many times slower for it than "
             "in a framework that flushes by itself"
         )
         yield _trap("denormals", why, harmful=False)
     threads = description.settings.get("threads", "")
     if threads.isdecimal() and int(threads) not in (0, cores):
-        why = phrase(
+        why = Sentence(
             "it computes with {threads} threads where {cores} processors are at hand, so that it is not measured like "
             "the others: unset what sets its threads (OMP_NUM_THREADS and the like)",
             threads=threads,
@@ -137,23 +137,23 @@ def machine_traps(machine: Machine) -> tuple[Trap, ...]:
         found.append(_trap("python", reason))
     if machine.strangers:
         names = ", ".join(machine.strangers)
-        why = phrase(
+        why = Sentence(
             "{names} come from another project than harness: install Evenbench in an environment of its own",
             names=names,
         )
         found.append(_trap("sibling packages", why))
     if machine.fpmath_mode.upper() not in ("", "STRICT"):
-        why = phrase(
+        why = Sentence(
             "ONEDNN_DEFAULT_FPMATH_MODE={mode} lets products be less than float32: unset it", mode=machine.fpmath_mode
         )
         found.append(_trap("reduced precision", why))
     if machine.memory_free_bytes < LEAST_MEMORY_BYTES:
         free = machine.memory_free_bytes / 1e9
         found.append(
-            _trap("memory", phrase("only {size:.1f} GB of memory are free: end what else is running", size=free))
+            _trap("memory", Sentence("only {size:.1f} GB of memory are free: end what else is running", size=free))
         )
     if machine.disk_free_bytes < LEAST_DISK_BYTES:
-        why = phrase(
+        why = Sentence(
             "only {size:.1f} GB are free for {path}, and the environments take about 6 GB: make room, or set "
             "EVENBENCH_HOME to a folder on a larger disk",
             size=machine.disk_free_bytes / 1e9,
@@ -161,7 +161,7 @@ def machine_traps(machine: Machine) -> tuple[Trap, ...]:
         )
         found.append(_trap("disk", why, harmful=False))
     if machine.load_1min > machine.cores / 2:
-        why = phrase(
+        why = Sentence(
             "the load average is {load:.1f} on {cores} processors, and one foreign process can make small kernels many "
             "times slower: wait until the machine is quiet before measuring",
             load=machine.load_1min,

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from harness.data import texts
 from harness.data.prepare import CLASSES, WORDS, Prepared
-from harness.language import Words, phrase, told
+from harness.language import Sentence, Words, told
 from harness.records import evidence
 from harness.records.evidence import LONGEST_TEXT, Answers, Evidence, Example
 
@@ -30,7 +30,9 @@ def keep(out: Path, folder: Path, run_id: str, *, data: Prepared, started_at: st
         ending: how the worker ended, if it did so after its result, while it made its evidence.
     """
     found = (
-        Evidence(**told(phrase("while it was made, {reason}", reason=ending))) if ending else read(out / evidence.FILE)
+        Evidence(**told(Sentence("while it was made, {reason}", reason=ending)))
+        if ending
+        else read(out / evidence.FILE)
     )
     if found is None:
         return
@@ -38,7 +40,7 @@ def keep(out: Path, folder: Path, run_id: str, *, data: Prepared, started_at: st
         if found.answers is not None:
             found = replace(found, answers=with_words(found.answers, data))
     except (OSError, ValueError, LookupError) as error:
-        found = Evidence(**told(phrase("the words of the texts cannot be found ({error})", error=error)))
+        found = Evidence(**told(Sentence("the words of the texts cannot be found ({error})", error=error)))
     with suppress(OSError):  # the record is written into the same folder next, and that failure is told
         write(evidence.path(folder, run_id), replace(found, started_at=started_at))
 
@@ -50,7 +52,7 @@ def read(path: Path) -> Evidence | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        return Evidence(**told(phrase("the worker's file does not hold together: {error}", error=error)))
+        return Evidence(**told(Sentence("the worker's file does not hold together: {error}", error=error)))
 
 
 def write(path: Path, found: Evidence) -> None:

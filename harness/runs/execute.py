@@ -13,7 +13,7 @@ from harness.data.prepare import Prepared
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores as available_cores
 from harness.errors import EnvironmentFailure
-from harness.language import phrase_of, told
+from harness.language import Sentence, told
 from harness.measure.clock import timestamp
 from harness.record import COMPLETED, Ceiling, Machine, Measured, ParityVerdict, Record
 from harness.records import pictures, same_seed
@@ -123,7 +123,7 @@ def ceiling(library: str, device: DeviceKind, interpreter: Interpreter, cores: t
             )
             ended = launch(place, job, interpreter.python, timeout_s=CEILING_TIMEOUT_S, path=backend.path)
     except EnvironmentFailure as error:
-        return Ceiling(library=library, **told(phrase_of(error)))
+        return Ceiling(library=library, **told(Sentence.of(error)))
     if ended.interrupted:
         raise KeyboardInterrupt
     if ended.result is not None and ended.result.ceiling is not None:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from harness.environments.machine import ROOT
 from harness.errors import EnvironmentFailure
-from harness.language import noop, phrase, told
+from harness.language import Sentence, noop, told
 from harness.record import Outcome
 from harness.worker.jobs import Job, Result
 from harness.worker.process import read_result
@@ -161,14 +161,14 @@ def ending(ended: Ended, timeout_s: float) -> Outcome:
         reason = noop("stopped by the user; `--resume` runs it again")
         return Outcome(status="interrupted", reason=reason, stderr_tail=tail)
     if ended.returncode is None:
-        why = phrase("took longer than its limit of {seconds:g} s (--timeout)", seconds=timeout_s)
+        why = Sentence("took longer than its limit of {seconds:g} s (--timeout)", seconds=timeout_s)
         return Outcome(status="timeout", **told(why), stderr_tail=tail)
     name = signal.Signals(-ended.returncode).name if ended.returncode < 0 else None
     if (name == "SIGKILL" and ended.kernel_killed_for_memory) or "bad_alloc" in tail:
         reason = noop("memory ran out: the process was ended by the system")
         return Outcome(status="out_of_memory", reason=reason, signal=name, stderr_tail=tail)
     last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), SILENT)[:300]
-    why = phrase("the worker ended with exit code {code}: {reason}", code=ended.returncode, reason=last)
+    why = Sentence("the worker ended with exit code {code}: {reason}", code=ended.returncode, reason=last)
     if name:
-        why = phrase("the worker ended with signal {signal}: {reason}", signal=name, reason=last)
+        why = Sentence("the worker ended with signal {signal}: {reason}", signal=name, reason=last)
     return Outcome(status="crashed", **told(why), signal=name, stderr_tail=tail)

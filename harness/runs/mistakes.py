@@ -17,7 +17,7 @@ from harness.environments.home import cache_folder
 from harness.environments.installation import code_digest, installed_packages
 from harness.environments.interpreters import Interpreter
 from harness.errors import EnvironmentFailure
-from harness.language import _, phrase_of, told
+from harness.language import Sentence, _, told
 from harness.mistakes import BLUNDERS
 from harness.record import Mistake
 from harness.registry import entry
@@ -84,7 +84,7 @@ def _once(
             )
             ended = launch(place, job, interpreter.python, timeout_s=TIMEOUT_S, path=described.path)
     except EnvironmentFailure as error:
-        return Mistake(name=name, mode=mode, **told(phrase_of(error))), False
+        return Mistake(name=name, mode=mode, **told(Sentence.of(error))), False
     if ended.interrupted:
         raise KeyboardInterrupt
     if ended.result is not None and ended.result.mistake is not None:

@@ -20,7 +20,7 @@ from harness.environments.home import cache_folder
 from harness.environments.installation import code_digest, installed_packages
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores
-from harness.language import Words, phrase, told
+from harness.language import Sentence, Words, told
 from harness.parity import hints
 from harness.parity import levels as parity
 from harness.parity.levels import Level, Parity
@@ -127,7 +127,7 @@ class Checker:
                     for seed in OTHER_DRAWS
                 ]
                 if not any(parity.failed(found) for found in others):
-                    remark = phrase(
+                    remark = Sentence(
                         "the losses of 20 steps differ by {error:.1e} with the first numbers drawn, where "
                         "{allowed:.0e} is allowed, but pass with {draws} other draws",
                         error=first.error,

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from harness.environments.home import cannot_write, profiles_folder
 from harness.errors import UsageError, unknown_name
-from harness.language import Words, phrase, plain
+from harness.language import Sentence, Words, plain
 from harness.record import Machine
 from harness.runs.plan import Choice
 from harness.spec import DeviceKind, Mode, Task, fingerprint
@@ -114,7 +114,7 @@ def find(task: Task, preset: str, choice: Choice, *, machine: Machine, cores: in
         f"evenbench tune --task {task.name} --backend {choice.backend} --device {choice.device} "
         f"--mode {choice.mode} --preset {preset}"
     )
-    what = phrase(
+    what = Sentence(
         "{backend} {mode} on {task} ({preset}, {device})",
         backend=choice.backend,
         mode=choice.mode,

@@ -21,7 +21,7 @@ from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores, git_revision, machine
 from harness.errors import UsageError
 from harness.knobs import Here, Knob, label, usable
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.measure.clock import Stopwatch, timestamp
 from harness.runs.execute import Setting
 from harness.runs.parity import Checker
@@ -79,13 +79,13 @@ class Search:
     def run(self) -> tuple[Settings, Words]:
         """Return the winning settings, empty for stock, and one sentence on why it is these."""
         if self.try_out({}).examples_per_s is None:
-            return {}, phrase("stock itself failed: {reason}", reason=self.trials[0].why_not)
+            return {}, Sentence("stock itself failed: {reason}", reason=self.trials[0].why_not)
         if not self.space:
             return {}, noop("the backend declares no knobs that could do anything here")
         self.explore()
         finalists = self.finalists()
         if not finalists:
-            return {}, phrase("none of {count} other settings was faster than stock", count=len(self.trials) - 1)
+            return {}, Sentence("none of {count} other settings was faster than stock", count=len(self.trials) - 1)
         self.confirm(finalists)
         return self.verdict(finalists)
 
@@ -192,9 +192,9 @@ class Search:
         """Return the trial with the verdict on its parity, asked once."""
         if trial.parity:
             return trial
-        self.tell(phrase("parity of {settings}", settings=label(trial.settings)))
+        self.tell(Sentence("parity of {settings}", settings=label(trial.settings)))
         passed, words = self.bench.prove(trial.settings)
-        why_not = "" if passed else phrase("parity failed: {reason}", reason=words)
+        why_not = "" if passed else Sentence("parity failed: {reason}", reason=words)
         return self.replace(trial, parity=words, why_not=why_not)
 
     def replace(self, trial: Trial, **changed: Any) -> Trial:
@@ -227,7 +227,7 @@ class Search:
                 if known is None or known.why_not:
                     continue
                 if again.examples_per_s is None:
-                    self.replace(known, why_not=phrase("failed when run again: {reason}", reason=again.why_not))
+                    self.replace(known, why_not=Sentence("failed when run again: {reason}", reason=again.why_not))
                 else:
                     self.say(self.replace(known, repeats=(*known.repeats, again.examples_per_s)), again=True)
 
@@ -235,11 +235,11 @@ class Search:
         """Return the settings that won by their repeats, and why."""
         stock = self.trials[0]
         if stock.why_not or not stock.repeats:
-            return {}, phrase("stock itself failed when it was run again: {reason}", reason=stock.why_not)
+            return {}, Sentence("stock itself failed when it was run again: {reason}", reason=stock.why_not)
         trials = [trial for settings in finalists if (trial := self.known(settings)) is not None and not trial.why_not]
         faster = [trial for trial in trials if min(trial.repeats) > max(stock.repeats)]
         if not faster:
-            return {}, phrase(
+            return {}, Sentence(
                 "none of {count} finalists was faster than stock in every one of {repeats} repeats: what they gained "
                 "in the search may be chance",
                 count=len(trials),
@@ -249,7 +249,7 @@ class Search:
         equal = [trial for trial in faster if median(trial.repeats) > (1 - EQUAL) * best]
         winner = min(equal, key=lambda trial: (len(trial.settings), -median(trial.repeats)))
         factor = median(winner.repeats) / median(stock.repeats)
-        return winner.settings, phrase(
+        return winner.settings, Sentence(
             "{factor:.2f} times as fast as stock by the medians of {repeats} repeats in turn",
             factor=factor,
             repeats=REPEATS,
@@ -260,9 +260,9 @@ class Search:
         rate = trial.repeats[-1] if again else trial.examples_per_s
         result: Words = trial.why_not or noop("failed")
         if not trial.why_not and rate is not None:
-            result = phrase("{rate:,.0f} examples/s", rate=rate)
-        line = phrase("{settings}: {reason}", settings=label(trial.settings), reason=result)
-        self.tell(phrase("again: {reason}", reason=line) if again else line)
+            result = Sentence("{rate:,.0f} examples/s", rate=rate)
+        line = Sentence("{settings}: {reason}", settings=label(trial.settings), reason=result)
+        self.tell(Sentence("again: {reason}", reason=line) if again else line)
 
 
 def refuse_set_variables(knobs: Iterable[Knob]) -> None:

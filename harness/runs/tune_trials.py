@@ -7,7 +7,7 @@ import msgspec
 
 from harness.data.prepare import Prepared
 from harness.environments.interpreters import Interpreter
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.measure.noise import disturbances
 from harness.record import ParityVerdict, Record
 from harness.runs.execute import Setting, execute
@@ -71,7 +71,7 @@ class Cell:
         if rate is None:
             return Trial(
                 settings=settings,
-                why_not=phrase("{kind}: {reason}", kind=outcome.status, reason=outcome.said or outcome.reason),
+                why_not=Sentence("{kind}: {reason}", kind=outcome.status, reason=outcome.said or outcome.reason),
             )
         self.last = record
         return Trial(settings=settings, examples_per_s=rate, disturbed=disturbed(record))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.language import phrase, told
+from harness.language import Sentence, told
 from harness.record import COMPLETED, Measured, Outcome
 from harness.worker.jobs import CeilingJob, DescribeJob, Job, MistakeJob, Result, RunJob, TraceJob
 from harness.worker.process import bind, write_result
@@ -109,7 +109,7 @@ def attempt(go: Callable[[], Outcome]) -> Outcome:
     try:
         return go()
     except Diverged as error:
-        why = phrase("{reason}: lower the learning rate or look at the data", reason=error.said)
+        why = Sentence("{reason}: lower the learning rate or look at the data", reason=error.said)
         return Outcome(status="diverged", **told(why))
     except Exception as error:
         traceback.print_exc()
@@ -118,7 +118,7 @@ def attempt(go: Callable[[], Outcome]) -> Outcome:
         what = f"{kind}: {first_line}"
         if is_out_of_memory(kind, str(error)):
             return Outcome(
-                status="out_of_memory", **told(phrase("memory ran out: {reason}", reason=what)), error_type=kind
+                status="out_of_memory", **told(Sentence("memory ran out: {reason}", reason=what)), error_type=kind
             )
         return Outcome(status="crashed", reason=what, error_type=kind)
 

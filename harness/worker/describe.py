@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.contract import Backend
-from harness.language import joined, phrase, told
+from harness.language import Sentence, joined, told
 from harness.layers import Dense
 from harness.measure.clock import Stopwatch, fewest_seconds, watched
 from harness.measure.noise import AND, disturbances
@@ -118,7 +118,7 @@ def ceiling(job: CeilingJob) -> Ceiling:
         others = disturbances(watched(measure, job.cores), len(job.cores))
         if not others or len(products) == MOST_ATTEMPTS:
             break
-    why = phrase(
+    why = Sentence(
         "disturbed by {reason} in each of {attempts} attempts: it may be higher",
         reason=joined(others, AND),
         attempts=MOST_ATTEMPTS,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.contract import Backend, BoltzmannProgram, Program, Split
-from harness.language import apart, finished, phrase, told
+from harness.language import Sentence, apart, finished, told
 from harness.measure import honesty
 from harness.measure.clock import Stopwatch, Trainer, loss_curve
 from harness.measure.energy import Meter
@@ -191,9 +191,9 @@ class Run:
             return Outcome(status="ok")
         came = reached[target.metric]
         if came is None:
-            why = phrase("{metric} not finite, the target is {target}", metric=target.metric, target=target.at_least)
+            why = Sentence("{metric} not finite, the target is {target}", metric=target.metric, target=target.at_least)
         else:
-            why = phrase(
+            why = Sentence(
                 "{metric} {value:.4f}, the target is {target}", metric=target.metric, value=came, target=target.at_least
             )
         return Outcome(status="missed_target", **told(why))

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.errors import UsageError
-from harness.language import _, phrase
+from harness.language import Sentence, _
 from harness.record import Record
 from harness.records.studies import Loaded
 from reports.compare import limit as gate
@@ -191,7 +191,7 @@ def _worse(a: Place, b: Place, records: Sequence[dict[str, Record]]) -> list[Wor
         if status == "ok":
             continue
         why = next((one.said or one.reason for one in new if one.status == status and one.reason), None)
-        reason = phrase("{kind}: {reason}", kind=status, reason=why) if why else status
+        reason = Sentence("{kind}: {reason}", kind=status, reason=why) if why else status
         found.append(Worse(what="ending", reason=note(reason)))
     return found
 

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.language import Words, joined, noop, phrase
+from harness.language import Sentence, Words, joined, noop
 from harness.measure.honesty import doubts
 from harness.measure.noise import AND
 from harness.mistakes import clarity
@@ -128,7 +128,7 @@ def why_not_comparable(record: Record, reading: Reading) -> Words:
     if parity.passed is not True:
         reasons.append(_without_parity(parity))
     if outcome.status not in COMPLETED:
-        reasons.append(phrase("the run ended as {kind}", kind=outcome.status))
+        reasons.append(Sentence("the run ended as {kind}", kind=outcome.status))
     reasons += doubts(record.measured.honesty)
     if not reading.recorded:
         reasons.append(noop("no steady block was measured"))
@@ -136,7 +136,7 @@ def why_not_comparable(record: Record, reading: Reading) -> Words:
         reasons.append(noop("the batch size is not known"))
     if reading.outcome == TOO_NOISY:
         reasons.append(
-            phrase(
+            Sentence(
                 "too noisy to say: {count} of {blocks} steady blocks were disturbed by {reason}",
                 count=reading.disturbed,
                 blocks=len(reading.blocks),
@@ -149,8 +149,8 @@ def why_not_comparable(record: Record, reading: Reading) -> Words:
 def _without_parity(parity: ParityVerdict) -> Words:
     words = parity.said or parity.reason
     if parity.passed is None:
-        return phrase("parity was not checked: {reason}", reason=words) if words else noop("parity was not checked")
-    return phrase("parity failed: {reason}", reason=words) if words else noop("parity failed")
+        return Sentence("parity was not checked: {reason}", reason=words) if words else noop("parity was not checked")
+    return Sentence("parity failed: {reason}", reason=words) if words else noop("parity failed")
 
 
 def _is_in_an_earlier_stage(record: Record) -> bool:

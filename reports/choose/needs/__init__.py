@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 
 from harness import registry
 from harness.errors import UsageError
-from harness.language import Words, noop, phrase
+from harness.language import Sentence, Words, noop
 from harness.spec import DeviceKind
 
 FOLDER = Path(__file__).parent
@@ -154,9 +154,9 @@ def _check_names(document: dict[str, Any], text: str, path: str) -> None:
         ("limits.", Limits.__struct_fields__),
         ("tasks.", registry.task_names()),
     ):
-        problem = phrase("there is no such field; known are {known}", known=", ".join(known))
+        problem = Sentence("there is no such field; known are {known}", known=", ".join(known))
         if table == "tasks.":
-            problem = phrase("there is no such task; known are {known}", known=", ".join(known))
+            problem = Sentence("there is no such task; known are {known}", known=", ".join(known))
         found = document.get(table.removesuffix(".")) if table else document
         for name in found if isinstance(found, dict) else ():
             if name not in known:
@@ -179,17 +179,19 @@ def _problems(needs: Needs) -> list[tuple[str, Words]]:
     for table, weights in (("weights", needs.weight_of()), ("tasks", needs.tasks)):
         for name, weight in weights.items():
             if not 0 <= weight <= LARGEST_WEIGHT:
-                problem = phrase("a weight is a number from 0 to 1,000,000, not {value}", value=weight)
+                problem = Sentence("a weight is a number from 0 to 1,000,000, not {value}", value=weight)
                 found.append((f"{table}.{name}", problem))
     if not any(weight > 0 for weight in needs.weight_of().values()) and not found:
         found.append(("weights", noop("at least one weight must be above 0")))
     if not any(needs.weight_of_task(name) > 0 for name in registry.task_names()) and not found:
         found.append(("tasks", noop("at least one task must have a weight above 0")))
     if not (math.isfinite(needs.worthless_at) and needs.worthless_at > 1):
-        problem = phrase("it is a ratio above 1, not {value}", value=needs.worthless_at)
+        problem = Sentence("it is a ratio above 1, not {value}", value=needs.worthless_at)
         found.append(("worthless_at", problem))
     if not 0 < needs.quality_span <= 1:
-        problem = phrase("it is a difference of accuracies above 0 and up to 1, not {value}", value=needs.quality_span)
+        problem = Sentence(
+            "it is a difference of accuracies above 0 and up to 1, not {value}", value=needs.quality_span
+        )
         found.append(("quality_span", problem))
     return found + _limit_problems(needs.limits)
 
@@ -204,16 +206,16 @@ def _limit_problems(limits: Limits) -> list[tuple[str, Words]]:
             if value is not None:
                 size(value)
         except ValueError:
-            problem = phrase('it is a number of bytes or a text such as "8 GB", not {value!r}', value=value)
+            problem = Sentence('it is a number of bytes or a text such as "8 GB", not {value!r}', value=value)
             found.append((f"limits.{name}", problem))
     least = limits.quality_at_least
     for value in least.values() if isinstance(least, dict) else () if least is None else (least,):
         if not 0 <= value <= 1:
-            problem = phrase("it is an accuracy from 0 to 1, not {value}", value=value)
+            problem = Sentence("it is an accuracy from 0 to 1, not {value}", value=value)
             found.append(("limits.quality_at_least", problem))
     minutes = limits.install_minutes_at_most
     if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
-        problem = phrase("it is a number of minutes above 0, not {value}", value=minutes)
+        problem = Sentence("it is a number of minutes above 0, not {value}", value=minutes)
         found.append(("limits.install_minutes_at_most", problem))
     return found
 
