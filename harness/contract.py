@@ -16,6 +16,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from harness.boltzmann import Stage
+from harness.language import Sentence, Words
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
@@ -39,13 +40,15 @@ class Trap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sentence: str
     harmful: bool = True
     """False: worth knowing and recorded, but the numbers stay right."""
+    said: Sentence | None = None
+    """What `sentence` was made of, where it has fields."""
 
 
 class DeviceMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Peak bytes by the framework's own allocator, or None with the reason."""
 
     peak_bytes: int | None = None
-    reason: str | None = None
+    reason: Words | None = None
 
 
 class Program(Protocol):
@@ -142,8 +145,8 @@ class Backend(Protocol):
     def modes(self) -> tuple[Mode, ...]:
         """Return the modes that the framework has, wherever it runs."""
 
-    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> str | None:
-        """Return the sentence that says why this task cannot run so, or None if it can."""
+    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> Words | None:
+        """Return the sentence that says why this task cannot run so, or None if it can: `Sentence` or `noop` of it."""
 
     def traps(self) -> tuple[Trap, ...]:
         """Return the known traps that apply on this machine right now."""

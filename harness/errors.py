@@ -42,6 +42,9 @@ class ContractError(EvenbenchError):
     """A backend broke the contract of `harness/contract.py`."""
 
 
-def unknown_name(kind: str, name: str, known: "list[str] | tuple[str, ...]") -> UsageError:
-    """Return the error for a name that no table holds, with the names that it does hold."""
+def unknown_name(kind: object, name: str, known: "list[str] | tuple[str, ...]") -> UsageError:
+    """Return the error for a name that no table holds, with the names that it does hold.
+
+    `kind` is a word of the catalogue, or a `harness.language.Sentence`.
+    """
     return UsageError("unknown {kind} {name!r}: known are {known}", kind=kind, name=name, known=", ".join(known))

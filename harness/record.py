@@ -9,12 +9,13 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.contract import Trap
+from harness.language import Sentence
 from harness.spec import Mode, RunSpec, Task
 
-SCHEMA = 4
+SCHEMA = 5
 """The number of the record's form, all of 2026-11. 1: the first. 2: stages, validation and early stopping. 3: noise,
 inference, energy, ceilings, tuned settings and runs of equal seeds. 4: parity levels, evidence, installation and
-mistakes."""
+mistakes. 5: sentences with numbers in them also as message and fields, to be said in any language."""
 
 Status = Literal["ok", "missed_target", "unsupported", "diverged", "out_of_memory", "timeout", "crashed", "interrupted"]
 COMPLETED: tuple[Status, ...] = ("ok", "missed_target")
@@ -96,6 +97,8 @@ class Memory(_Data, frozen=True, kw_only=True):
     device_peak_bytes: int | None = None
     device_process_bytes: int | None = None
     reasons: dict[str, str] = {}
+    said: dict[str, Sentence] = {}
+    """What those of the reasons were made of that have fields."""
 
 
 class StageMeasured(_Data, frozen=True, kw_only=True):
@@ -114,6 +117,8 @@ class StageMeasured(_Data, frozen=True, kw_only=True):
     quality: dict[str, float | None] = {}
     remarks: dict[str, str] = {}
     """Sentences on the figures in `quality`: why one is missing or not to be relied on."""
+    said: dict[str, Sentence] = {}
+    """What those of the remarks were made of that have fields."""
 
 
 class Inference(_Data, frozen=True, kw_only=True):
@@ -140,6 +145,8 @@ class Energy(_Data, frozen=True, kw_only=True):
     steps: int = 0
     """The optimizer steps in them."""
     reasons: dict[str, str] = {}
+    said: dict[str, Sentence] = {}
+    """What those of the reasons were made of that have fields."""
 
 
 class Ceiling(_Data, frozen=True, kw_only=True):
@@ -153,6 +160,8 @@ class Ceiling(_Data, frozen=True, kw_only=True):
     """Bytes read and written per second in a large copy, the best of several."""
     reason: str = ""
     """Why a rate is missing, or may be too low."""
+    said: Sentence | None = None
+    """What `reason` was made of, where it has fields."""
 
 
 class Installation(_Data, frozen=True, kw_only=True):
@@ -167,6 +176,8 @@ class Installation(_Data, frozen=True, kw_only=True):
     installer: str = ""
     reason: str = ""
     """Why the figures above are null: the harness did not build this interpreter's environment."""
+    said: Sentence | None = None
+    """What `reason` was made of, where it has fields."""
     adapter_lines: int | None = None
     """Lines of code in the backend's folder, without blank lines, comments, docstrings and its students' mistakes."""
 
@@ -193,6 +204,8 @@ class Mistake(_Data, frozen=True, kw_only=True):
     """The loss of the same step without the mistake, from the same start."""
     reason: str = ""
     """Why nothing could be observed, or how the process died of it."""
+    said: Sentence | None = None
+    """What `reason` was made of, where it has fields."""
     died: bool = False
     """The mistake ended the process each time, or it did not come to an end in time."""
     deaths: int = 0
@@ -260,6 +273,8 @@ class Outcome(_Data, frozen=True, kw_only=True):
 
     status: Status
     reason: str = ""
+    said: Sentence | None = None
+    """What `reason` was made of, where it has fields."""
     error_type: str | None = None
     signal: str | None = None
     stderr_tail: str = ""
@@ -280,6 +295,8 @@ class ParityVerdict(_Data, frozen=True, kw_only=True):
 
     passed: bool | None
     reason: str = ""
+    said: Sentence | None = None
+    """What `reason` was made of, where it has fields."""
     largest_error: float | None = None
     """The largest error of any level, as a multiple of that level's tolerance."""
     levels: dict[LevelName, ParityLevel] = {}

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from harness.boltzmann import Stage
 from harness.errors import unknown_name
+from harness.language import Sentence
 from harness.layers import Layer
 from harness.optimizers import Optimizer
 
@@ -134,7 +135,7 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         try:
             return self.presets[name]
         except KeyError:
-            raise unknown_name(f"preset of {self.name}", name, tuple(self.presets)) from None
+            raise unknown_name(Sentence("preset of {name}", name=self.name), name, tuple(self.presets)) from None
 
     def at(self, name: str) -> "Task":
         """Return the task with the model of one of its presets."""

@@ -94,7 +94,7 @@ def test_losses_that_part_with_one_draw_only_pass_with_a_remark() -> None:
     assert verdict.passed
     assert len(set(checker.seeds)) == 3
     assert verdict.levels["losses"].error == 2e-6
-    assert "differ by 6.0e-04" in verdict.summary()
+    assert "differ by 6.0e-04" in str(verdict.summary())
 
 
 @pytest.mark.parametrize(

@@ -110,10 +110,10 @@ def test_a_planted_fault_is_caught_at_its_level(check: Callable[[str, Task], Par
     assert not verdict.passed
     first = next(name for name in LEVELS if not verdict.levels[name].passed)
     assert (first, verdict.first_layer) == (level, layer)
-    assert hint in verdict.summary()
+    assert hint in str(verdict.summary())
 
 
 def test_an_adapter_that_cannot_start_fails_with_its_own_words(check: Callable[[str, Task], Parity]) -> None:
     verdict = check("crashes", PLAIN)
     assert not verdict.passed
-    assert "this adapter cannot even be made" in verdict.summary()
+    assert "this adapter cannot even be made" in str(verdict.summary())

@@ -71,7 +71,7 @@ def test_the_order_is_option_config_managed_current(
     (own_home / "config.toml").write_text(f'[python]\n{BACKEND} = "{python}"\n', "utf-8")
     found = interpreters.find(BACKEND, {})
     assert (found.source, found.python) == ("config", str(python))
-    assert "config.toml" in found.reason
+    assert "config.toml" in str(found.reason)
 
     found = interpreters.find(BACKEND, {BACKEND: sys.executable})
     assert (found.source, found.python) == ("--python", sys.executable)

@@ -24,6 +24,7 @@ from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores
 from harness.errors import UsageError
 from harness.knobs import Here, Knob, label, usable
+from harness.language import Words
 from harness.record import Block, Machine, Measured, Noise, ParityVerdict, Record
 from harness.registry import task
 from harness.runs import profiles
@@ -81,7 +82,7 @@ def searched(
     space: Mapping[str, tuple[str, ...]] = SPACE,
     budget_s: float = 60.0,
     seed: int = 0,
-) -> tuple[dict[str, str], str, Search, Paper]:
+) -> tuple[dict[str, str], Words, Search, Paper]:
     bench = Paper(rate, wrong)
     search = Search(bench, space, budget_s=budget_s, seed=seed)
     return *search.run(), search, bench
@@ -118,7 +119,7 @@ def test_a_trial_that_fails_is_a_row_and_not_the_end() -> None:
 def test_a_stock_that_fails_ends_the_search() -> None:
     settings, verdict, search, _ = searched(lambda _: 0.0)
     assert (settings, len(search.trials)) == ({}, 1)
-    assert "stock itself failed: crashed" in verdict
+    assert "stock itself failed: crashed" in str(verdict)
 
 
 def drawn(noise: random.Random, _: Mapping[str, str]) -> float:
@@ -145,7 +146,7 @@ def test_a_lucky_trial_loses_against_its_own_repeats() -> None:
 
     settings, verdict, search, _ = searched(rate, space={"B": ("1",)})
     assert settings == {}
-    assert "may be chance" in verdict
+    assert "may be chance" in str(verdict)
     assert search.trials[1].repeats == (1000.0,) * REPEATS
 
 
@@ -376,7 +377,8 @@ def test_the_command_finds_the_fast_knob_and_the_run_uses_it(home: Path, tmp_pat
         assert "parity failed" in words
         (path,) = (tmp_path / "profiles").glob("*/*.json")
         found = msgspec.json.decode(path.read_bytes(), type=Profile)
-        assert {t.settings.get("EVENBENCH_FAKE_CHEAT") for t in found.trials if "parity failed" in t.why_not} == {"1"}
+        failed = [t for t in found.trials if "parity failed" in str(t.why_not)]
+        assert {t.settings.get("EVENBENCH_FAKE_CHEAT") for t in failed} == {"1"}
         ended = call("run", *given, "--profile", "both", "--repeats", "1", "--study", "s", home=home, cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
         words = " ".join(ended.stdout.split())

@@ -20,7 +20,7 @@ from backends.mindspore.knobs import LAUNCH_VARIABLE, STATED, STEPS_VARIABLE
 from backends.mindspore.optimizers import Updater, step_numbers
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
-from harness.language import noop
+from harness.language import Sentence, Words, noop
 from harness.model import takes_tokens
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
@@ -105,7 +105,9 @@ class MindSporeProgram:
 
     def device_memory(self) -> DeviceMemory:
         if self.device == "cpu":
-            return DeviceMemory(reason="MindSpore's CPU allocator keeps no peak; see host_peak_bytes")
+            return DeviceMemory(
+                reason=Sentence("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="MindSpore")
+            )
         return DeviceMemory(peak_bytes=ms.runtime.max_memory_allocated())
 
 
@@ -179,15 +181,26 @@ class MindSporeBackend:
     def modes(self) -> tuple[Mode, ...]:
         return ("eager", "graph")
 
-    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> str | None:
+    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> Words | None:
         if mode not in self.modes():
-            return f"MindSpore has no {mode} mode: its modes are eager (PyNative) and graph (mindspore.jit)"
+            return Sentence(
+                "MindSpore has no {mode} mode: its modes are eager (PyNative) and graph (mindspore.jit)", mode=mode
+            )
         if device == "gpu" and not device_count("gpu"):
             driver = cuda_driver_version()
-            found = f"this driver offers {driver}" if driver else "there is no NVIDIA driver here"
-            return f"MindSpore {ms.__version__}'s wheel has GPU plug-ins for CUDA 11.1 and 11.6 only; {found}"
+            found: Words = noop("there is no NVIDIA driver here")
+            if driver:
+                found = Sentence("this driver offers {version}", version=driver)
+            return Sentence(
+                "MindSpore {version}'s wheel has GPU plug-ins for CUDA 11.1 and 11.6 only; {reason}",
+                version=ms.__version__,
+                reason=found,
+            )
         if device == "npu" and not device_count("npu"):
-            return f"MindSpore {ms.__version__} finds no Ascend device here, or no CANN that its plug-in can load"
+            return Sentence(
+                "MindSpore {version} finds no Ascend device here, or no CANN that its plug-in can load",
+                version=ms.__version__,
+            )
         return None
 
     def traps(self) -> tuple[Trap, ...]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from backends.mindspore.machines import Draws, JointMachine, Machine, RbmMachine
 from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
+from harness.language import Sentence
 from harness.spec import DeviceKind
 
 UPDATES_PER_CALL = 64
@@ -85,7 +86,9 @@ class MindSporeBoltzmann:
 
     def device_memory(self) -> DeviceMemory:
         if self.device == "cpu":
-            return DeviceMemory(reason="MindSpore's CPU allocator keeps no peak; see host_peak_bytes")
+            return DeviceMemory(
+                reason=Sentence("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="MindSpore")
+            )
         return DeviceMemory(peak_bytes=ms.runtime.max_memory_allocated())
 
 

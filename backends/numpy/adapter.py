@@ -11,6 +11,7 @@ from backends.numpy.nets import Net
 from backends.numpy.optimizers import Updater
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
+from harness.language import Sentence, Words, noop
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
@@ -57,7 +58,7 @@ class NumpyProgram:
         return {name: value.copy() for name, value in self.net.parameters.items()}
 
     def device_memory(self) -> DeviceMemory:
-        return DeviceMemory(reason="NumPy has no allocator of its own; see host_peak_bytes")
+        return DeviceMemory(reason=noop("NumPy has no allocator of its own; see host_peak_bytes"))
 
 
 class NumpyBackend:
@@ -78,11 +79,11 @@ class NumpyBackend:
     def modes(self) -> tuple[Mode, ...]:
         return ("eager",)
 
-    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> str | None:
+    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> Words | None:
         if device != "cpu":
-            return f"NumPy computes on the CPU only, not on {device}"
+            return Sentence("NumPy computes on the CPU only, not on {device}", device=device)
         if mode != "eager":
-            return f"NumPy has no {mode} mode, only eager"
+            return Sentence("NumPy has no {mode} mode, only eager", mode=mode)
         return None
 
     def traps(self) -> tuple[Trap, ...]:

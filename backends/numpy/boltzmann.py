@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from backends.numpy.layers import Array, sigmoid
 from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
+from harness.language import noop
 
 CLEAR = 1e-5
 """A number on the tape that is closer to its probability is moved away: in float32 it might draw the other state."""
@@ -158,4 +159,4 @@ class NumpyBoltzmann:
         return {name: value.copy() for name, value in self.w.items()}
 
     def device_memory(self) -> DeviceMemory:
-        return DeviceMemory(reason="NumPy has no allocator of its own; see host_peak_bytes")
+        return DeviceMemory(reason=noop("NumPy has no allocator of its own; see host_peak_bytes"))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
-from harness.language import noop
+from harness.language import Sentence, Words, noop
 from harness.model import is_trained, named_layers, takes_tokens
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
@@ -170,7 +170,11 @@ class TensorflowProgram:
 
     def device_memory(self) -> DeviceMemory:
         if self.kind == "cpu":
-            return DeviceMemory(reason="TensorFlow's CPU allocator keeps no peak; see host_peak_bytes")
+            return DeviceMemory(
+                reason=Sentence(
+                    "{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="TensorFlow"
+                )
+            )
         return DeviceMemory(peak_bytes=tf.config.experimental.get_memory_info("GPU:0")["peak"])
 
 
@@ -216,16 +220,23 @@ class TensorflowBackend:
     def modes(self) -> tuple[Mode, ...]:
         return ("eager", "graph", "xla")
 
-    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> str | None:
+    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> Words | None:
         if mode not in self.modes():
-            return f"TensorFlow has no {mode} mode: its modes are {', '.join(self.modes())}"
+            return Sentence(
+                "TensorFlow has no {mode} mode: its modes are {modes}", mode=mode, modes=", ".join(self.modes())
+            )
         if device == "gpu" and not tf.config.list_physical_devices("GPU"):
             if not tf.test.is_built_with_cuda():
-                return f"this TensorFlow {tf.__version__} is a build for the CPU only: install tensorflow[and-cuda]"
+                return Sentence(
+                    "this TensorFlow {version} is a build for the CPU only: install tensorflow[and-cuda]",
+                    version=tf.__version__,
+                )
             cuda = tf.sysconfig.get_build_info()["cuda_version"]
-            return (
-                f"TensorFlow {tf.__version__} (CUDA {cuda}) finds no NVIDIA GPU, driver or CUDA libraries here: "
-                "install tensorflow[and-cuda]"
+            return Sentence(
+                "TensorFlow {version} (CUDA {cuda}) finds no NVIDIA GPU, driver or CUDA libraries here: install "
+                "tensorflow[and-cuda]",
+                version=tf.__version__,
+                cuda=cuda,
             )
         if device == "npu":
             return f"TensorFlow {tf.__version__} does not reach Ascend: Huawei's plug-in is for 1.15 and 2.6.5 only"

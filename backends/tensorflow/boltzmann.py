@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from backends.tensorflow import DEVICES
 from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
+from harness.language import Sentence
 from harness.spec import DeviceKind, Mode
 
 Tensors = dict[str, Any]
@@ -250,7 +251,11 @@ class TensorflowBoltzmann:
 
     def device_memory(self) -> DeviceMemory:
         if self.kind == "cpu":
-            return DeviceMemory(reason="TensorFlow's CPU allocator keeps no peak; see host_peak_bytes")
+            return DeviceMemory(
+                reason=Sentence(
+                    "{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="TensorFlow"
+                )
+            )
         return DeviceMemory(peak_bytes=tf.config.experimental.get_memory_info("GPU:0")["peak"])
 
 

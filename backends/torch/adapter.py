@@ -20,7 +20,7 @@ from backends.torch.knobs import FLUSH_VARIABLE, FUSED_VARIABLE, LAYOUT_VARIABLE
 from backends.torch.optimizers import Updater
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
-from harness.language import noop
+from harness.language import Sentence, Words, noop
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
@@ -94,7 +94,9 @@ class TorchProgram:
 
     def device_memory(self) -> DeviceMemory:
         if self.device.type == "cpu":
-            return DeviceMemory(reason="torch's CPU allocator keeps no peak; see host_peak_bytes")
+            return DeviceMemory(
+                reason=Sentence("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="torch")
+            )
         return DeviceMemory(peak_bytes=self.module.max_memory_allocated())
 
 
@@ -140,17 +142,26 @@ class TorchBackend:
     def modes(self) -> tuple[Mode, ...]:
         return ("eager", "graph")
 
-    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> str | None:
+    def why_not(self, task: Task, device: DeviceKind, mode: Mode) -> Words | None:
         if mode not in self.modes():
-            return f"PyTorch has no {mode} mode here: its modes are eager and graph (torch.compile)"
+            return Sentence("PyTorch has no {mode} mode here: its modes are eager and graph (torch.compile)", mode=mode)
         if device == "gpu" and not torch.cuda.is_available():
             if torch.version.cuda is None:
-                return f"this PyTorch {torch.__version__} is a build for the CPU only: install one with CUDA for gpu"
-            return f"PyTorch {torch.__version__} (CUDA {torch.version.cuda}) finds no NVIDIA GPU or driver here"
+                return Sentence(
+                    "this PyTorch {version} is a build for the CPU only: install one with CUDA for gpu",
+                    version=torch.__version__,
+                )
+            return Sentence(
+                "PyTorch {version} (CUDA {cuda}) finds no NVIDIA GPU or driver here",
+                version=torch.__version__,
+                cuda=torch.version.cuda,
+            )
         if device == "npu" and not npu_is_available():
-            return "PyTorch reaches Ascend through the torch_npu plug-in, which finds no device or is not installed"
+            return noop(
+                "PyTorch reaches Ascend through the torch_npu plug-in, which finds no device or is not installed"
+            )
         if mode == "graph" and device == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
-            return "torch.compile needs a C++ compiler on the CPU and finds none: install g++"
+            return noop("torch.compile needs a C++ compiler on the CPU and finds none: install g++")
         return None
 
     def traps(self) -> tuple[Trap, ...]:

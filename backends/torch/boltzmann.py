@@ -14,6 +14,7 @@ from torch import Tensor
 from backends.torch import DEVICES
 from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
+from harness.language import Sentence
 from harness.spec import DeviceKind, Mode
 
 Tensors = dict[str, Tensor]
@@ -171,5 +172,7 @@ class TorchBoltzmann:
 
     def device_memory(self) -> DeviceMemory:
         if self.device.type == "cpu":
-            return DeviceMemory(reason="torch's CPU allocator keeps no peak; see host_peak_bytes")
+            return DeviceMemory(
+                reason=Sentence("{framework}'s CPU allocator keeps no peak; see host_peak_bytes", framework="torch")
+            )
         return DeviceMemory(peak_bytes=self.module.max_memory_allocated())

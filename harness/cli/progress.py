@@ -8,10 +8,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from harness.language import _
+from harness.language import _, said
 from harness.record import Record
 from harness.spec import RunSpec
-from reports.words.record_words import said
 
 
 class Progress:
@@ -59,7 +58,8 @@ class Progress:
         spec, outcome = record.spec, record.outcome
         name = _seeded(f"{spec.task} {spec.backend} {spec.device} {spec.mode}", spec.seed)
         line = f"{self.done}/{self.runs} {name} {_(outcome.status)}"
-        self._say(_("{what}: {reason}").format(what=line, reason=said(outcome.reason)) if outcome.reason else line)
+        why = said(outcome.said or outcome.reason)
+        self._say(_("{what}: {reason}").format(what=line, reason=why) if why else line)
 
     def _now(self, text: str) -> None:
         self.bar.update(self.line, description=escape(text[:40]))

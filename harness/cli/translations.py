@@ -26,8 +26,8 @@ METHODS = [
 ]
 """Which files of these folders hold messages, and what finds them; the first pattern that fits is a file's own."""
 ERRORS = ("UsageError", "DataError", "EnvironmentFailure", "StoreError", "unknown_name")
-"""What makes errors, whose first argument is a message."""
-KEYWORDS: dict[str, Any] = {"_": None, "ngettext": (1, 2), "noop": None} | dict.fromkeys(ERRORS, (1,))
+"""What makes errors, whose first argument is a message; `Sentence` makes sentences of one."""
+KEYWORDS: dict[str, Any] = {"_": None, "ngettext": (1, 2), "noop": None} | dict.fromkeys((*ERRORS, "Sentence"), (1,))
 
 
 def path_of(language: str) -> Path:

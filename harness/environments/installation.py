@@ -16,6 +16,7 @@ from harness.contract import Entry
 from harness.environments import machine, managed
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import ROOT
+from harness.language import Sentence, told
 from harness.measure.shell import shell_settings
 from harness.record import Installation
 from harness.registry import entry
@@ -42,8 +43,8 @@ def installation(backend: str, interpreter: Interpreter) -> Installation:
     lines = adapter_lines(entry(backend))
     stamp = managed.stamp_of(Path(interpreter.python))
     if stamp is None:
-        reason = f"not built by the harness, and so not measured: {interpreter.reason}"
-        return Installation(reason=reason, adapter_lines=lines)
+        why = Sentence("not built by the harness, and so not measured: {reason}", reason=interpreter.reason)
+        return Installation(**told(why), adapter_lines=lines)
     return Installation(
         install_s=stamp.install_s,
         bytes=stamp.size_bytes,

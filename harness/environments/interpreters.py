@@ -22,11 +22,13 @@ from harness.environments import managed as environments
 from harness.environments.managed import Environment
 from harness.environments.pins import Variant
 from harness.errors import EnvironmentFailure, UsageError
+from harness.language import Sentence, Words, noop
 from harness.spec import DeviceKind
 
 Source = Literal["--python", "config", "managed", "current"]
 ASK_VERSION = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
 ASK_TIMEOUT_S = 60.0
+REFERENCE = noop("the reference runs where Evenbench runs")
 
 VARIANTS_FOR: dict[DeviceKind, tuple[Variant, ...]] = {
     "cpu": ("cpu", "gpu", "ascend"),
@@ -45,8 +47,8 @@ class Interpreter(Struct, frozen=True, kw_only=True):
 
     python: str
     source: Source
-    reason: str
-    """The sentence that says why this one."""
+    reason: Words
+    """Why this one."""
 
 
 def parse(options: Iterable[str]) -> dict[str, str]:
@@ -90,7 +92,7 @@ def find(backend: str, overrides: Mapping[str, str], *, device: DeviceKind = "cp
                 backend=backend,
                 named=named[1],
             )
-        return Interpreter(python=sys.executable, source="current", reason="the reference runs where Evenbench runs")
+        return Interpreter(python=sys.executable, source="current", reason=REFERENCE)
     if named is not None:
         source, path, base, reason = named
         python = executable(path, base=base, told_by=reason)
@@ -100,11 +102,16 @@ def find(backend: str, overrides: Mapping[str, str], *, device: DeviceKind = "cp
     managed = _managed(backend, device)
     if managed is not None:
         if managed.problem is not None:
-            raise EnvironmentFailure(managed.problem)
-        return Interpreter(python=managed.python, source="managed", reason=f"the managed environment {managed.name}")
+            raise EnvironmentFailure(managed.problem.message, **managed.problem.fields)
+        why = Sentence("the managed environment {name}", name=managed.name)
+        return Interpreter(python=managed.python, source="managed", reason=why)
     installed = importlib.util.find_spec(entry.framework) is not None
     if installed and _wrong_release(backend, sys.executable) is None:
-        reason = f"{entry.framework} is installed where Evenbench runs, and {backend} has no managed environment"
+        reason = Sentence(
+            "{framework} is installed where Evenbench runs, and {backend} has no managed environment",
+            framework=entry.framework,
+            backend=backend,
+        )
         return Interpreter(python=sys.executable, source="current", reason=reason)
     what = " ".join(filter(None, (entry.framework, versions.wanted(backend))))
     raise EnvironmentFailure(
@@ -112,7 +119,7 @@ def find(backend: str, overrides: Mapping[str, str], *, device: DeviceKind = "cp
     )
 
 
-def _wrong_release(backend: str, python: str) -> str | None:
+def _wrong_release(backend: str, python: str) -> Sentence | None:
     """Return why an interpreter does not hold the release that a backend's name asks for, or None if it does."""
     wanted, framework = versions.wanted(backend), registry.entry(backend).framework
     if wanted is None:
@@ -127,21 +134,38 @@ def _wrong_release(backend: str, python: str) -> str | None:
             check=False,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return f"{python} does not say which {framework} it has: {error}"
+        return Sentence(
+            "{python} does not say which {framework} it has: {error}", python=python, framework=framework, error=error
+        )
     found = done.stdout.strip()
     if done.returncode or not found:
-        return f"{python} has no {framework}, but {backend} was asked for"
-    return None if versions.same(wanted, found) else f"{python} has {framework} {found}, but {backend} was asked for"
+        return Sentence(
+            "{python} has no {framework}, but {backend} was asked for",
+            python=python,
+            framework=framework,
+            backend=backend,
+        )
+    if versions.same(wanted, found):
+        return None
+    return Sentence(
+        "{python} has {framework} {found}, but {backend} was asked for",
+        python=python,
+        framework=framework,
+        found=found,
+        backend=backend,
+    )
 
 
-def _named(backend: str, overrides: Mapping[str, str]) -> tuple[Source, str, Path, str] | None:
+def _named(backend: str, overrides: Mapping[str, str]) -> tuple[Source, str, Path, Sentence] | None:
     """Return the source, path, base of a relative path, and reason of what the user named, if anything."""
     if backend in overrides:
-        return "--python", overrides[backend], Path.cwd(), f"named by --python {backend}={overrides[backend]}"
+        told_by = Sentence("named by --python {backend}={path}", backend=backend, path=overrides[backend])
+        return "--python", overrides[backend], Path.cwd(), told_by
     interpreters = config.read().python
     if backend in interpreters:
         file = config.config_file()
-        return "config", interpreters[backend], file.parent, f"named by `python.{backend}` in {file}"
+        told_by = Sentence("named by `python.{backend}` in {path}", backend=backend, path=file)
+        return "config", interpreters[backend], file.parent, told_by
     return None
 
 
@@ -155,7 +179,7 @@ def _managed(backend: str, device: DeviceKind) -> Environment | None:
     return None
 
 
-def executable(path: str, *, base: Path, told_by: str) -> str:
+def executable(path: str, *, base: Path, told_by: Words) -> str:
     """Return the absolute path of an interpreter; a link is kept, for it is what makes a virtual environment one.
 
     Args:

@@ -27,6 +27,7 @@ from harness.environments.home import environments_folder
 from harness.environments.installers import Installer, Say
 from harness.environments.pins import Pins, Variant
 from harness.errors import EnvironmentFailure, UsageError, unknown_name
+from harness.language import Sentence, _
 from harness.measure.clock import Stopwatch
 
 TOO_NEW = (3, 13)
@@ -44,8 +45,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     python: str
     state: State
-    problem: str | None = None
-    """The sentence that says why it cannot be used and what to do, or None if it can."""
+    problem: Sentence | None = None
+    """Why it cannot be used and what to do, or None if it can."""
     stamp: Stamp | None = None
 
 
@@ -66,17 +67,27 @@ def _look(backend: str, variant: Variant) -> Environment:
     folder = environments_folder() / name
     python = installers.interpreter_in(folder)
     stamp = read_stamp(folder)
-    mend = f"run `evenbench env create {backend}{'' if variant == 'cpu' else f' --variant {variant}'}`"
+    mend = Sentence("run `evenbench env create {backend}`", backend=backend)
+    if variant != "cpu":
+        mend = Sentence("run `evenbench env create {backend} --variant {variant}`", backend=backend, variant=variant)
     state: State = "ready"
     problem = None
     if not folder.exists():
-        state, problem = "absent", f"there is no managed environment {name}: {mend}"
+        state = "absent"
+        problem = Sentence("there is no managed environment {name}: {remedy}", name=name, remedy=mend)
     elif stamp is None:
-        state, problem = "unfinished", f"the managed environment {name} was not finished: {mend}"
+        state = "unfinished"
+        problem = Sentence("the managed environment {name} was not finished: {remedy}", name=name, remedy=mend)
     elif stamp.pins_sha256 != wanted.sha256:
-        state, problem = "stale", f"the managed environment {name} was built from other pins than today's: {mend}"
+        state = "stale"
+        problem = Sentence(
+            "the managed environment {name} was built from other pins than today's: {remedy}", name=name, remedy=mend
+        )
     elif not os.access(python, os.X_OK):
-        state, problem = "broken", f"the interpreter of the managed environment {name} is gone: {mend}"
+        state = "broken"
+        problem = Sentence(
+            "the interpreter of the managed environment {name} is gone: {remedy}", name=name, remedy=mend
+        )
     return Environment(
         name=name,
         backend=backend,
@@ -127,7 +138,7 @@ def create(backend: str, variant: Variant = "cpu", *, installer: str | None = No
     if found.state == "ready":
         return found
     if reason := why_not_python(sys.version_info[:2]):
-        raise EnvironmentFailure(reason)
+        raise EnvironmentFailure(reason.message, **reason.fields)
     folder = Path(found.folder)
     with locked(folder) as lock:
         found = look(backend, variant)  # again: another build may have ended while we came here
@@ -170,7 +181,8 @@ def _build(backend: str, wanted: Pins, installer: Installer, folder: Path, *, sa
             lines, freed = pins.relaxed(wanted.requirements, framework)
             if not freed or not installers.says_they_conflict(str(error)):
                 raise
-        say(f"{framework} {version} does not go with the pins of {', '.join(freed)}: it is to choose theirs itself")
+        sentence = _("{framework} {version} does not go with the pins of {names}: it is to choose theirs itself")
+        say(sentence.format(framework=framework, version=version, names=", ".join(freed)))
         clear(folder)
         file.write_text("\n".join(lines) + "\n", "utf-8")
         installers.build(installer, folder, file, say=say, keep_open=(lock,))
@@ -195,9 +207,12 @@ def remove(name: str) -> Environment:
     return known[name]
 
 
-def why_not_python(version: tuple[int, ...]) -> str | None:
+def why_not_python(version: tuple[int, ...]) -> Sentence | None:
     """Return the sentence that says why environments cannot be made for this Python, or None if they can."""
     if version < TOO_NEW:
         return None
     number = ".".join(map(str, version))
-    return f"Python {number} is too new, MindSpore has no wheel for it: install Evenbench with Python 3.11 or 3.12"
+    return Sentence(
+        "Python {number} is too new, MindSpore has no wheel for it: install Evenbench with Python 3.11 or 3.12",
+        number=number,
+    )

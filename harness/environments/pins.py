@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from harness import registry, versions
 from harness.errors import UsageError, unknown_name
+from harness.language import Sentence
 
 Variant = Literal["cpu", "gpu", "ascend"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
@@ -55,7 +56,7 @@ def read(backend: str, variant: Variant = "cpu") -> Pins:
             "{backend} needs no environment: it runs in the command line's own interpreter", backend=backend
         )
     if variant not in variants(backend):
-        raise unknown_name(f"variant of {backend}", variant, variants(backend))
+        raise unknown_name(Sentence("variant of {backend}", backend=backend), variant, variants(backend))
     path = pins_file(backend, variant)
     size = re.search(r"^# disk: ([\d.]+) GB$", path.read_text("utf-8"), re.MULTILINE)
     lines = requirements(path)

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from harness.contract import Program
+from harness.language import Sentence, Words, noop
 from harness.measure.noise import Guard, disturbances
 from harness.record import Block, BlockKind
 
@@ -31,11 +32,15 @@ SHORTEST_BLOCK_S = 0.02
 """A block that took less is not read: it may be the rest of an epoch or a lucky calibration."""
 
 
+LOSS = noop("the training loss")
+
+
 class Diverged(Exception):
     """A training loss, or what else is named, was not finite."""
 
-    def __init__(self, step: int, value: float, *, what: str = "the training loss") -> None:
-        super().__init__(f"{what} became {value} at step {step}")
+    def __init__(self, step: int, value: float, *, what: Words = LOSS) -> None:
+        self.said = Sentence("{what} became {value} at step {step}", what=what, value=value, step=step)
+        super().__init__(str(self.said))
 
 
 class Waitable(Protocol):

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
+from harness.language import Sentence, Words, apart, finished, noop
 from harness.measure.clock import Stopwatch
 from harness.record import Block, Energy
 from harness.spec import DeviceKind
@@ -35,7 +38,9 @@ class Meter:
         rapl, why_no_rapl = rapl_counters(powercap)
         nvml, why_no_nvml = nvml_counters(device)
         self.counters = (*rapl, *nvml)
-        self.reasons = {name: why for name, why in (("rapl", why_no_rapl), ("nvml", why_no_nvml)) if why}
+        self.reasons: dict[str, Words] = {
+            name: why for name, why in (("rapl", why_no_rapl), ("nvml", why_no_nvml)) if why
+        }
         self._joules = {counter.name: 0.0 for counter in self.counters}
         self._seconds = 0.0
         self._steps = 0
@@ -58,18 +63,19 @@ class Meter:
             name, was, now = counter.name, before[counter.name], self._last[counter.name]
             if name not in self._joules or was is None or now is None:
                 self._joules.pop(name, None)  # a gap in the sum would be taken for thrift
-                self.reasons.setdefault(name, "the counter could not be read all the time")
+                self.reasons.setdefault(name, noop("the counter could not be read all the time"))
                 continue
             self._joules[name] += now - was if now >= was or counter.range_j is None else now + counter.range_j - was
 
     def read(self) -> Energy:
         """Return what was counted so far; without a steady block there is a reason instead of zeros."""
         if not self._steps:
-            reasons = self.reasons | ({"blocks": "no steady block was measured"} if self.counters else {})
-            return Energy(reasons=reasons)
+            why = self.reasons | ({"blocks": noop("no steady block was measured")} if self.counters else {})
+            return Energy(reasons=finished(why), said=apart(why))
+        known = Energy(reasons=finished(self.reasons), said=apart(self.reasons))
         if not self._joules:
-            return Energy(reasons=self.reasons)
-        return Energy(joules=dict(self._joules), seconds=self._seconds, steps=self._steps, reasons=self.reasons)
+            return known
+        return replace(known, joules=dict(self._joules), seconds=self._seconds, steps=self._steps)
 
     @staticmethod
     def _look(counter: Counter) -> float | None:
@@ -79,14 +85,14 @@ class Meter:
             return None
 
 
-def rapl_counters(powercap: Path) -> tuple[tuple[Counter, ...], str | None]:
+def rapl_counters(powercap: Path) -> tuple[tuple[Counter, ...], Words | None]:
     """Return the counters of the packages and of their memory, or none and the reason.
 
     The other parts that RAPL tells of (core, uncore, psys) are inside of these or hold these.
     """
     zones = sorted(powercap.glob("intel-rapl:*"))
     if not zones:
-        return (), f"this system has no RAPL counters ({powercap}/intel-rapl:*)"
+        return (), Sentence("this system has no RAPL counters ({powercap}/intel-rapl:*)", powercap=powercap)
     found = []
     for zone in zones:
         try:
@@ -99,11 +105,15 @@ def rapl_counters(powercap: Path) -> tuple[tuple[Counter, ...], str | None]:
             counter = _rapl(f"rapl {name}", zone)
             counter.joules()
         except PermissionError as error:
-            return (), f"{error.filename} may be read by root only (since Linux 5.10, CVE-2020-8694)"
+            return (), Sentence(
+                "{path} may be read by root only (since Linux 5.10, CVE-2020-8694)", path=error.filename
+            )
         except (OSError, ValueError) as error:
-            return (), f"the RAPL counter {zone} cannot be read: {error}"
+            return (), Sentence("the RAPL counter {path} cannot be read: {error}", path=zone, error=error)
         found.append(counter)
-    return tuple(found), None if found else f"none of the RAPL counters in {powercap} is that of a package"
+    if not found:
+        return (), Sentence("none of the RAPL counters in {path} is that of a package", path=powercap)
+    return tuple(found), None
 
 
 def _rapl(name: str, zone: Path) -> Counter:
@@ -111,14 +121,14 @@ def _rapl(name: str, zone: Path) -> Counter:
     return Counter(name, lambda: int((zone / "energy_uj").read_text()) / 1e6, range_j)
 
 
-def nvml_counters(device: DeviceKind) -> tuple[tuple[Counter, ...], str | None]:
+def nvml_counters(device: DeviceKind) -> tuple[tuple[Counter, ...], Words | None]:
     """Return the counter of the GPU that the run computes on, or none and the reason."""
     if device != "gpu":
-        return (), None if device == "cpu" else f"no energy counter for {device} is read yet"
+        return (), None if device == "cpu" else Sentence("no energy counter for {device} is read yet", device=device)
     try:
         import pynvml
     except ImportError:
-        return (), "nvidia-ml-py is not installed in the backend's environment"
+        return (), noop("nvidia-ml-py is not installed in the backend's environment")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip() or "0"
     try:
         pynvml.nvmlInit()
@@ -128,7 +138,7 @@ def nvml_counters(device: DeviceKind) -> tuple[tuple[Counter, ...], str | None]:
             handle = pynvml.nvmlDeviceGetHandleByUUID(visible)
         pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
     except pynvml.NVMLError as error:
-        return (), f"NVML answered: {error}"
+        return (), Sentence("NVML answered: {error}", error=error)
 
     def joules() -> float:
         try:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from harness.contract import Program
+from harness.language import Sentence
 from harness.measure.clock import Stopwatch, Trainer, unfinished_share
 from harness.measure.quality import CHUNK
 from harness.record import Honesty
@@ -84,17 +85,24 @@ def longest(trainer: Trainer) -> int:
     return max(block.steps for block in trainer.blocks)
 
 
-def doubts(honesty: Honesty) -> tuple[str, ...]:
+def doubts(honesty: Honesty) -> tuple[Sentence, ...]:
     """Return the sentences that say why the times of a run are not to be believed, none if they are."""
     found = []
     if (share := honesty.unfinished_share or 0.0) > MOST_UNFINISHED:
-        found.append(f"`synchronize` came back with {share:.0%} of the work still to do")
+        found.append(Sentence("`synchronize` came back with {share:.0%} of the work still to do", share=share))
     if (times := honesty.train_fresh_over_seen or 0.0) > MOST_FRESH_OVER_SEEN:
         found.append(
-            f"mini-batches that it had not trained on before took {times:.1f} times as long: it remembers them"
+            Sentence(
+                "mini-batches that it had not trained on before took {times:.1f} times as long: it remembers them",
+                times=times,
+            )
         )
     if (times := honesty.predict_fresh_over_seen or 0.0) > MOST_FRESH_OVER_SEEN:
-        found.append(f"outputs that it had not given before took {times:.1f} times as long: it remembers them")
+        found.append(
+            Sentence(
+                "outputs that it had not given before took {times:.1f} times as long: it remembers them", times=times
+            )
+        )
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from harness.language import Sentence, Words, noop
 from harness.measure.exact import (
     Doubles,
     Floats,
@@ -54,7 +55,7 @@ class LogZ(Struct, frozen=True):
     """
     uniform: Ais
     rates: Ais
-    reason: str | None
+    reason: Words | None
     """Why the value is not to be relied upon; none if it is."""
 
     @property
@@ -71,20 +72,29 @@ def log_z_of(model: Model, pixel_means: Floats, temperatures: int, runs: int, se
     return LogZ(larger, uniform, rates, why_unreliable(uniform, rates))
 
 
-def why_unreliable(uniform: Ais, rates: Ais) -> str | None:
+def why_unreliable(uniform: Ais, rates: Ais) -> Words | None:
     """Return what speaks against a pair of estimates of the same log Z, if anything does."""
-    for base, estimate in (("uniform", uniform), ("base-rate", rates)):
+    for start, estimate in ((noop("uniform"), uniform), (noop("base-rate"), rates)):
         if not np.isfinite(estimate.log_z):
-            return f"From the {base} start, log Z is not a finite number: the model has probably diverged."
+            return Sentence(
+                "From the {kind} start, log Z is not a finite number: the model has probably diverged.", kind=start
+            )
         if estimate.effective_sample_size < LEAST_SAMPLE_SIZE:
-            return (
-                f"From the {base} start, all runs weigh no more than {estimate.effective_sample_size:.1f} equal ones "
-                f"(at least {LEAST_SAMPLE_SIZE} are expected): log Z needs more temperatures, or more runs."
+            return Sentence(
+                "From the {kind} start, all runs weigh no more than {count:.1f} equal ones (at least {least} are "
+                "expected): log Z needs more temperatures, or more runs.",
+                kind=start,
+                count=estimate.effective_sample_size,
+                least=LEAST_SAMPLE_SIZE,
             )
     if (apart := abs(uniform.log_z - rates.log_z)) > MOST_NATS_APART:
-        return (
-            f"log Z is {uniform.log_z:.2f} from the uniform start and {rates.log_z:.2f} from the base-rate start, "
-            f"{apart:.2f} nats apart (at most {MOST_NATS_APART:g} are expected): it needs more temperatures."
+        return Sentence(
+            "log Z is {uniform:.2f} from the uniform start and {base:.2f} from the base-rate start, {apart:.2f} nats "
+            "apart (at most {most:g} are expected): it needs more temperatures.",
+            uniform=uniform.log_z,
+            base=rates.log_z,
+            apart=apart,
+            most=MOST_NATS_APART,
         )
     return None
 

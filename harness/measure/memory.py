@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from harness.language import Sentence, Words, noop
 from harness.record import Memory
 
 STATUS = Path("/proc/self/status")
@@ -64,21 +65,23 @@ class HostMemory:
         """Return the host's figures so far."""
         peak = self._peak()
         if self._before is None or peak is None:
-            return Memory(reasons={"host_peak_bytes": "this system has no /proc/self/status with VmHWM and RssFile"})
+            return Memory(
+                reasons={"host_peak_bytes": noop("this system has no /proc/self/status with VmHWM and RssFile")}
+            )
         peak = max(peak, self._earlier_peak)
         return Memory(host_peak_bytes=max(0, peak - self._before), import_bytes=self._import_bytes)
 
 
-def device_process_bytes(device_kind: str) -> tuple[int | None, str | None]:
+def device_process_bytes(device_kind: str) -> tuple[int | None, Words | None]:
     """Return the driver's view of this process's device memory in bytes, or None with the reason."""
     if device_kind == "cpu":
-        return None, "the device is the CPU"
+        return None, noop("the device is the CPU")
     if device_kind != "gpu":
-        return None, f"no counter for {device_kind} is read yet"
+        return None, Sentence("no counter for {device} is read yet", device=device_kind)
     try:
         import pynvml
     except ImportError:
-        return None, "nvidia-ml-py is not installed in the backend's environment"
+        return None, noop("nvidia-ml-py is not installed in the backend's environment")
     import os
 
     try:
@@ -86,6 +89,6 @@ def device_process_bytes(device_kind: str) -> tuple[int | None, str | None]:
         handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
         processes = [p for h in handles for p in pynvml.nvmlDeviceGetComputeRunningProcesses(h)]
     except pynvml.NVMLError as error:
-        return None, f"NVML answered: {error}"
+        return None, Sentence("NVML answered: {error}", error=error)
     mine = [p.usedGpuMemory for p in processes if p.pid == os.getpid() and p.usedGpuMemory is not None]
-    return (sum(mine), None) if mine else (None, "NVML does not list this process")
+    return (sum(mine), None) if mine else (None, noop("NVML does not list this process"))

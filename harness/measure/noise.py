@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from harness.language import noop
 from harness.record import Block, Noise
 
 MOST_FOREIGN = 0.05
@@ -75,6 +76,10 @@ class Guard:
         )
 
 
+AND = noop("{first} and {second}")
+"""Between two of what disturbed a block."""
+
+
 def disturbances(block: Block, cores: int) -> tuple[str, ...]:
     """Return why a block timed on so many processors is not to be read: the stated rule, the same for all backends."""
     noise = block.noise
@@ -84,11 +89,11 @@ def disturbances(block: Block, cores: int) -> tuple[str, ...]:
     stolen = noise.steal_seconds or 0.0
     found: tuple[str, ...] = ()
     if (noise.foreign_cpu_seconds or 0.0) > MOST_FOREIGN * room:
-        found += ("other processes",)
+        found += (noop("other processes"),)
     if stolen > TICK_S and stolen > MOST_STEAL * room:
-        found += ("the hypervisor",)
+        found += (noop("the hypervisor"),)
     if (noise.throttled_seconds or 0.0) > MOST_THROTTLED * block.seconds:
-        found += ("the control group's quota",)
+        found += (noop("the control group's quota"),)
     return found
 
 

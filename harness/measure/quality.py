@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from harness.boltzmann import Joint, Stage, State
 from harness.contract import Program, Split
+from harness.language import Sentence, Words, noop
 from harness.measure import likelihood
 from harness.measure.exact import sigmoid
 from harness.spec import Loss
@@ -55,6 +56,7 @@ PICTURES = 1000
 """On how many test pictures it is taken."""
 MOST_ITERATIONS = 200
 CONVERGED = 1e-5
+NO_TEMPERATURES = noop("it was not computed: the preset has no temperatures for annealed importance sampling")
 
 
 def of(
@@ -66,7 +68,7 @@ def of(
     temperatures: int,
     runs: int,
     seed: int,
-) -> tuple[dict[str, float | None], dict[str, str]]:
+) -> tuple[dict[str, float | None], dict[str, Words]]:
     """Return the figures on a machine and remarks on them.
 
     An RBM gets the pseudo-log-likelihood (nats per picture) of its weights as a plain machine, whichever side was
@@ -84,7 +86,7 @@ def of(
         "mean_field_iterations": likelihood.mean_field_iterations(state, v, CONVERGED, MOST_ITERATIONS)
     }
     if not temperatures:
-        return found, {"bound": "it was not computed: the preset has no temperatures for annealed importance sampling"}
+        return found, {"bound": NO_TEMPERATURES}
     estimate = likelihood.log_z_of(state, pixel_means, temperatures, runs, seed)
     found |= {
         "bound": _finite(float(likelihood.elbo(state, v, estimate.value).mean())),
@@ -93,7 +95,11 @@ def of(
         "sample_size_uniform": _finite(estimate.uniform.effective_sample_size),
         "sample_size_rates": _finite(estimate.rates.effective_sample_size),
     }
-    both = f"log Z is {estimate.uniform.log_z:.2f} from the uniform and {estimate.rates.log_z:.2f} from the rates' base"
+    both = Sentence(
+        "log Z is {uniform:.2f} from the uniform and {base:.2f} from the rates' base",
+        uniform=estimate.uniform.log_z,
+        base=estimate.rates.log_z,
+    )
     return found, {"log_z": both} | ({"bound": estimate.reason} if estimate.reason else {})
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from harness.language import Sentence, Words, noop
 from harness.layers import Activation, BatchNorm, Dense, Embedding, Maxout, PReLU
 from harness.model import is_penalised, is_trained, layer_parameters, named_layers, parameter_shapes, takes_tokens
 from harness.optimizers import Optimizer
@@ -54,12 +55,12 @@ class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     passed: bool
     levels: dict[LevelName, Level]
     versions: dict[str, str] = {}
-    failure: str = ""
+    failure: Words = ""
     """Why nothing could be compared: the backend refused, crashed or took too long."""
     first_layer: str | None = None
     """The first layer whose output differs, where the forward pass does."""
-    hint: str = ""
-    remark: str = ""
+    hint: Words = ""
+    remark: Words = ""
     """What is to be said of a verdict that passed."""
 
     def largest(self) -> float | None:
@@ -67,17 +68,25 @@ class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         errors = [level.error / level.tolerance for level in self.levels.values() if level.error is not None]
         return max(errors, default=None)
 
-    def summary(self) -> str:
+    def summary(self) -> Words:
         """Return one sentence for a report: what failed and what to look at, or the remark on what passed."""
         if self.failure:
             return self.failure
         if not (names := failed(self.levels)):
             return self.remark
         level = self.levels[names[0]]
-        size = "not comparable" if level.error is None else f"{level.error:.1e}"
-        place = f" at {self.first_layer or level.where}" if self.first_layer or level.where else ""
-        errors = f"({size}, allowed {level.tolerance:.0e})"
-        return f"differs from the reference in {names[0]}{place} {errors}. {self.hint}".strip()
+        place = self.first_layer or level.where
+        found = Sentence(
+            "differs from the reference in {what} ({kind}, allowed {allowed:.0e})",
+            what=Sentence("{what} at {place}", what=names[0], place=place) if place else names[0],
+            kind=noop("not comparable") if level.error is None else f"{level.error:.1e}",
+            allowed=level.tolerance,
+        )
+        return (
+            Sentence("{reason}. {hint}", reason=found, hint=self.hint)
+            if self.hint
+            else Sentence("{reason}.", reason=found)
+        )
 
 
 def failed(levels: Mapping[LevelName, Level]) -> list[LevelName]:

@@ -11,6 +11,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from harness.language import Sentence
+
 FILE = "evidence.json"
 SCHEMA = 1
 """The number of the file's form. 1: the first."""
@@ -144,6 +146,8 @@ class Evidence(_Data, frozen=True, kw_only=True):
     """That of the record that it belongs to."""
     reason: str = ""
     """Why there is none."""
+    said: Sentence | None = None
+    """What `reason` was made of, where it has fields."""
     surface: Surface | None = None
     answers: Answers | None = None
 

@@ -15,7 +15,6 @@ import msgspec
 from msgspec.structs import replace
 
 from harness.errors import StoreError, UsageError
-from harness.language import _
 from harness.record import Record
 from harness.records.store import STUDY, Source, Store, Study, with_source
 from harness.spec import SOURCE_END, RunSpec
@@ -67,24 +66,29 @@ def merge(folder: Path, sources: Sequence[Path], *, created_at: str) -> Study:
         StoreError: no source has a readable record, or the folder cannot be written.
     """
     if len({path.resolve() for path in sources}) < len(sources):
-        raise UsageError(_("a study is named twice: {names}").format(names=", ".join(path.name for path in sources)))
+        raise UsageError("a study is named twice: {names}", names=", ".join(path.name for path in sources))
     if folder.exists():
-        raise UsageError(_("{folder} exists: choose another name for the merged study").format(folder=folder))
+        raise UsageError("{folder} exists: choose another name for the merged study", folder=folder)
     place = folder.parent / f".{folder.name}.merging"
     try:
         place.mkdir(parents=True)
     except FileExistsError:
-        said = _("{folder} is left from a merge that was cut off, or one is at work: remove it")
-        raise StoreError(said.format(folder=place)) from None
+        raise StoreError(
+            "{folder} is left from a merge that was cut off, or one is at work: remove it", folder=place
+        ) from None
     except OSError as error:
-        said = _("cannot write to {folder}: {reason}; choose another --results")
-        raise StoreError(said.format(folder=folder.parent, reason=error.strerror)) from error
+        raise StoreError(
+            "cannot write to {folder}: {reason}; choose another --results",
+            folder=folder.parent,
+            reason=error.strerror,
+        ) from error
     try:
         study = _merged(place, folder.name, sources, created_at)
         place.rename(folder)
     except OSError as error:
-        said = _("cannot write {path}: {reason}")
-        raise StoreError(said.format(path=error.filename or folder, reason=error.strerror)) from error
+        raise StoreError(
+            "cannot write {path}: {reason}", path=error.filename or folder, reason=error.strerror
+        ) from error
     finally:
         shutil.rmtree(place, ignore_errors=True)  # gone already where all went well
     return study
@@ -128,8 +132,7 @@ def _merged(place: Path, name: str, sources: Sequence[Path], created_at: str) ->
         found.append(of_source)
         specs |= {spec.run_id: spec for spec in planned}
     if not any(source.records for source in found):
-        said = _("there is no readable record in {studies}: nothing to merge")
-        raise StoreError(said.format(studies=", ".join(names)))
+        raise StoreError("there is no readable record in {studies}: nothing to merge", studies=", ".join(names))
     study = Study(
         name=name,
         created_at=created_at,

@@ -14,7 +14,7 @@ from harness.data.text_files import TextFile
 from harness.environments.installation import installation
 from harness.environments.interpreters import Interpreter
 from harness.errors import DataError
-from harness.language import _
+from harness.language import _, noop
 from harness.model import takes_tokens
 from harness.record import Ceiling, Installation, Mistake, ParityVerdict, Record
 from harness.records import same_seed
@@ -26,7 +26,7 @@ from harness.runs.mistakes import provoke
 from harness.runs.parity import Checker, record_verdict
 from harness.spec import DeviceKind, RunSpec, Task
 
-COMMAND_LINE = Interpreter(python=sys.executable, source="current", reason="the interpreter of the command line")
+COMMAND_LINE = Interpreter(python=sys.executable, source="current", reason=noop("the interpreter of the command line"))
 
 
 class Listener(Protocol):
@@ -196,7 +196,7 @@ class Conductor:
 
     def _parity(self, spec: RunSpec, task: Task) -> ParityVerdict:
         if not self.plan.with_parity:
-            return ParityVerdict(passed=None, reason="parity was not checked (--no-parity)")
+            return ParityVerdict(passed=None, reason=noop("parity was not checked (--no-parity)"))
         key = (spec.task, spec.preset, spec.backend, spec.device, spec.mode, *_words(spec.settings))
         if key not in self._verdicts:
             what = _("parity of {backend} {mode} on {task}")

@@ -20,6 +20,7 @@ from harness.environments.home import home
 from harness.environments.machine import available_cores
 from harness.environments.siblings import strangers
 from harness.errors import EnvironmentFailure, UsageError
+from harness.language import Sentence, Words
 from harness.runs.execute import describe
 from harness.worker.jobs import Description
 
@@ -51,8 +52,8 @@ class Checkup(Struct, frozen=True, kw_only=True):
     backend: str
     python: str | None = None
     source: str | None = None
-    reason: str | None = None
-    error: str | None = None
+    reason: Words | None = None
+    error: Sentence | None = None
     description: Description | None = None
     traps: tuple[Trap, ...] = ()
 
@@ -73,12 +74,12 @@ def examine(backend: str, overrides: Mapping[str, str], machine: Machine) -> Che
     try:
         chosen = interpreters.find(backend, overrides)
     except (EnvironmentFailure, UsageError) as error:
-        return Checkup(backend=backend, error=str(error))
+        return Checkup(backend=backend, error=Sentence.of(error))
     checkup = Checkup(backend=backend, python=chosen.python, source=chosen.source, reason=chosen.reason)
     try:
         description = describe(backend, chosen)
     except EnvironmentFailure as error:
-        return replace(checkup, error=str(error))
+        return replace(checkup, error=Sentence.of(error))
     timed = backend != registry.reference_name()  # what slows the reference down spoils nothing
     traps = backend_traps(description, machine.cores) if timed else description.traps
     return replace(checkup, description=description, traps=traps)
@@ -102,54 +103,71 @@ def backend_traps(description: Description, cores: int) -> tuple[Trap, ...]:
 def _shown_traps(description: Description, cores: int) -> Iterator[Trap]:
     error = description.matmul_error
     if error is not None and not error <= LARGEST_MATMUL_ERROR:
-        yield Trap(
-            name="reduced precision",
-            sentence=f"a product of two 512x512 float32 matrices is wrong by {error:.1g}, which is not float32: unset "
-            "what lowers the precision of products (ONEDNN_DEFAULT_FPMATH_MODE, TF32 and bfloat16 switches)",
+        why = Sentence(
+            "a product of two 512x512 float32 matrices is wrong by {error:.1g}, which is not float32: unset what "
+            "lowers the precision of products (ONEDNN_DEFAULT_FPMATH_MODE, TF32 and bfloat16 switches)",
+            error=error,
         )
+        yield _trap("reduced precision", why)
     if description.flushes_denormals is False:
-        yield Trap(
-            name="denormals",
-            sentence="denormal numbers are computed, not flushed to zero; a recurrent net can run many times slower "
-            "for it than in a framework that flushes by itself",
-            harmful=False,
+        why = Sentence(
+            "denormal numbers are computed, not flushed to zero; a recurrent net can run many times slower for it than "
+            "in a framework that flushes by itself"
         )
+        yield _trap("denormals", why, harmful=False)
     threads = description.settings.get("threads", "")
     if threads.isdecimal() and int(threads) not in (0, cores):
-        yield Trap(
-            name="threads",
-            sentence=f"it computes with {threads} threads where {cores} processors are at hand, so that it is not "
-            "measured like the others: unset what sets its threads (OMP_NUM_THREADS and the like)",
+        why = Sentence(
+            "it computes with {threads} threads where {cores} processors are at hand, so that it is not measured like "
+            "the others: unset what sets its threads (OMP_NUM_THREADS and the like)",
+            threads=threads,
+            cores=cores,
         )
+        yield _trap("threads", why)
+
+
+def _trap(name: str, why: Sentence, *, harmful: bool = True) -> Trap:
+    return Trap(name=name, sentence=str(why), said=why, harmful=harmful)
 
 
 def machine_traps(machine: Machine) -> tuple[Trap, ...]:
     """Return the troubles that no backend can be blamed for."""
     found = []
     if reason := managed.why_not_python(tuple(map(int, machine.python.split(".")[:2]))):
-        found.append(Trap(name="python", sentence=reason))
+        found.append(_trap("python", reason))
     if machine.strangers:
         names = ", ".join(machine.strangers)
-        sentence = f"{names} come from another project than harness: install Evenbench in an environment of its own"
-        found.append(Trap(name="sibling packages", sentence=sentence))
+        why = Sentence(
+            "{names} come from another project than harness: install Evenbench in an environment of its own",
+            names=names,
+        )
+        found.append(_trap("sibling packages", why))
     if machine.fpmath_mode.upper() not in ("", "STRICT"):
-        sentence = f"ONEDNN_DEFAULT_FPMATH_MODE={machine.fpmath_mode} lets products be less than float32: unset it"
-        found.append(Trap(name="reduced precision", sentence=sentence))
+        why = Sentence(
+            "ONEDNN_DEFAULT_FPMATH_MODE={mode} lets products be less than float32: unset it", mode=machine.fpmath_mode
+        )
+        found.append(_trap("reduced precision", why))
     if machine.memory_free_bytes < LEAST_MEMORY_BYTES:
-        sentence = f"only {machine.memory_free_bytes / 1e9:.1f} GB of memory are free: end what else is running"
-        found.append(Trap(name="memory", sentence=sentence))
+        free = machine.memory_free_bytes / 1e9
+        found.append(
+            _trap("memory", Sentence("only {size:.1f} GB of memory are free: end what else is running", size=free))
+        )
     if machine.disk_free_bytes < LEAST_DISK_BYTES:
-        sentence = (
-            f"only {machine.disk_free_bytes / 1e9:.1f} GB are free for {machine.home}, and the environments take about "
-            "6 GB: make room, or set EVENBENCH_HOME to a folder on a larger disk"
+        why = Sentence(
+            "only {size:.1f} GB are free for {path}, and the environments take about 6 GB: make room, or set "
+            "EVENBENCH_HOME to a folder on a larger disk",
+            size=machine.disk_free_bytes / 1e9,
+            path=machine.home,
         )
-        found.append(Trap(name="disk", sentence=sentence, harmful=False))
+        found.append(_trap("disk", why, harmful=False))
     if machine.load_1min > machine.cores / 2:
-        sentence = (
-            f"the load average is {machine.load_1min:.1f} on {machine.cores} processors, and one foreign process can "
-            "make small kernels many times slower: wait until the machine is quiet before measuring"
+        why = Sentence(
+            "the load average is {load:.1f} on {cores} processors, and one foreign process can make small kernels many "
+            "times slower: wait until the machine is quiet before measuring",
+            load=machine.load_1min,
+            cores=machine.cores,
         )
-        found.append(Trap(name="noise", sentence=sentence, harmful=False))
+        found.append(_trap("noise", why, harmful=False))
     return tuple(found)
 
 

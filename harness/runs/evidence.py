@@ -10,12 +10,13 @@ from msgspec.structs import replace
 
 from harness.data import texts
 from harness.data.prepare import CLASSES, WORDS, Prepared
+from harness.language import Sentence, Words, told
 from harness.records import evidence
 from harness.records.evidence import LONGEST_TEXT, Answers, Evidence, Example
 from harness.whole_files import write_whole
 
 
-def keep(out: Path, folder: Path, run_id: str, *, data: Prepared, started_at: str, ending: str = "") -> None:
+def keep(out: Path, folder: Path, run_id: str, *, data: Prepared, started_at: str, ending: Words = "") -> None:
     """Put a completed run's evidence into the study's folder, or why there is none.
 
     What lies there of a run without a record is that of an attempt whose record was never written, and is replaced.
@@ -28,14 +29,18 @@ def keep(out: Path, folder: Path, run_id: str, *, data: Prepared, started_at: st
         started_at: as it will stand in the record.
         ending: how the worker ended, if it did so after its result, while it made its evidence.
     """
-    found = Evidence(reason=f"while it was made, {ending}") if ending else read(out / evidence.FILE)
+    found = (
+        Evidence(**told(Sentence("while it was made, {reason}", reason=ending)))
+        if ending
+        else read(out / evidence.FILE)
+    )
     if found is None:
         return
     try:
         if found.answers is not None:
             found = replace(found, answers=with_words(found.answers, data))
     except (OSError, ValueError, LookupError) as error:
-        found = Evidence(reason=f"the words of the texts cannot be found ({error})")
+        found = Evidence(**told(Sentence("the words of the texts cannot be found ({error})", error=error)))
     with suppress(OSError):  # the record is written into the same folder next, and that failure is told
         write(evidence.path(folder, run_id), replace(found, started_at=started_at))
 
@@ -47,7 +52,7 @@ def read(path: Path) -> Evidence | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        return Evidence(reason=f"the worker's file does not hold together: {error}")
+        return Evidence(**told(Sentence("the worker's file does not hold together: {error}", error=error)))
 
 
 def write(path: Path, found: Evidence) -> None:

@@ -13,6 +13,7 @@ from harness.data.prepare import Prepared
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores as available_cores
 from harness.errors import EnvironmentFailure
+from harness.language import Sentence, told
 from harness.measure.clock import timestamp
 from harness.record import COMPLETED, Ceiling, Installation, Machine, Measured, Mistake, ParityVerdict, Record
 from harness.records import pictures, same_seed
@@ -95,7 +96,8 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
         outcome = judge(ended, spec.timeout_s)
         twin = None
         if outcome.status in COMPLETED:
-            late = "" if ended.returncode == 0 else ending(ended, spec.timeout_s).reason
+            how = ending(ended, spec.timeout_s)
+            late = "" if ended.returncode == 0 else how.said or how.reason
             evidence.keep(place / "out", folder, spec.run_id, data=data, started_at=started_at, ending=late)
             if ready.same_seed:
                 kept = place / "out" / same_seed.OUTCOME
@@ -134,12 +136,13 @@ def ceiling(library: str, device: DeviceKind, interpreter: Interpreter, cores: t
             )
             ended = launch(place, job, interpreter.python, timeout_s=CEILING_TIMEOUT_S, path=backend.path)
     except EnvironmentFailure as error:
-        return Ceiling(library=library, reason=str(error))
+        return Ceiling(library=library, **told(Sentence.of(error)))
     if ended.interrupted:
         raise KeyboardInterrupt
     if ended.result is not None and ended.result.ceiling is not None:
         return ended.result.ceiling
-    return Ceiling(library=library, reason=judge(ended, CEILING_TIMEOUT_S).reason)
+    outcome = judge(ended, CEILING_TIMEOUT_S)
+    return Ceiling(library=library, reason=outcome.reason, said=outcome.said)
 
 
 def describe(backend: str, interpreter: Interpreter, tasks: tuple[Task, ...] = ()) -> Description:
@@ -161,6 +164,6 @@ def describe(backend: str, interpreter: Interpreter, tasks: tuple[Task, ...] = (
             "environment for it",
             backend=backend,
             python=interpreter.python,
-            reason=outcome.reason,
+            reason=outcome.said or outcome.reason,
         )
     return description

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from harness.environments.machine import ROOT
 from harness.errors import EnvironmentFailure
+from harness.language import Sentence, noop, told
 from harness.record import Outcome
 from harness.worker.jobs import Job, Result
 from harness.worker.process import read_result
@@ -31,6 +32,7 @@ NOT_INHERITED = (
 scikit-learn sets when this process imports it, which it does in one study and not in the next, and the language that
 this process speaks: records are in English."""
 TAIL_BYTES = 4096
+SILENT = noop("it wrote nothing to stderr")
 
 
 class Ended(Struct, frozen=True, kw_only=True):
@@ -156,15 +158,17 @@ def ending(ended: Ended, timeout_s: float) -> Outcome:
     """Return what a process's own end says of a worker that did not end by itself."""
     tail = ended.stderr_tail
     if ended.interrupted:
-        return Outcome(status="interrupted", reason="stopped by the user; `--resume` runs it again", stderr_tail=tail)
+        reason = noop("stopped by the user; `--resume` runs it again")
+        return Outcome(status="interrupted", reason=reason, stderr_tail=tail)
     if ended.returncode is None:
-        return Outcome(
-            status="timeout", reason=f"took longer than its limit of {timeout_s:g} s (--timeout)", stderr_tail=tail
-        )
+        why = Sentence("took longer than its limit of {seconds:g} s (--timeout)", seconds=timeout_s)
+        return Outcome(status="timeout", **told(why), stderr_tail=tail)
     name = signal.Signals(-ended.returncode).name if ended.returncode < 0 else None
     if (name == "SIGKILL" and ended.kernel_killed_for_memory) or "bad_alloc" in tail:
-        reason = "memory ran out: the process was ended by the system"
+        reason = noop("memory ran out: the process was ended by the system")
         return Outcome(status="out_of_memory", reason=reason, signal=name, stderr_tail=tail)
-    how = f"signal {name}" if name else f"exit code {ended.returncode}"
-    last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "it wrote nothing to stderr")
-    return Outcome(status="crashed", reason=f"the worker ended with {how}: {last[:300]}", signal=name, stderr_tail=tail)
+    last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), SILENT)[:300]
+    why = Sentence("the worker ended with exit code {code}: {reason}", code=ended.returncode, reason=last)
+    if name:
+        why = Sentence("the worker ended with signal {signal}: {reason}", signal=name, reason=last)
+    return Outcome(status="crashed", **told(why), signal=name, stderr_tail=tail)

@@ -14,7 +14,7 @@ from harness.environments.home import Remembered
 from harness.environments.installation import proof_facts
 from harness.environments.interpreters import Interpreter
 from harness.errors import EnvironmentFailure
-from harness.language import _
+from harness.language import Sentence, _, told
 from harness.mistakes import BLUNDERS
 from harness.record import Mistake
 from harness.registry import entry
@@ -81,12 +81,12 @@ def _once(
             )
             ended = launch(place, job, interpreter.python, timeout_s=TIMEOUT_S, path=described.path)
     except EnvironmentFailure as error:
-        return Mistake(name=name, mode=mode, reason=str(error)), False
+        return Mistake(name=name, mode=mode, **told(Sentence.of(error))), False
     if ended.interrupted:
         raise KeyboardInterrupt
     if ended.result is not None and ended.result.mistake is not None:
         return ended.result.mistake, False
     answered = ended.result is not None
     outcome = judge(ended, TIMEOUT_S)
-    made = Mistake(name=name, mode=mode, reason=outcome.reason, died=not answered)
+    made = Mistake(name=name, mode=mode, reason=outcome.reason, said=outcome.said, died=not answered)
     return made, not answered and outcome.signal is not None

@@ -18,7 +18,7 @@ from harness.environments.home import Remembered
 from harness.environments.installation import proof_facts
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores
-from harness.errors import EvenbenchError
+from harness.language import Sentence, Words, told
 from harness.parity import hints
 from harness.parity import levels as parity
 from harness.parity.levels import Level, Parity
@@ -39,8 +39,13 @@ optimizer, the schedule or the order of the mini-batches does not.
 Trace = Mapping[str, NDArray[Any]]
 
 
-class TraceFailed(EvenbenchError):
-    """A worker could not compute its trace; the text says why."""
+class TraceFailed(Exception):
+    """A worker could not compute its trace."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(str(words))
+        self.words = words
+        """Why."""
 
 
 class Checker:
@@ -108,15 +113,20 @@ class Checker:
                     self._levels(python, parity.inputs(task, preset, seed), **job, seed=seed)[0] for seed in OTHER_DRAWS
                 ]
                 if not any(parity.failed(found) for found in others):
-                    remark = f"the losses of 20 steps differ by {first.error:.1e} with the first numbers drawn, where "
-                    remark += f"{first.tolerance:.0e} is allowed, but pass with {len(others)} other draws"
+                    remark = Sentence(
+                        "the losses of 20 steps differ by {error:.1e} with the first numbers drawn, where "
+                        "{allowed:.0e} is allowed, but pass with {draws} other draws",
+                        error=first.error,
+                        allowed=first.tolerance,
+                        draws=len(others),
+                    )
                     return verdict(True, levels=parity.worst(others), versions=versions, remark=remark)
             first_layer = None
             if failed[0] == "forward":
                 cut = self._trace(python, inputs, **job, prefixes=True)
                 first_layer = parity.first_difference(task, self._reference(task, preset, inputs, prefixes=True), cut)
         except TraceFailed as error:
-            return verdict(False, levels={}, failure=str(error))
+            return verdict(False, levels={}, failure=error.words)
         hint = hints.hint(task, preset, failed[0], reference, candidate, inputs)
         return verdict(False, levels=levels, versions=versions, first_layer=first_layer, hint=hint)
 
@@ -160,7 +170,7 @@ class Checker:
                 raise KeyboardInterrupt
             outcome = judge(ended, TIMEOUT_S)
             if outcome.status != "ok":
-                raise TraceFailed(outcome.reason)
+                raise TraceFailed(outcome.said or outcome.reason)
             with np.load(place / "out" / TRACE, allow_pickle=False) as file:
                 return dict(file)
 
@@ -172,4 +182,4 @@ def record_verdict(verdict: Parity) -> ParityVerdict:
         name: ParityLevel(error=level.error, tolerance=level.tolerance, passed=level.passed)
         for name, level in verdict.levels.items()
     }
-    return ParityVerdict(passed=passed, reason=verdict.summary(), largest_error=verdict.largest(), levels=levels)
+    return ParityVerdict(passed=passed, **told(verdict.summary()), largest_error=verdict.largest(), levels=levels)

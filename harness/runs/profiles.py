@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from harness.environments.home import cannot_write, profiles_folder
 from harness.errors import UsageError, unknown_name
+from harness.language import Sentence, Words, plain
 from harness.record import Machine
 from harness.spec import Choice, DeviceKind, Mode, Task, fingerprint
 from harness.whole_files import write_whole
@@ -34,9 +35,9 @@ class Trial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Examples per second, run again in turn with stock, if it came that far."""
     disturbed: float | None = None
     """Share of the blocks in the search that others disturbed; null where the system does not tell."""
-    parity: str = ""
+    parity: Words = ""
     """What the proof said, with these settings in force; empty: not asked."""
-    why_not: str = ""
+    why_not: Words = ""
     """Why it is out of the question."""
 
     def rate(self) -> float | None:
@@ -55,7 +56,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mode: Mode
     settings: dict[str, str]
     """The winner: variable to value; empty where nothing was shown to be faster than stock."""
-    verdict: str
+    verdict: Words
     """One sentence on why it is this one."""
     trials: tuple[Trial, ...]
     """Stock first, in the order of the search."""
@@ -94,7 +95,7 @@ def write(profile: Profile) -> Path:
     path = path_of(profile.task, profile.preset, choice, machine=profile.machine, cores=profile.cores)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, msgspec.json.format(msgspec.json.encode(profile)) + b"\n")
+        write_whole(path, msgspec.json.format(msgspec.json.encode(plain(profile))) + b"\n")
     except OSError as error:
         raise cannot_write(path.parent, error) from error
     return path
@@ -111,7 +112,14 @@ def find(task: Task, preset: str, choice: Choice, *, machine: Machine, cores: in
         f"evenbench tune --task {task.name} --backend {choice.backend} --device {choice.device} "
         f"--mode {choice.mode} --preset {preset}"
     )
-    what = f"{choice.backend} {choice.mode} on {task.name} ({preset}, {choice.device})"
+    what = Sentence(
+        "{backend} {mode} on {task} ({preset}, {device})",
+        backend=choice.backend,
+        mode=choice.mode,
+        task=task.name,
+        preset=preset,
+        device=choice.device,
+    )
     try:
         profile = msgspec.json.decode(path.read_bytes(), type=Profile)
     except FileNotFoundError:

@@ -22,6 +22,7 @@ from harness.data.prepare import Prepared
 from harness.environments import machine
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores
+from harness.language import noop
 from harness.layers import Dense
 from harness.measure import noise
 from harness.measure.clock import Stopwatch
@@ -151,8 +152,8 @@ def run(case: Case, data: Prepared, setting: Setting, folder: Path) -> Record:
         spec=spec,
         task=task(),
         data=data,
-        interpreter=Interpreter(python=sys.executable, source="current", reason="fakes run where Evenbench runs"),
-        parity=ParityVerdict(passed=None, reason="a fake computes nothing"),
+        interpreter=Interpreter(python=sys.executable, source="current", reason=noop("fakes run where Evenbench runs")),
+        parity=ParityVerdict(passed=None, reason=noop("a fake computes nothing")),
         described=Entry(
             adapter=f"{known.__name__}:{case.backend}", framework="numpy", modes=("eager",), default_mode="eager"
         ),

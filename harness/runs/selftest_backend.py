@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, BoltzmannProgram, Device, DeviceMemory, Split, Trap
 from harness.errors import ContractError
+from harness.language import noop
 from harness.measure.clock import Stopwatch
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
@@ -100,7 +101,7 @@ class FakeProgram:
         return {name: value.copy() for name, value in self.weights.items()}
 
     def device_memory(self) -> DeviceMemory:
-        return DeviceMemory(reason="the device is played by a watch")
+        return DeviceMemory(reason=noop("the device is played by a watch"))
 
 
 class SlowEvaluation(FakeProgram):

@@ -6,15 +6,28 @@ finalist wins only if its slowest repeat beats stock's fastest, which chance alo
 each of them (4 against 4). Where none does, the profile says stock.
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
 
 import msgspec
 
-from harness.knobs import label
-from harness.measure.clock import Stopwatch
-from harness.runs.profiles import Trial
+import harness
+from harness.data.prepare import prepare
+from harness.environments.installation import installed_packages
+from harness.environments.interpreters import Interpreter
+from harness.environments.machine import available_cores, git_revision, machine
+from harness.errors import UsageError
+from harness.knobs import Here, Knob, label, usable
+from harness.language import Sentence, Words, noop
+from harness.measure.clock import Stopwatch, timestamp
+from harness.runs.execute import Setting
+from harness.runs.parity import Checker
+from harness.runs.profiles import Profile, Trial
+from harness.runs.tune_trials import Cell
+from harness.spec import Choice, DeviceKind, Task, fingerprint
 
 REPEATS = 4
 FINALISTS = 2
@@ -24,8 +37,11 @@ PATIENCE = 20
 """After so many proposals in a row that were all tried before, the search is over."""
 STOCK = "stock"
 """What Optuna sees in place of an unset variable."""
+SET_BY_HARNESS = "OMP_NUM_THREADS"
+"""The variable of which a shell's value never reaches a worker."""
 
 Settings = dict[str, str]
+Tell = Callable[[Words], None]
 
 
 class Bench(Protocol):
@@ -34,7 +50,7 @@ class Bench(Protocol):
     def measure(self, settings: Settings) -> Trial:
         """Run one worker with these settings and say how fast it was, or why it failed."""
 
-    def prove(self, settings: Settings) -> tuple[bool, str]:
+    def prove(self, settings: Settings) -> tuple[bool, Words]:
         """Check parity with these settings in force; return whether it held, and the verdict in words."""
 
 
@@ -48,7 +64,7 @@ class Search:
         *,
         budget_s: float,
         seed: int = 0,
-        tell: Callable[[str], None] = lambda _: None,
+        tell: Tell = lambda _: None,
     ) -> None:
         self.bench = bench
         self.space = dict(space)
@@ -59,16 +75,16 @@ class Search:
         self.measuring_s = 0.0
         self.trials: list[Trial] = []
 
-    def run(self) -> tuple[Settings, str]:
+    def run(self) -> tuple[Settings, Words]:
         """Return the winning settings, empty for stock, and one sentence on why it is these."""
         if self.try_out({}).examples_per_s is None:
-            return {}, f"stock itself failed: {self.trials[0].why_not}"
+            return {}, Sentence("stock itself failed: {reason}", reason=self.trials[0].why_not)
         if not self.space:
-            return {}, "the backend declares no knobs that could do anything here"
+            return {}, noop("the backend declares no knobs that could do anything here")
         self.explore()
         finalists = self.finalists()
         if not finalists:
-            return {}, f"none of {len(self.trials) - 1} other settings was faster than stock"
+            return {}, Sentence("none of {count} other settings was faster than stock", count=len(self.trials) - 1)
         self.confirm(finalists)
         return self.verdict(finalists)
 
@@ -175,9 +191,10 @@ class Search:
         """Return the trial with the verdict on its parity, asked once."""
         if trial.parity:
             return trial
-        self.tell(f"parity of {label(trial.settings)}")
+        self.tell(Sentence("parity of {settings}", settings=label(trial.settings)))
         passed, words = self.bench.prove(trial.settings)
-        return self.replace(trial, parity=words, why_not="" if passed else f"parity failed: {words}")
+        why_not = "" if passed else Sentence("parity failed: {reason}", reason=words)
+        return self.replace(trial, parity=words, why_not=why_not)
 
     def replace(self, trial: Trial, **changed: Any) -> Trial:
         """Put a changed trial in the place of the one that it was."""
@@ -209,30 +226,109 @@ class Search:
                 if known is None or known.why_not:
                     continue
                 if again.examples_per_s is None:
-                    self.replace(known, why_not=f"failed when run again: {again.why_not}")
+                    self.replace(known, why_not=Sentence("failed when run again: {reason}", reason=again.why_not))
                 else:
                     self.say(self.replace(known, repeats=(*known.repeats, again.examples_per_s)), again=True)
 
-    def verdict(self, finalists: list[Settings]) -> tuple[Settings, str]:
+    def verdict(self, finalists: list[Settings]) -> tuple[Settings, Words]:
         """Return the settings that won by their repeats, and why."""
         stock = self.trials[0]
         if stock.why_not or not stock.repeats:
-            return {}, f"stock itself failed when it was run again: {stock.why_not}"
+            return {}, Sentence("stock itself failed when it was run again: {reason}", reason=stock.why_not)
         trials = [trial for settings in finalists if (trial := self.known(settings)) is not None and not trial.why_not]
         faster = [trial for trial in trials if min(trial.repeats) > max(stock.repeats)]
         if not faster:
-            return {}, (
-                f"none of {len(trials)} finalists was faster than stock in every one of {REPEATS} repeats: "
-                "what they gained in the search may be chance"
+            return {}, Sentence(
+                "none of {count} finalists was faster than stock in every one of {repeats} repeats: what they gained "
+                "in the search may be chance",
+                count=len(trials),
+                repeats=REPEATS,
             )
         best = max(median(trial.repeats) for trial in faster)
         equal = [trial for trial in faster if median(trial.repeats) > (1 - EQUAL) * best]
         winner = min(equal, key=lambda trial: (len(trial.settings), -median(trial.repeats)))
         factor = median(winner.repeats) / median(stock.repeats)
-        return winner.settings, f"{factor:.2f} times as fast as stock by the medians of {REPEATS} repeats in turn"
+        return winner.settings, Sentence(
+            "{factor:.2f} times as fast as stock by the medians of {repeats} repeats in turn",
+            factor=factor,
+            repeats=REPEATS,
+        )
 
     def say(self, trial: Trial, *, again: bool = False) -> None:
         """Tell how a trial went."""
         rate = trial.repeats[-1] if again else trial.examples_per_s
-        result = trial.why_not or ("failed" if rate is None else f"{rate:,.0f} examples/s")
-        self.tell(f"{'again: ' if again else ''}{label(trial.settings)}: {result}")
+        result: Words = trial.why_not or noop("failed")
+        if not trial.why_not and rate is not None:
+            result = Sentence("{rate:,.0f} examples/s", rate=rate)
+        line = Sentence("{settings}: {reason}", settings=label(trial.settings), reason=result)
+        self.tell(Sentence("again: {reason}", reason=line) if again else line)
+
+
+def refuse_set_variables(knobs: Iterable[Knob]) -> None:
+    """Raise a UsageError if the shell sets a knob: nothing could be called stock then."""
+    set_here = [k.variable for k in knobs if k.variable in os.environ and k.variable != SET_BY_HARNESS]
+    if set_here:
+        raise UsageError(
+            "{variables} is set in this shell: unset it, for tune tries its values itself",
+            variables=", ".join(set_here),
+        )
+
+
+def cells(
+    tasks: Iterable[Task],
+    choices: Iterable[Choice],
+    preset: str,
+    interpreters: Mapping[tuple[str, DeviceKind], Interpreter],
+    *,
+    data_dir: Path | None = None,
+) -> Iterator[Cell]:
+    """Yield what is to be tuned, one after the other; the data of a task are prepared when it comes to them.
+
+    Raises:
+        DataError: a data set cannot be had.
+    """
+    setting = Setting(machine=machine(), git_revision=git_revision(), cores=available_cores())
+    checker = Checker()
+    for task in tasks:
+        sized = task.preset(preset)
+        data = prepare(task.at(preset), sized, dataset=sized.dataset, seed=0, data_dir=data_dir)
+        for choice in choices:
+            if (interpreter := interpreters.get((choice.backend, choice.device))) is not None:
+                yield Cell(task, preset, choice, interpreter=interpreter, data=data, setting=setting, checker=checker)
+
+
+def search_of(cell: Cell, knobs: Iterable[Knob], *, budget_s: float, tell: Tell) -> Search:
+    """Return the search through those knobs of a cell's backend that do anything on its device and in its mode."""
+    facts = cell.setting.machine
+    here = Here(system=facts.system, cpu_flags=facts.cpu_flags, cores=len(cell.setting.cores))
+    space = usable(knobs, here, device=cell.choice.device, mode=cell.choice.mode)
+    return Search(cell, space, budget_s=budget_s, tell=tell)
+
+
+def profile_of(cell: Cell, search: Search) -> Profile:
+    """Search, and return the profile that it came to.
+
+    Raises:
+        KeyboardInterrupt: the user stopped it; `search.trials` says what is known.
+    """
+    settings, verdict = search.run()
+    return Profile(
+        task=cell.task.name,
+        preset=cell.name,
+        backend=cell.choice.backend,
+        device=cell.choice.device,
+        mode=cell.choice.mode,
+        settings=settings,
+        verdict=verdict,
+        trials=tuple(search.trials),
+        machine=cell.setting.machine,
+        cores=len(cell.setting.cores),
+        task_fingerprint=fingerprint(cell.task),
+        versions=cell.last.measured.versions if cell.last else {},
+        packages=installed_packages(cell.interpreter),
+        interpreter=cell.interpreter.python,
+        evenbench=harness.__version__,
+        tuned_at=timestamp(),
+        budget_s=search.budget_s,
+        took_s=search.watch.seconds(),
+    )

@@ -7,10 +7,11 @@ import msgspec
 
 from harness.data.prepare import Prepared
 from harness.environments.interpreters import Interpreter
+from harness.language import Sentence, Words, noop
 from harness.record import ParityVerdict, Record
 from harness.records import steady
 from harness.runs.execute import Ready, Setting, execute
-from harness.runs.parity import Checker, record_verdict
+from harness.runs.parity import Checker
 from harness.runs.profiles import Trial
 from harness.spec import Choice, Preset, RunSpec, Task
 
@@ -56,7 +57,7 @@ class Cell:
                 task=msgspec.structs.replace(self.task, presets={self.name: short(self.preset)}),
                 data=self.data,
                 interpreter=self.interpreter,
-                parity=ParityVerdict(passed=None, reason="a trial"),
+                parity=ParityVerdict(passed=None, reason=noop("a trial")),
                 trial=True,
             )
             record = execute(ready, self.setting, Path(folder))
@@ -65,14 +66,17 @@ class Cell:
             raise KeyboardInterrupt
         rate = examples_per_s(record) if outcome.status == "ok" else None
         if rate is None:
-            return Trial(settings=settings, why_not=f"{outcome.status}: {outcome.reason}")
+            return Trial(
+                settings=settings,
+                why_not=Sentence("{kind}: {reason}", kind=outcome.status, reason=outcome.said or outcome.reason),
+            )
         self.last = record
         return Trial(settings=settings, examples_per_s=rate, disturbed=disturbed(record))
 
-    def prove(self, settings: dict[str, str]) -> tuple[bool, str]:
+    def prove(self, settings: dict[str, str]) -> tuple[bool, Words]:
         """Check parity with these settings in force; return whether it held, and the verdict in words."""
         verdict = self.checker.check(self.task, self.preset, self.choice, self.interpreter, settings=settings)
-        return verdict.passed, record_verdict(verdict).reason or "pass"
+        return verdict.passed, verdict.summary() or "pass"
 
     def spec(self, settings: dict[str, str]) -> RunSpec:
         """Return what a trial runs."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
+from harness.language import Sentence, told
 from harness.record import COMPLETED, Measured, Outcome
 from harness.worker.jobs import CeilingJob, DescribeJob, Job, MistakeJob, Result, RunJob, TraceJob
 from harness.worker.process import bind, write_result
@@ -109,14 +110,18 @@ def attempt(go: Callable[[], Outcome]) -> Outcome:
     try:
         return go()
     except Diverged as error:
-        return Outcome(status="diverged", reason=f"{error}: lower the learning rate or look at the data")
+        why = Sentence("{reason}: lower the learning rate or look at the data", reason=error.said)
+        return Outcome(status="diverged", **told(why))
     except Exception as error:
         traceback.print_exc()
         kind = type(error).__name__
         first_line = (str(error).strip().splitlines() or [""])[0][:300]
+        what = f"{kind}: {first_line}"
         if is_out_of_memory(kind, str(error)):
-            return Outcome(status="out_of_memory", reason=f"memory ran out: {kind}: {first_line}", error_type=kind)
-        return Outcome(status="crashed", reason=f"{kind}: {first_line}", error_type=kind)
+            return Outcome(
+                status="out_of_memory", **told(Sentence("memory ran out: {reason}", reason=what)), error_type=kind
+            )
+        return Outcome(status="crashed", reason=what, error_type=kind)
 
 
 def is_out_of_memory(kind: str, text: str) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from harness import stage_sequence
 from harness.boltzmann import Joint, Stage, State
 from harness.contract import Backend, BoltzmannProgram
+from harness.language import apart, finished
 from harness.measure import quality as machine_quality
 from harness.measure.clock import Stopwatch, Trainer
 from harness.measure.quality import PICTURES, chunks, outputs, quality
@@ -160,7 +161,7 @@ class BoltzmannRun(Run):
             seed=self.job.spec.seed,
         )
         self.phases["evaluate_s"] += watch.seconds()
-        self.stages.append(StageMeasured(name=name, quality=found, remarks=remarks))
+        self.stages.append(StageMeasured(name=name, quality=found, remarks=finished(remarks), said=apart(remarks)))
         self.save()
 
     def features_of(self, program: BoltzmannProgram, split: str) -> NDArray[np.float32]:

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.contract import Backend
+from harness.language import Sentence, joined, told
 from harness.layers import Dense
 from harness.measure.clock import Stopwatch, fewest_seconds, watched
-from harness.measure.noise import disturbances
+from harness.measure.noise import AND, disturbances
 from harness.optimizers import SGD
 from harness.record import Ceiling
 from harness.registry import resolve
@@ -117,12 +118,16 @@ def ceiling(job: CeilingJob) -> Ceiling:
         others = disturbances(watched(measure, job.cores), len(job.cores))
         if not others or len(products) == MOST_ATTEMPTS:
             break
-    reason = f"disturbed by {' and '.join(others)} in each of {MOST_ATTEMPTS} attempts: it may be higher"
+    why = Sentence(
+        "disturbed by {reason} in each of {attempts} attempts: it may be higher",
+        reason=joined(others, AND),
+        attempts=MOST_ATTEMPTS,
+    )
     return Ceiling(
         library=job.library,
         matmul_flops_per_s=max(products),
         copy_bytes_per_s=max(copies),
-        reason=reason if others else "",
+        **told(why if others else ""),
     )
 
 

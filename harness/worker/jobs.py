@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.contract import Device, Trap
+from harness.language import Words
 from harness.record import Ceiling, Measured, Mistake, Outcome
 from harness.spec import DeviceKind, Mode, Preset, RunSpec, Task
 
@@ -103,7 +104,7 @@ class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Largest absolute error of a 512x512 float32 product, N(0, 1) entries, against float64; about 1e-4."""
     flushes_denormals: bool | None
     import_s: float
-    why_not: dict[str, str]
+    why_not: dict[str, Words]
     """`<task>/<device>/<mode>` to the reason why it cannot run; those that can are left out."""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Program
+from harness.language import told
 from harness.layers import Dropout
 from harness.parity import stages
 from harness.record import Outcome
@@ -23,7 +24,7 @@ def trace(job: TraceJob) -> Outcome:
     backend: Backend = resolve(job.adapter)()
     reason = backend.why_not(job.task, job.device, job.mode)
     if reason is not None:
-        return Outcome(status="unsupported", reason=reason)
+        return Outcome(status="unsupported", **told(reason))
     with np.load(job.inputs, allow_pickle=False) as file:
         inputs = dict(file)
     found: dict[str, Any] = {f"versions/{name}": np.array(version) for name, version in backend.versions().items()}

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.contract import Backend, BoltzmannProgram, Program, Split
+from harness.language import Sentence, apart, finished, told
 from harness.measure import honesty
 from harness.measure.clock import Stopwatch, Trainer, loss_curve
 from harness.measure.energy import Meter
@@ -67,7 +68,7 @@ class Run:
         spec = self.job.spec
         reason = backend.why_not(self.job.task, spec.device, spec.mode)
         if reason is not None:
-            return Outcome(status="unsupported", reason=reason)
+            return Outcome(status="unsupported", **told(reason))
         self.facts["device_name"] = next(d.name for d in backend.devices() if d.kind == spec.device)
         self.work(backend)
         return self.judge()
@@ -190,8 +191,13 @@ class Run:
         if target is None or target.reached(reached):
             return Outcome(status="ok")
         came = reached[target.metric]
-        shown = "not finite" if came is None else f"{came:.4f}"
-        return Outcome(status="missed_target", reason=f"{target.metric} {shown}, the target is {target.at_least}")
+        if came is None:
+            why = Sentence("{metric} not finite, the target is {target}", metric=target.metric, target=target.at_least)
+        else:
+            why = Sentence(
+                "{metric} {value:.4f}, the target is {target}", metric=target.metric, value=came, target=target.at_least
+            )
+        return Outcome(status="missed_target", **told(why))
 
     def after_block(self) -> None:
         """Count the energy of the block that just ended, and save what is known now and then."""
@@ -219,12 +225,14 @@ class Run:
         if self.program is not None:
             own = self.program.device_memory()
             driver, why_no_driver = device_process_bytes(self.job.spec.device)
-            reasons = {"device_peak_bytes": own.reason, "device_process_bytes": why_no_driver}
+            asked = {"device_peak_bytes": own.reason, "device_process_bytes": why_no_driver}
+            reasons = {name: reason for name, reason in asked.items() if reason}
             memory = msgspec.structs.replace(
                 memory,
                 device_peak_bytes=own.peak_bytes,
                 device_process_bytes=driver,
-                reasons=memory.reasons | {name: reason for name, reason in reasons.items() if reason},
+                reasons=memory.reasons | finished(reasons),
+                said=apart(reasons),
             )
         return memory
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from harness.boltzmann import Stage, State, rates
 from harness.contract import BoltzmannProgram, Split
+from harness.language import Sentence
 from harness.measure.clock import Diverged
 from harness.record import StageMeasured
 from harness.whole_files import whole
@@ -81,7 +82,7 @@ def check_finite(stage: Stage, state: State, updates: int) -> None:
     """
     for name, value in state.items():
         if not np.isfinite(value).all():
-            raise Diverged(updates, math.nan, what=f"{name} of the stage {stage.name}")
+            raise Diverged(updates, math.nan, what=Sentence("{name} of the stage {stage}", name=name, stage=stage.name))
 
 
 def epoch_means(values: list[float], per_epoch: int) -> tuple[float | None, ...]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.errors import UsageError
-from harness.language import _
+from harness.language import Sentence, _
 from harness.record import Record
 from harness.records.studies import Loaded
 from reports.compare import limit as gate
@@ -23,6 +23,9 @@ from reports.statistics import verdicts
 from reports.statistics.ranking import side
 from reports.statistics.summary import summarize
 from reports.statistics.verdicts import Comparison
+from reports.words import text
+from reports.words.record_words import said
+from reports.words.sentences import note
 
 What = Literal["parity", "ending", "slower"]
 
@@ -103,7 +106,7 @@ def compare_studies(a: Loaded, b: Loaded, *, limit: float | None = None) -> Comp
         UsageError: the two are one study.
     """
     if a.folder.resolve() == b.folder.resolve():
-        raise UsageError(_("{name} would be compared with itself: name two studies").format(name=a.name))
+        raise UsageError("{name} would be compared with itself: name two studies", name=a.name)
     paired = pair(summarize(frame(a.records)), summarize(frame(b.records)))
     endings = [{record.spec.run_id: record for record in loaded.records} for loaded in (a, b)]
     refused = [_refusals(*places, names=(a.name, b.name)) for places in paired.pairs]
@@ -168,7 +171,7 @@ def _explained(found: Comparison, a: Place, b: Place, *, names: tuple[str, str])
     """Return the comparison with the study's own reason where a row is not comparable."""
     reasons = [
         _("in {study}: {reason}").format(
-            study=name, reason="; ".join(place.row.why_not_comparable[:2]) or place.row.status
+            study=name, reason=text.clauses(map(said, place.row.why_not_comparable[:2])) or place.row.status
         )
         for name, place in zip(names, (a, b), strict=True)
         if not place.row.comparable
@@ -187,8 +190,9 @@ def _worse(a: Place, b: Place, records: Sequence[dict[str, Record]]) -> list[Wor
     for status in dict.fromkeys(outcome.status for outcome in new):
         if status == "ok":
             continue
-        reason = next((outcome.reason for outcome in new if outcome.status == status and outcome.reason), "")
-        found.append(Worse(what="ending", reason=": ".join(filter(None, (status, reason)))))
+        why = next((one.said or one.reason for one in new if one.status == status and one.reason), None)
+        reason = Sentence("{kind}: {reason}", kind=status, reason=why) if why else status
+        found.append(Worse(what="ending", reason=note(reason)))
     return found
 
 

@@ -166,7 +166,7 @@ def _failures(found: Compared, names: Sequence[str]) -> list[str]:
     return [
         _(WORSE[worse.what]).format(
             row=name, a=found.a, b=found.b, limit=limit,
-            reason=_(worse.reason) if worse.what == "slower" else worse.reason,
+            reason=_(worse.reason) if worse.what == "slower" else text.quoted(worse.reason),
         )
         for name, line in zip(names, found.lines, strict=True)
         for worse in line.worse

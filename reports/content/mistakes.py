@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from harness.language import _, ngettext, noop
 from harness.mistakes import NAMES, Ending, blunder, clarity, ending
 from harness.record import Mistake
-from reports.words import text
+from reports.words import record_words, text
 
 ENDINGS: dict[Ending, str] = {
     "named": noop("named"),
@@ -41,7 +41,7 @@ def said(mistake: Mistake) -> str:
 
 def _said(mistake: Mistake) -> str:
     if mistake.reason:
-        return mistake.reason
+        return record_words.said(mistake.reason, made_of=mistake.said)
     if mistake.error_type is not None:
         return f"{mistake.error_type}: {_without_colours(mistake.message)}"
     if mistake.message:

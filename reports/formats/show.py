@@ -71,7 +71,7 @@ def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:
         if getattr(measured.memory, name) is not None
         else f"{text.NOTHING} {text.quoted(measured.memory.reasons.get(name, ''))}"
         for name in measured.memory.__struct_fields__
-        if name != "reasons"
+        if name not in ("reasons", "said")
     }
     reasons = measured.memory.reasons
     others = {name: text.quoted(why) for name, why in reasons.items() if name.removesuffix("_bytes") not in memory}
@@ -257,7 +257,7 @@ def _installation(record: Record) -> dict[str, str]:
         _("built in"): "" if found.install_s is None else f"{text.seconds(found.install_s)} s, {found.installer}",
         _("files"): "" if found.bytes is None else f"{text.megabytes(found.bytes)} MB",
         _("distributions"): "" if found.packages is None else f"{found.packages:,}",
-        _("why there are no figures"): found.reason,
+        _("why there are no figures"): text.quoted(found.reason),
         _("adapter's lines of code"): "" if found.adapter_lines is None else f"{found.adapter_lines:,}",
     }
     return {name: value for name, value in facts.items() if value}

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from harness.language import Sentence
 from harness.record import Record
 from harness.records import steady, studies
 from harness.records.store import Damaged, Sharing, Store, each, gathered, no_search_for_cycles
 from harness.records.studies import Loaded
 from reports.frame.columns import FRAME
 from reports.frame.row import RowOf, Values
+from reports.words.sentences import noted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +125,7 @@ def _begin() -> None:
     steady.prepare()
 
 
-_Part = tuple[bytes, list[Values], list[Damaged]]
+_Part = tuple[bytes, list[Values], list[Damaged], dict[str, Sentence]]
 
 
 def _handed_over(read_files: ReadFiles, files: Sequence[Path]) -> _Part:
@@ -132,10 +134,12 @@ def _handed_over(read_files: ReadFiles, files: Sequence[Path]) -> _Part:
         read = list(read_files(files))
     whole = [item for item in read if not isinstance(item, Damaged)]
     damaged = [item for item in read if isinstance(item, Damaged)]
-    return msgspec.json.encode([record for record, _row in whole]), [row for _record, row in whole], damaged
+    rows = [row for _record, row in whole]
+    return msgspec.json.encode([record for record, _row in whole]), rows, damaged, noted()
 
 
 def _received(part: _Part, share: Sharing) -> Iterator[Read]:
-    encoded, rows, damaged = part
+    encoded, rows, damaged, sentences = part
+    noted().update(sentences)
     yield from zip(map(share, _RECORDS.decode(encoded)), rows, strict=True)
     yield from damaged

@@ -9,9 +9,11 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.language import Sentence, Words, joined, noop
 from harness.measure.honesty import doubts
+from harness.measure.noise import AND
 from harness.mistakes import clarity
-from harness.record import COMPLETED, Measured, Record, StageMeasured
+from harness.record import COMPLETED, Measured, ParityVerdict, Record, StageMeasured
 from harness.records.steady import TOO_NOISY, Reading, examples_per_s, read
 from harness.registry import reference_name
 from harness.spec import Task, fingerprint
@@ -19,6 +21,7 @@ from harness.versions import base
 from reports.frame.columns import FRAME, STAGES, Column, Kind
 from reports.frame.instruments import figures, work_of
 from reports.frame.work import Work
+from reports.words.sentences import note, note_record
 
 LARGEST = 2**63 - 1
 LARGEST_REAL = 1e100
@@ -62,8 +65,9 @@ class RowOf:
 
     def __call__(self, record: Record) -> Values:
         """Return the record's values for the columns of `FRAME`, in their order."""
+        note_record(record)
         reading = read(record.measured.blocks, len(record.affinity))
-        why_not = why_not_comparable(record, reading)
+        why_not = note(why_not_comparable(record, reading))
         speed = _speed(record, reading)
         digest, work = self._of_task(record)
         return fit_row(
@@ -115,28 +119,38 @@ def _identity(record: Record, digest: str) -> Row:
     }
 
 
-def why_not_comparable(record: Record, reading: Reading) -> str:
+def why_not_comparable(record: Record, reading: Reading) -> Words:
     """Return all reasons why a run must not be compared with others, or nothing if it may be."""
-    reasons = []
+    reasons: list[Words] = []
     parity, outcome = record.parity, record.outcome
     if record.spec.backend == reference_name():
-        reasons.append("it is the reference, which computes in float64")
+        reasons.append(noop("it is the reference, which computes in float64"))
     if parity.passed is not True:
-        verdict = "parity was not checked" if parity.passed is None else "parity failed"
-        reasons.append(f"{verdict}: {parity.reason}" if parity.reason else verdict)
+        reasons.append(_without_parity(parity))
     if outcome.status not in COMPLETED:
-        reasons.append(f"the run ended as {outcome.status}")
+        reasons.append(Sentence("the run ended as {kind}", kind=outcome.status))
     reasons += doubts(record.measured.honesty)
     if not reading.recorded:
-        reasons.append("no steady block was measured")
+        reasons.append(noop("no steady block was measured"))
     elif record.measured.batch_size < 1:
-        reasons.append("the batch size is not known")
+        reasons.append(noop("the batch size is not known"))
     if reading.outcome == TOO_NOISY:
         reasons.append(
-            f"{reading.outcome}: {reading.disturbed} of {len(reading.blocks)} steady blocks were disturbed by "
-            f"{' and '.join(reading.causes)}"
+            Sentence(
+                "too noisy to say: {count} of {blocks} steady blocks were disturbed by {reason}",
+                count=reading.disturbed,
+                blocks=len(reading.blocks),
+                reason=joined(reading.causes, AND),
+            )
         )
-    return "; ".join(reasons)
+    return joined(reasons)
+
+
+def _without_parity(parity: ParityVerdict) -> Words:
+    words = parity.said or parity.reason
+    if parity.passed is None:
+        return Sentence("parity was not checked: {reason}", reason=words) if words else noop("parity was not checked")
+    return Sentence("parity failed: {reason}", reason=words) if words else noop("parity failed")
 
 
 def _is_in_an_earlier_stage(record: Record) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.language import _, is_translated, ngettext
+from harness.language import _, ngettext
 from harness.record import COMPLETED
 from reports.page import style
 from reports.page.style import Look, looks
@@ -180,7 +180,7 @@ def name(label: str) -> Cell:
 
 def said(sentence: str) -> Cell:
     """Return a cell of text from a record, in the language in use where the catalogue has it."""
-    return words(_(sentence), quoted=bool(sentence) and not is_translated(sentence))
+    return words(text.quoted(sentence))
 
 
 def comparable(row: Row) -> Cell:

@@ -1,14 +1,16 @@
 """The words and sentences of records that have a translation: the data keep them, and here they are looked up.
 
-A record speaks the language of the code. Its words are marked here for the catalogue, so that `_` finds them; of its
-sentences with numbers those that a reader meets often are taken apart by their pattern and put together again.
+A record speaks the language of the code. Its words are marked here for the catalogue, so that `_` finds them. Its
+sentences with numbers are said by what they were made of (`sentences.py`). Records before schema 5 do not tell that:
+of theirs, those that a reader meets often are taken apart by their pattern; no pattern is added to them.
 """
 
 import re
 from collections.abc import Callable
 from functools import cache
 
-from harness.language import _, is_translated, noop
+from harness.language import Sentence, Words, _, is_translated, noop
+from reports.words import sentences
 
 WORDS = (
     # how runs end, and what parity says
@@ -98,39 +100,6 @@ SENTENCES = (
     noop("the worker ended with exit code {code}: {sentence}"),
     noop("{sentence}: lower the learning rate or look at the data"),
     noop("differs from the reference in {sentence}"),
-    # what the doctor says of the machine and of a backend
-    noop(
-        "a product of two 512x512 float32 matrices is wrong by {error}, which is not float32: unset what lowers the "
-        "precision of products (ONEDNN_DEFAULT_FPMATH_MODE, TF32 and bfloat16 switches)"
-    ),
-    noop(
-        "denormal numbers are computed, not flushed to zero; a recurrent net can run many times slower for it than in "
-        "a framework that flushes by itself"
-    ),
-    noop(
-        "it computes with {threads} threads where {cores} processors are at hand, so that it is not measured like the "
-        "others: unset what sets its threads (OMP_NUM_THREADS and the like)"
-    ),
-    noop("{names} come from another project than harness: install Evenbench in an environment of its own"),
-    noop("ONEDNN_DEFAULT_FPMATH_MODE={mode} lets products be less than float32: unset it"),
-    noop("only {size} GB of memory are free: end what else is running"),
-    noop(
-        "only {size} GB are free for {path}, and the environments take about 6 GB: make room, or set EVENBENCH_HOME "
-        "to a folder on a larger disk"
-    ),
-    noop(
-        "the load average is {load} on {cores} processors, and one foreign process can make small kernels many times "
-        "slower: wait until the machine is quiet before measuring"
-    ),
-    noop("the reference runs where Evenbench runs"),
-    noop("the managed environment {name}"),
-    noop("{framework} is installed where Evenbench runs, and {backend} has no managed environment"),
-    noop("no interpreter has {framework}: run `evenbench env create {backend}`"),
-    noop("there is no managed environment {name}: {sentence}"),
-    noop("the managed environment {name} was not finished: {sentence}"),
-    noop("the managed environment {name} was built from other pins than today's: {sentence}"),
-    noop("run `evenbench env create {backend}`"),
-    noop("named by {path}"),
 )
 """A field stands for a word or a number; `sentence` for words that are looked up in turn, `path`, `names` for any."""
 LONGEST = 2000
@@ -144,15 +113,24 @@ TRAPS = (
 )  # fmt: skip
 
 
-def said(sentence: str, quote: Callable[[str], str] = str) -> str:
-    """Return a sentence of a record in the language in use; what the catalogue lacks is given to `quote`."""
+def said(sentence: str, quote: Callable[[str], str] = str, *, made_of: Sentence | None = None) -> str:
+    """Return a sentence of a record in the language in use; what the catalogue lacks is given to `quote`.
+
+    `made_of` is what the record says beside it, where no frame was made of the record.
+    """
+
+    def look_up(words: Words) -> str:
+        return said(str(words), quote)
+
     if is_translated(sentence):
         return _(sentence)
+    if (known := made_of or sentences.noted().get(sentence)) and (found := sentences.said(known, look_up)) is not None:
+        return found
     if len(sentence) > LONGEST:
         return quote(sentence)
     for pattern in SENTENCES:
-        if found := _expression(pattern).fullmatch(sentence):
-            fields = found.groupdict()
+        if match := _expression(pattern).fullmatch(sentence):
+            fields = match.groupdict()
             return _(pattern).format(
                 **{name: said(value, quote) if name == "sentence" else _(value) for name, value in fields.items()}
             )

@@ -50,11 +50,11 @@ def compare(
     limit = None if fail_on_slower is None else share("--fail-on-slower", fail_on_slower, most=10.0)
     wanted = form or ("json" if as_json else Path(output).suffix.removeprefix(".") if output else "terminal")
     if wanted not in FORMATS:
-        raise unknown_name(_("format"), wanted, FORMATS)
+        raise unknown_name("format", wanted, FORMATS)
     if as_json and wanted != "json":
-        raise UsageError(_("--json and --format {form} do not go together").format(form=wanted))
+        raise UsageError("--json and --format {form} do not go together", form=wanted)
     if output is not None and wanted == "terminal":
-        raise UsageError(_("-o names a file for the formats md and json; add --format md or json"))
+        raise UsageError("-o names a file for the formats md and json; add --format md or json")
     from harness.records import studies
     from reports.compare.studies import compare_studies
 
@@ -66,8 +66,9 @@ def compare(
         try:
             Path(output).write_text(text, "utf-8", newline="")
         except OSError as error:
-            said = _("cannot write {path}: {reason}; name another file with -o")
-            raise StoreError(said.format(path=output, reason=error.strerror)) from error
+            raise StoreError(
+                "cannot write {path}: {strerror}; name another file with -o", path=output, strerror=error.strerror
+            ) from error
         click.echo(_("wrote {path}").format(path=output), err=True)
     elif text:
         click.echo(text, nl=False)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.language import _, noop
+from harness.language import _, noop, plain, said
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,7 +43,7 @@ def doctor(context: click.Context, names: tuple[str, ...], pythons: tuple[str, .
             checkups.append(checks.examine(name, overrides, machine))
     diagnosis = checks.conclude(machine, tuple(checkups))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(diagnosis), indent=2))
+        click.echo(msgspec.json.format(msgspec.json.encode(plain(diagnosis)), indent=2))
     else:
         out = Console()
         for part in _parts(diagnosis):
@@ -56,7 +56,6 @@ def _parts(diagnosis: "Diagnosis") -> "list[RenderableType]":
     from rich.box import SIMPLE
     from rich.table import Table
 
-    from reports.words.record_words import said
     from reports.words.wide_text import Words
 
     machine = diagnosis.machine
@@ -105,7 +104,6 @@ def _troubles(diagnosis: "Diagnosis") -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    from reports.words.record_words import said
     from reports.words.wide_text import Words
 
     found = [(said(checkup.error), True) for checkup in diagnosis.backends if checkup.error]
@@ -113,7 +111,7 @@ def _troubles(diagnosis: "Diagnosis") -> "RenderableType":
     traps += [(checkup.backend, trap) for checkup in diagnosis.backends for trap in checkup.traps]
     sentence = _("{row}: {what}: {reason}")
     found += [
-        (sentence.format(row=where, what=_(trap.name), reason=said(trap.sentence)), trap.harmful)
+        (sentence.format(row=where, what=_(trap.name), reason=said(trap.said or trap.sentence)), trap.harmful)
         for where, trap in traps
     ]
     if not found:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import filled
-from harness.language import _, noop, said
+from harness.language import _, noop, plain, said
 
 if TYPE_CHECKING:
     from harness.environments.managed import Environment
@@ -112,7 +112,7 @@ def list_(as_json: bool) -> None:
 
     found = managed.present()
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+        click.echo(msgspec.json.format(msgspec.json.encode(plain(found)), indent=2))
         return
     if not found:
         click.echo(_("no environment has been created: run `evenbench env create`"), err=True)
@@ -135,7 +135,7 @@ def list_(as_json: bool) -> None:
     click.echo(_("in {folder}").format(folder=environments_folder()))
     for item in found:
         if item.problem:
-            click.echo(item.problem, err=True)
+            click.echo(said(item.problem), err=True)
 
 
 @env.command()

@@ -36,7 +36,7 @@ def merge(name: str, studies: tuple[str, ...], results: str, as_json: bool) -> N
     from harness.records.merge import merge as join
 
     if len(studies) < 2:
-        raise UsageError(_("merge joins two studies or more; received {count}").format(count=len(studies)))
+        raise UsageError("merge joins two studies or more; received {count}", count=len(studies))
     here = Path(results).expanduser()
     folder = here / check_name(name)
     study = join(folder, [find(source, here) for source in studies], created_at=timestamp())

@@ -48,11 +48,12 @@ def mistakes(**asked: Any) -> int:
 
 
 def _print_json(found: "dict[str, tuple[Mistake, ...]]") -> None:
+    from harness.language import plain
 
     answers = {
         name: {
             "clear_messages": clarity(made),
-            "mistakes": [msgspec.to_builtins(one) | {"ending": ending(one)} for one in made],
+            "mistakes": [plain(one) | {"ending": ending(one)} for one in made],
         }
         for name, made in found.items()
     }

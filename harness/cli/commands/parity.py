@@ -7,7 +7,7 @@ import msgspec
 
 from harness.cli.choices import choice_options, find_choices, find_interpreters, find_tasks
 from harness.cli.options import filled, json_option
-from harness.language import _, noop
+from harness.language import _, noop, plain, said
 from harness.parity.levels import LEVELS
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def parity(**asked: Any) -> int:
 
 
 def _print_json(verdicts: "list[Parity]") -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(verdicts)).decode())
+    click.echo(msgspec.json.format(msgspec.json.encode(plain(verdicts))).decode())
 
 
 def _print_table(verdicts: "list[Parity]") -> None:
@@ -107,8 +107,8 @@ def _print_table(verdicts: "list[Parity]") -> None:
         allowed = _(", ").join(f"{_(name)} {t:.0e}" for name, t in tolerances.items())
         console.print(_("allowed: {tolerances}").format(tolerances=allowed), highlight=False)
     for v in verdicts:
-        if v.summary():
-            console.print(Text(f"{v.task} {v.backend} {v.device} {v.mode}: {v.summary()}"))
+        if summary := v.summary():
+            console.print(Text(f"{v.task} {v.backend} {v.device} {v.mode}: {said(summary)}"))
 
 
 def _cell(verdict: "Parity", level: str) -> Any:

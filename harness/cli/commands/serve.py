@@ -28,8 +28,11 @@ def serve(folder: str | None, host: str, port: int, results: str) -> None:
 
     here = Path(folder if folder is not None else results).expanduser()
     if not here.is_dir():
-        said = _("there is no folder {folder}: `{command}` makes studies in it")
-        raise UsageError(said.format(folder=here, command=next_command("run", results=here)))
+        raise UsageError(
+            "there is no folder {folder}: `{command}` makes studies in it",
+            folder=here,
+            command=next_command("run", results=here),
+        )
     with _bound(host, port) as bound:
         server = create_server(create_app(here, host), sockets=[bound], threads=4, ident=None)
         if host not in LOOPBACK:
@@ -51,7 +54,9 @@ def _bound(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            said = _("port {port} of {host} is in use: choose another one with --port")
-        else:
-            said = _("cannot listen on port {port} of {host}: {reason}")
-        raise EnvironmentFailure(said.format(port=port, host=host, reason=error.strerror)) from error
+            raise EnvironmentFailure(
+                "port {port} of {host} is in use: choose another one with --port", port=port, host=host
+            ) from error
+        raise EnvironmentFailure(
+            "cannot listen on port {port} of {host}: {reason}", port=port, host=host, reason=error.strerror
+        ) from error

@@ -1,7 +1,6 @@
 """The command `evenbench tune`: search, prove, store a profile, show what was tried."""
 
 import math
-import os
 import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -10,19 +9,14 @@ import click
 
 from harness.cli.choices import choice_options, find_choices, find_interpreters, find_tasks, folder
 from harness.cli.options import data_dir_option, filled, json_option
-from harness.language import _, noop
+from harness.language import _, noop, plain, said
 
 if TYPE_CHECKING:
-    from harness.environments.interpreters import Interpreter
-    from harness.knobs import Here, Knob
     from harness.runs.profiles import Profile, Trial
     from harness.runs.tune_trials import Cell
-    from harness.spec import Choice
 
 MOST_DISTURBED = 0.2
 """Share of a trial's blocks that others may disturb before it is said."""
-SET_BY_HARNESS = "OMP_NUM_THREADS"
-"""The variable of which a shell's value never reaches a worker."""
 
 
 def finite_and_above_0(_context: click.Context, parameter: click.Parameter, given: float) -> float:
@@ -58,45 +52,19 @@ def tune(**asked: Any) -> int:
     and the finalists are run again in turn. What wins is stored as a profile of this machine, for one task, preset,
     backend, device and mode: `evenbench run --profile both` runs it beside stock.
     """
-    from harness.data.prepare import prepare
-    from harness.environments import machine as facts
-    from harness.environments.machine import available_cores
-    from harness.knobs import Here
     from harness.registry import knobs
-    from harness.runs.execute import Setting
-    from harness.runs.parity import Checker
-    from harness.runs.tune_trials import Cell
+    from harness.runs.tune import cells, refuse_set_variables
 
     tasks = find_tasks(asked["tasks"])
     choices, named = find_choices(asked["backends"], asked["devices"], asked["modes"], warn=say)
     found = find_interpreters(choices, asked["pythons"], named=named, warn=say)
     for backend in dict.fromkeys(choice.backend for choice in choices):
         refuse_set_variables(knobs(backend))
-    machine, cores = facts.machine(), available_cores()
-    setting = Setting(machine=machine, git_revision=facts.git_revision(), cores=cores)
-    here = Here(system=machine.system, cpu_flags=machine.cpu_flags, cores=len(cores))
-    checker = Checker()
     profiles: list[Profile] = []
-    for task in tasks:
-        preset = task.preset(asked["preset"])
-        sized = task.at(asked["preset"])
-        data = prepare(sized, preset, dataset=preset.dataset, seed=0, data_dir=folder(asked["data_dir"]))
-        for choice in choices:
-            if (choice.backend, choice.device) not in found:
-                continue
-            interpreter = found[choice.backend, choice.device]
-            cell = Cell(
-                task,
-                asked["preset"],
-                choice,
-                interpreter=interpreter,
-                data=data,
-                setting=setting,
-                checker=checker,
-            )
-            profiles.append(search(cell, here, knobs(choice.backend), budget_s=asked["budget_s"]))
-            if not asked["as_json"]:
-                show(profiles[-1])
+    for cell in cells(tasks, choices, asked["preset"], found, data_dir=folder(asked["data_dir"])):
+        profiles.append(search(cell, budget_s=asked["budget_s"]))
+        if not asked["as_json"]:
+            show(profiles[-1])
     if asked["as_json"]:
         print_json(profiles)
     return 1 if any(profile.trials[0].why_not for profile in profiles) else 0
@@ -107,79 +75,31 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def refuse_set_variables(knobs: "Iterable[Knob]") -> None:
-    """Raise a UsageError if the shell sets a knob: nothing could be called stock then."""
-    from harness.errors import UsageError
-
-    set_here = [k.variable for k in knobs if k.variable in os.environ and k.variable != SET_BY_HARNESS]
-    if set_here:
-        raise UsageError(
-            "{variables} is set in this shell: unset it, for tune tries its values itself",
-            variables=", ".join(set_here),
-        )
-
-
-def search(cell: "Cell", here: "Here", knobs: "Iterable[Knob]", *, budget_s: float) -> "Profile":
+def search(cell: "Cell", *, budget_s: float) -> "Profile":
     """Search one cell and store its profile; when interrupted, show what is known and store nothing."""
-    from harness.knobs import usable
+    from harness.registry import knobs
     from harness.runs import profiles
-    from harness.runs.tune import Search
+    from harness.runs.tune import profile_of, search_of
 
     choice = cell.choice
     name = f"{cell.task.name} {choice.backend} {choice.device} {choice.mode}"
-    space = usable(knobs, here, device=choice.device, mode=choice.mode)
-    found = Search(cell, space, budget_s=budget_s, tell=lambda text: say(f"{name} {text}"))
+    found = search_of(cell, knobs(choice.backend), budget_s=budget_s, tell=lambda words: say(f"{name} {said(words)}"))
     try:
-        settings, verdict = found.run()
+        profile = profile_of(cell, found)
     except KeyboardInterrupt:
         say(_("stopped; no profile is written for {name}, this is what was tried:").format(name=name))
         table(name, found.trials, to_stderr=True)
         raise
-    profile = profile_of(cell, found.trials, settings, verdict, budget_s=budget_s, took_s=found.watch.seconds())
     if not profile.trials[0].why_not:
         say(_("the profile is in {file}").format(file=profiles.write(profile)))
     return profile
-
-
-def profile_of(
-    cell: "Cell", trials: "list[Trial]", settings: dict[str, str], verdict: str, *, budget_s: float, took_s: float
-) -> "Profile":
-    """Return the profile that a search came to."""
-    import harness
-    from harness.environments.installation import installed_packages
-    from harness.measure.clock import timestamp
-    from harness.runs.profiles import Profile
-    from harness.spec import fingerprint
-
-    interpreter: Interpreter = cell.interpreter
-    choice: Choice = cell.choice
-    return Profile(
-        task=cell.task.name,
-        preset=cell.name,
-        backend=choice.backend,
-        device=choice.device,
-        mode=choice.mode,
-        settings=settings,
-        verdict=verdict,
-        trials=tuple(trials),
-        machine=cell.setting.machine,
-        cores=len(cell.setting.cores),
-        task_fingerprint=fingerprint(cell.task),
-        versions=cell.last.measured.versions if cell.last else {},
-        packages=installed_packages(interpreter),
-        interpreter=interpreter.python,
-        evenbench=harness.__version__,
-        tuned_at=timestamp(),
-        budget_s=budget_s,
-        took_s=took_s,
-    )
 
 
 def print_json(profiles: "list[Profile]") -> None:
     """Print the profiles for another program."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(profiles)).decode())
+    click.echo(msgspec.json.format(msgspec.json.encode(plain(profiles))).decode())
 
 
 def show(profile: "Profile") -> None:
@@ -188,7 +108,7 @@ def show(profile: "Profile") -> None:
 
     table(f"{profile.task} {profile.backend} {profile.device} {profile.mode}", profile.trials)
     noted = [trial.disturbed for trial in profile.trials if trial.disturbed is not None]
-    lines = [_("winner: {settings}").format(settings=label(profile.settings)), _(profile.verdict)]
+    lines = [_("winner: {settings}").format(settings=label(profile.settings)), said(profile.verdict)]
     if noted and max(noted) > MOST_DISTURBED:
         lines.append(_("Others used this machine meanwhile: what is fast on a busy machine may not be on a quiet one."))
     lines.append("")
@@ -202,7 +122,6 @@ def table(name: str, trials: "Iterable[Trial]", *, to_stderr: bool = False) -> N
     from rich.table import Table
 
     from harness.knobs import label
-    from reports.words.record_words import said
     from reports.words.wide_text import Words
 
     title = _("{name}: trials").format(name=name)

@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 
 from harness import registry
 from harness.errors import UsageError
-from harness.language import _
+from harness.language import Sentence, Words, noop
 from harness.spec import DeviceKind
 
 FOLDER = Path(__file__).parent
@@ -94,18 +94,18 @@ def read(wanted: str) -> Needs:
         text = path.read_text("utf-8")
     except IsADirectoryError as error:
         raise UsageError(
-            _("--for expects {known} or the path of a TOML file; {wanted!r} is a folder").format(
-                known=", ".join(shipped()), wanted=wanted
-            )
+            "--for expects {known} or the path of a TOML file; {wanted!r} is a folder",
+            known=", ".join(shipped()),
+            wanted=wanted,
         ) from error
     except FileNotFoundError as error:
         raise UsageError(
-            _("--for expects {known} or the path of a TOML file; there is no {wanted!r}").format(
-                known=", ".join(shipped()), wanted=wanted
-            )
+            "--for expects {known} or the path of a TOML file; there is no {wanted!r}",
+            known=", ".join(shipped()),
+            wanted=wanted,
         ) from error
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise UsageError(_("{path} cannot be read: {reason}").format(path=path, reason=error)) from error
+        raise UsageError("{path} cannot be read: {reason}", path=path, reason=error) from error
     return parse(text, str(path))
 
 
@@ -118,7 +118,7 @@ def parse(text: str, path: str) -> Needs:
     try:
         document = msgspec.toml.decode(text)
     except msgspec.DecodeError as error:
-        raise UsageError(_("{path} is not TOML: {reason}").format(path=path, reason=error)) from error
+        raise UsageError("{path} is not TOML: {reason}", path=path, reason=error) from error
     _check_names(document, text, path)
     _check_presence(document, path)
     try:
@@ -148,70 +148,74 @@ def size(value: float | str) -> float:
 
 def _check_names(document: dict[str, Any], text: str, path: str) -> None:
     """Refuse an unknown field, criterion, limit or task with the list of those that there are."""
-    no_field = _("there is no such field; known are {known}")
-    for table, known, problem in (
-        ("", Needs.__struct_fields__, no_field),
-        ("weights.", Weights.__struct_fields__, no_field),
-        ("limits.", Limits.__struct_fields__, no_field),
-        ("tasks.", registry.task_names(), _("there is no such task; known are {known}")),
+    for table, known in (
+        ("", Needs.__struct_fields__),
+        ("weights.", Weights.__struct_fields__),
+        ("limits.", Limits.__struct_fields__),
+        ("tasks.", registry.task_names()),
     ):
+        problem = Sentence("there is no such field; known are {known}", known=", ".join(known))
+        if table == "tasks.":
+            problem = Sentence("there is no such task; known are {known}", known=", ".join(known))
         found = document.get(table.removesuffix(".")) if table else document
         for name in found if isinstance(found, dict) else ():
             if name not in known:
-                raise _wrong(path, text, f"{table}{name}", problem.format(known=", ".join(known)))
+                raise _wrong(path, text, f"{table}{name}", problem)
 
 
 def _check_presence(document: dict[str, Any], path: str) -> None:
     """Refuse needs without a field that has no default, with what to write."""
     for name, problem in (
-        ("name", _('name is missing; give the needs one on the first line, as in name = "lab"')),
-        ("weights", _("the table [weights] is missing; add it with a criterion, as in throughput = 1")),
+        ("name", noop('name is missing; give the needs one on the first line, as in name = "lab"')),
+        ("weights", noop("the table [weights] is missing; add it with a criterion, as in throughput = 1")),
     ):
         if name not in document:
             raise UsageError("{path}: {problem}", path=path, problem=problem)
 
 
-def _problems(needs: Needs) -> list[tuple[str, str]]:
+def _problems(needs: Needs) -> list[tuple[str, Words]]:
     """Return what is wrong with the numbers: the field, and the sentence."""
-    found = []
+    found: list[tuple[str, Words]] = []
     for table, weights in (("weights", needs.weight_of()), ("tasks", needs.tasks)):
         for name, weight in weights.items():
             if not 0 <= weight <= LARGEST_WEIGHT:
-                problem = _("a weight is a number from 0 to 1,000,000, not {value}").format(value=weight)
+                problem = Sentence("a weight is a number from 0 to 1,000,000, not {value}", value=weight)
                 found.append((f"{table}.{name}", problem))
     if not any(weight > 0 for weight in needs.weight_of().values()) and not found:
-        found.append(("weights", _("at least one weight must be above 0")))
+        found.append(("weights", noop("at least one weight must be above 0")))
     if not any(needs.weight_of_task(name) > 0 for name in registry.task_names()) and not found:
-        found.append(("tasks", _("at least one task must have a weight above 0")))
+        found.append(("tasks", noop("at least one task must have a weight above 0")))
     if not (math.isfinite(needs.worthless_at) and needs.worthless_at > 1):
-        problem = _("it is a ratio above 1, not {value}").format(value=needs.worthless_at)
+        problem = Sentence("it is a ratio above 1, not {value}", value=needs.worthless_at)
         found.append(("worthless_at", problem))
     if not 0 < needs.quality_span <= 1:
-        problem = _("it is a difference of accuracies above 0 and up to 1, not {value}")
-        found.append(("quality_span", problem.format(value=needs.quality_span)))
+        problem = Sentence(
+            "it is a difference of accuracies above 0 and up to 1, not {value}", value=needs.quality_span
+        )
+        found.append(("quality_span", problem))
     return found + _limit_problems(needs.limits)
 
 
-def _limit_problems(limits: Limits) -> list[tuple[str, str]]:
-    found = []
+def _limit_problems(limits: Limits) -> list[tuple[str, Words]]:
+    found: list[tuple[str, Words]] = []
     if not limits.parity:
-        found.append(("limits.parity", _("it cannot be switched off: what computes something else is no candidate")))
+        found.append(("limits.parity", noop("it cannot be switched off: what computes something else is no candidate")))
     for name in ("memory", "install_at_most"):
         value = getattr(limits, name)
         try:
             if value is not None:
                 size(value)
         except ValueError:
-            problem = _('it is a number of bytes or a text such as "8 GB", not {value!r}').format(value=value)
+            problem = Sentence('it is a number of bytes or a text such as "8 GB", not {value!r}', value=value)
             found.append((f"limits.{name}", problem))
     least = limits.quality_at_least
     for value in least.values() if isinstance(least, dict) else () if least is None else (least,):
         if not 0 <= value <= 1:
-            problem = _("it is an accuracy from 0 to 1, not {value}").format(value=value)
+            problem = Sentence("it is an accuracy from 0 to 1, not {value}", value=value)
             found.append(("limits.quality_at_least", problem))
     minutes = limits.install_minutes_at_most
     if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
-        problem = _("it is a number of minutes above 0, not {value}").format(value=minutes)
+        problem = Sentence("it is a number of minutes above 0, not {value}", value=minutes)
         found.append(("limits.install_minutes_at_most", problem))
     return found
 
@@ -222,12 +226,10 @@ def _field_of(message: str) -> str:
     return found[1] if found else ""
 
 
-def _wrong(path: str, text: str, field: str, problem: str) -> UsageError:
+def _wrong(path: str, text: str, field: str, problem: Words) -> UsageError:
     line = _line_of(text, field)
     if line is not None:
-        return UsageError(
-            _("{path}, line {line}, {field}: {problem}").format(path=path, line=line, field=field, problem=problem)
-        )
+        return UsageError("{path}, line {line}, {field}: {problem}", path=path, line=line, field=field, problem=problem)
     return UsageError("{path}: {problem}", path=path, problem=problem)
 
 

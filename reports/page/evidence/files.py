@@ -23,6 +23,7 @@ from harness.records.evidence import Evidence
 from harness.records.store import Damaged
 from harness.records.studies import Loaded
 from reports.statistics.rows import Group, row_labels
+from reports.words.record_words import said
 
 MOST_ROWS = 12
 """Rows of a group that are shown."""
@@ -114,7 +115,7 @@ def _read_run(folder: Path, record: Record, sheets: Sequence[str]) -> tuple[Evid
         if path.parent.is_dir():
             found = read(folder, path, record)
             if found.reason:
-                damaged.append(Damaged(path=str(path), reason=found.reason))
+                damaged.append(Damaged(path=str(path), reason=said(found.reason, made_of=found.said)))
     except Refused as refused:
         damaged.append(Damaged(path=str(path), reason=str(refused)))
     for sheet in sheets:
