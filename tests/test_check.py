@@ -31,7 +31,7 @@ class Counting(Checker):
 @pytest.fixture
 def checker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counting:
     monkeypatch.setenv("EVENBENCH_HOME", str(tmp_path))
-    monkeypatch.setattr("harness.runs.parity.installed_packages", lambda _: "packages")
+    monkeypatch.setattr("harness.environments.installation.installed_packages", lambda _: "packages")
     return Counting()
 
 
