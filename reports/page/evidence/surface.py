@@ -34,10 +34,10 @@ def exhibit(name: str, title: str, shown: Sequence[ShownRun], note: str) -> Exhi
         _draw(figure, panel, surface, of_row, low, high)
     if is_logit:
         what = _(
-            "ShownRun is the probability of the label 1 that each net gives a point; the line is where it is one half."
+            "Shown is the probability of the label 1 that each net gives a point; the line is where it is one half."
         )
     else:
-        what = _("ShownRun is what each net gives for a point; the line is half way between the ends of the scale.")
+        what = _("Shown is what each net gives for a point; the line is half way between the ends of the scale.")
     return Exhibit(
         name=name,
         title=_("Decision surface: {group}").format(group=title),
