@@ -16,10 +16,9 @@ from harness.record import Measured, Memory, ParityVerdict, Record
 from harness.records.store import Damaged, Study
 from harness.records.studies import Loaded
 from reports.content.content import content
-from reports.frame import frame as frames
 from reports.page.exhibit import Exhibit, Image
-from reports.page.html import Part, page
-from reports.statistics.summary import summarize
+from reports.page.html import StudyPart, page
+from reports.statistics.study import StudyRead
 from reports.words.table import grid, number, words
 
 EVIL = "<script>window.pwned=1</script><img src=x onerror=window.pwned=2>"
@@ -103,15 +102,15 @@ def exhibits(name: str = "torch eager") -> tuple[Exhibit, ...]:
     )
 
 
-def part(items: Sequence[Record], shown: tuple[Exhibit, ...] = (), *, name: str = "quick", reason: str = "") -> Part:
+def part(
+    items: Sequence[Record], shown: tuple[Exhibit, ...] = (), *, name: str = "quick", reason: str = ""
+) -> StudyPart:
     """Return a study as the page takes it, with damage if there is a reason for it."""
     damaged = [Damaged(path=f"results/{reason}.json", reason=reason)] if reason else []
     plan = Study(name=name, created_at="2026-11-21", command=("run", name), specs=tuple(item.spec for item in items))
     loaded = Loaded(folder=Path(name), plan=plan, records=list(items), damaged=damaged)
-    runs = frames.frame(items)
-    groups = summarize(runs)
-    said = content(loaded, runs, frames.stages(items), groups)
-    return Part(loaded=loaded, groups=groups, said=said, exhibits=shown)
+    study = StudyRead.of_loaded(loaded)
+    return StudyPart(study=study, said=content(study), exhibits=shown)
 
 
 def good_page() -> str:

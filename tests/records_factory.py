@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -40,6 +40,15 @@ MACHINE = Machine(
 PASS = ParityVerdict(passed=True, largest_error=0.25)
 FAIL = ParityVerdict(passed=False, reason="differs from the reference in gradients at dense1.weight", largest_error=9.0)
 UNCHECKED = ParityVerdict(passed=None, reason="parity was not checked (--no-parity)")
+
+
+class Processes(NamedTuple):
+    """What is compared of a row, without the row."""
+
+    seconds_per_example: tuple[float, ...]
+    comparable: bool = True
+    accuracy_per_seed: dict[int, float] = {}
+    inference: dict[str, tuple[float, ...]] = {}
 
 
 def block(kind: BlockKind, steps: int, seconds: float) -> Block:

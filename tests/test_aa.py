@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from records_factory import measured, record, write_study
+from records_factory import Processes, measured, record, write_study
 
 from benchmarks import aa
-from reports.statistics.verdicts import Side, compare
+from reports.statistics.verdicts import compare
 
 DRAWS = 200
 
@@ -42,7 +42,7 @@ def test_twins_that_are_called_different_too_often_are_named() -> None:
 @pytest.mark.parametrize("factor", [1.0, 1.05, 1.5])
 def test_the_verdict_is_the_reports(factor: float) -> None:
     a, b = [0.010 * factor, 0.011 * factor, 0.0105 * factor], [0.010, 0.0108, 0.0107]
-    ((comparison,),) = compare([[Side(comparable=True, seconds=tuple(a)), Side(comparable=True, seconds=tuple(b))]])
+    ((comparison,),) = compare([[Processes(tuple(a)), Processes(tuple(b))]])
     assert aa.is_called([math.log(x) for x in a], [math.log(x) for x in b]) == comparison.verdict
 
 

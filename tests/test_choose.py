@@ -31,9 +31,8 @@ from reports.choose.criteria import CRITERIA
 from reports.choose.draws import ONE_PROCESS_RATIO
 from reports.choose.needs import Limits, Needs, Weights
 from reports.formats import choice_terminal
-from reports.frame.frame import frame
 from reports.page.exhibits import choice as choice_exhibits
-from reports.statistics.summary import summarize
+from reports.statistics.study import StudyRead
 
 JITTER = (0.97, 1.0, 1.03)
 """Three processes of a row differ by so much."""
@@ -84,8 +83,8 @@ def wanted(*limits: Limits, worthless_at: float = 10.0, **weight: float) -> Need
     return Needs(name="test", weights=Weights(**weight), limits=limit, worthless_at=worthless_at)
 
 
-def loaded(records: Sequence[Record]) -> Loaded:
-    return Loaded(folder=Path("study"), plan=None, records=list(records), damaged=[])
+def loaded(records: Sequence[Record]) -> StudyRead:
+    return StudyRead.of_loaded(Loaded(folder=Path("study"), plan=None, records=list(records), damaged=[]))
 
 
 def chosen(records: Sequence[Record], asked: Needs) -> Choice:
@@ -357,7 +356,7 @@ def test_a_study_in_which_nothing_is_comparable_says_so(study: list[Record]) -> 
     assert (found.verdict, found.leader, found.candidates, found.dropped) == ("none", None, (), ())
     assert words.verdict(found).startswith("Nothing in this study can be chosen: no row of it is comparable")
     assert len(found.excluded) == bool(study)
-    assert choice_exhibits.exhibits(loaded(study), frame(study), summarize(frame(study))) == ()
+    assert choice_exhibits.exhibits(loaded(study)) == ()
 
 
 def test_the_only_candidate_is_not_called_the_best() -> None:
@@ -391,7 +390,7 @@ def test_the_page_says_of_the_only_candidate_that_nothing_was_compared() -> None
         ("zh", "没有比较任何对象"),
     ):
         with language.use(chosen_language):
-            [exhibit] = choice_exhibits.exhibits(loaded(study), frame(study), summarize(frame(study)))
+            [exhibit] = choice_exhibits.exhibits(loaded(study))
         assert said in exhibit.note
         assert exhibit.grid is not None
         assert [[cell.shown for cell in row[2:]] for row in exhibit.grid.rows] == [["—"] * 4] * len(needs.shipped())
@@ -522,7 +521,7 @@ def test_the_page_says_what_a_task_decides_and_which_build_was_measured(spoken: 
     study = of_task("xor", [*runs("torch", **more), *runs("tensorflow", speed=9, **more)])
     study += [*runs("torch", speed=2, **more), *runs("tensorflow", **more)]
     with language.use(spoken):
-        [exhibit] = choice_exhibits.exhibits(loaded(study), frame(study), summarize(frame(study)))
+        [exhibit] = choice_exhibits.exhibits(loaded(study))
     assert said in exhibit.note
     assert "torch 1.2.3" in exhibit.note
 
@@ -782,15 +781,15 @@ def test_the_command_makes_the_frame_once_and_reads_without_curves_all_that_it_n
     def refused(*_: object) -> None:
         raise AssertionError("the frame is there already")
 
-    monkeypatch.setattr("reports.choose.choose.frame", refused)
+    monkeypatch.setattr("reports.frame.frame.frame", refused)
     done = CliRunner().invoke(choose_command, [str(folder), "--for", "team", "--json"], catch_exceptions=False)
     assert msgspec.json.decode(done.output, type=Choice) == expected
 
 
-def loaded_from(folder: Path) -> Loaded:
+def loaded_from(folder: Path) -> StudyRead:
     from harness.records import studies
 
-    return studies.load(folder)
+    return StudyRead.of_loaded(studies.load(folder))
 
 
 def test_a_study_that_is_not_there_and_needs_that_are_wrong_are_usage_errors(tmp_path: Path) -> None:
@@ -832,8 +831,7 @@ def test_extreme_numbers_break_nothing() -> None:
 
 def test_the_page_gets_a_row_for_every_needs_and_candidate() -> None:
     study = [*runs("torch"), *runs("mindspore", speed=2)]
-    found = frame(study)
-    [exhibit] = choice_exhibits.exhibits(loaded(study), found, summarize(found))
+    [exhibit] = choice_exhibits.exhibits(loaded(study))
     assert exhibit.grid is not None
     assert len(exhibit.grid.rows) == 2 * len(needs.shipped())
     assert all(len(row) == len(exhibit.grid.headers) for row in exhibit.grid.rows)

@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
-from records_factory import FAIL, LENET, MACHINE, UNCHECKED, damage, died, measured, record, write_study
+from records_factory import FAIL, LENET, MACHINE, UNCHECKED, Processes, damage, died, measured, record, write_study
 
 from harness.cli.commands.compare import compare as command
 from harness.errors import UsageError
 from harness.record import Record
-from harness.records import studies
 from reports.compare import limit as gate
 from reports.compare.changes import Change
 from reports.compare.export import to_json
@@ -25,7 +24,7 @@ from reports.compare.studies import Compared, compare_studies
 from reports.compare.words import document
 from reports.formats.markdown import markdown_of
 from reports.statistics import methods
-from reports.statistics.verdicts import Side
+from reports.statistics.study import StudyRead
 
 SPREAD = (1.0, 1.01, 0.99, 1.005, 0.995)
 
@@ -42,7 +41,7 @@ def rows(backend: str = "torch", step_s: float = 0.01, *, count: int = 5, **chan
 
 def compared(folder: Path, a: Sequence[Record], b: Sequence[Record], limit: float | None = None) -> Compared:
     first, second = write_study(folder / "before", a), write_study(folder / "after", b)
-    return compare_studies(studies.load(first), studies.load(second), limit=limit)
+    return compare_studies(StudyRead.of(first), StudyRead.of(second), limit=limit)
 
 
 def words(found: Compared) -> str:
@@ -114,7 +113,7 @@ def test_the_limit_is_seldom_passed_by_chance_where_the_truth_lies_on_it() -> No
 def test_what_could_have_been_shown_is_shown_four_times_in_five() -> None:
     """The five processes of each side spread by exactly 3 %."""
     logs = np.array([-2, -1, 0, 1, 2]) * 0.03 / math.sqrt(2.5)
-    same = Side(comparable=True, seconds=tuple(np.exp(logs)))
+    same = Processes(tuple(np.exp(logs)))
     could_show = gate.tests([(same, same)], 0.05)[0]["training"].could_show
     assert share_beyond(slower_by=could_show - 1, draws=3000) == pytest.approx(0.8, abs=0.03)
 

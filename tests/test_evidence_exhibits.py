@@ -19,10 +19,9 @@ from harness import registry
 from harness.record import Record
 from harness.records import evidence, studies
 from harness.records.evidence import Answers, Evidence, Example, Point, Surface
-from reports.frame.frame import frame
 from reports.page.evidence import exhibits, files
 from reports.page.exhibit import Exhibit
-from reports.statistics.summary import summarize
+from reports.statistics.study import StudyRead
 
 NAMES = ("bad", "good")
 
@@ -30,8 +29,7 @@ NAMES = ("bad", "good")
 def shown(folder: Path) -> dict[str, Exhibit]:
     """Return the exhibits of a study, by name."""
     loaded = studies.load(folder)
-    runs = frame(loaded.records)
-    found = exhibits.exhibits(loaded, runs, summarize(runs))
+    found = exhibits.exhibits(StudyRead.of_loaded(loaded))
     assert len({exhibit.name for exhibit in found}) == len(found)
     for exhibit in found:
         assert exhibit.grid is None or all(len(row) == len(exhibit.grid.headers) for row in exhibit.grid.rows)
@@ -283,8 +281,7 @@ def test_no_file_outside_of_the_study_is_read(tmp_path: Path) -> None:
     outside.mkdir(parents=True)
     (outside / "samples.png").write_bytes(png())
     loaded = studies.load(folder)._replace(records=[item, climbing])
-    runs = frame(loaded.records)
-    (found,) = exhibits.exhibits(loaded, runs, summarize(runs))
+    (found,) = exhibits.exhibits(StudyRead.of_loaded(loaded))
     assert [row[1] for row in cells(found)] == ["it leads out of the study's folder"] * 2
 
 

@@ -16,14 +16,13 @@ from harness.record import Block, Ceiling, Evaluation, Memory, Noise, Phases, Re
 from harness.records import studies
 from harness.records.studies import Loaded
 from harness.spec import RunSpec
-from reports.frame.frame import frame
 from reports.page import style
 from reports.page.exhibit import Exhibit
 from reports.page.exhibits import curves
 from reports.page.exhibits.all import exhibits
 from reports.page.exhibits.machine import command, repeat
 from reports.statistics import methods
-from reports.statistics.summary import summarize
+from reports.statistics.study import StudyRead
 
 CEILINGS = (
     Ceiling(library="torch", matmul_flops_per_s=2e11, copy_bytes_per_s=2e10),
@@ -34,8 +33,7 @@ CEILINGS = (
 def of(items: Sequence[Record]) -> dict[str, Any]:
     """Return the exhibits of these records by name."""
     loaded = Loaded(folder=Path("s"), plan=None, records=list(items), damaged=[])
-    runs = frame(items)
-    found = exhibits(loaded, runs, summarize(runs))
+    found = exhibits(StudyRead.of_loaded(loaded))
     assert len({one.name for one in found}) == len(found)
     return {one.name: one for one in found}
 
@@ -262,8 +260,7 @@ def test_failures_say_why_and_how_to_run_them_again(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "s", items, planned=[spec("mindspore")])
     damage(folder)
     loaded = studies.load(folder)
-    runs = frame(loaded.records)
-    found: dict[str, Any] = {one.name: one for one in exhibits(loaded, runs, summarize(runs))}
+    found: dict[str, Any] = {one.name: one for one in exhibits(StudyRead.of_loaded(loaded))}
     rows = [[cell.shown for cell in row] for row in found["failures"].grid.rows]
     assert [row[5] for row in rows] == ["out_of_memory", "damaged record", "no record"]
     assert rows[0][6] == "no memory left"

@@ -30,8 +30,7 @@ from reports.formats.report import FORMATS, render
 from reports.formats.schema import record_schema, report_schema
 from reports.frame.columns import COLUMNS, STAGES, VERDICTS
 from reports.frame.frame import frame
-from reports.frame.frame import stages as frame_of_stages
-from reports.statistics.summary import summarize
+from reports.statistics.study import StudyRead
 
 DOCS = Path(__file__).parent.parent / "docs"
 GOLDEN = sorted((Path(__file__).parent / "records").glob("schema-*.json"))
@@ -116,10 +115,8 @@ def compiled(page: str) -> list[list[str]]:
 
 
 def as_latex(items: list[Record], study: str = "s") -> str:
-    runs = frame(items)
-    groups = summarize(runs)
-    loaded = Loaded(folder=Path(study), plan=None, records=items, damaged=[])
-    return latex.latex(content(loaded, runs, frame_of_stages(items), groups), groups, study=study)
+    found = StudyRead.of_loaded(Loaded(folder=Path(study), plan=None, records=items, damaged=[]))
+    return latex.latex(content(found), found.groups, study=study)
 
 
 def test_latex_is_one_booktabs_table_per_group() -> None:

@@ -21,9 +21,10 @@ from reports.content.instruments import NO_TWINS, ORDER
 from reports.content.legend import legend
 from reports.formats import export, show, terminal
 from reports.formats.markdown import markdown
-from reports.frame.frame import frame, stages
+from reports.frame.frame import frame
 from reports.frame.instruments import _quantiles, clean_latencies, figures
 from reports.frame.work import training_step
+from reports.statistics.study import StudyRead
 from reports.statistics.summary import summarize
 
 QUIET, LOUD = Noise(foreign_cpu_seconds=0.0), Noise(foreign_cpu_seconds=200.0)
@@ -63,14 +64,13 @@ def ran(backend: str = "torch", *, found: dict[str, Any] | None = None, **more: 
 
 def said(records: Sequence[Record]) -> Content:
     loaded = Loaded(folder=Path("s"), plan=None, records=list(records), damaged=[])
-    runs, parts = frame(records), stages(records)
-    return content(loaded, runs, parts, summarize(runs))
+    return content(StudyRead.of_loaded(loaded))
 
 
 def table(section: Section, title: str) -> dict[str, dict[str, str]]:
     """Return the cells of a table by figure and backend."""
     (found,) = (table for table in section.tables if table.title.startswith(title))
-    return {row[0]: dict(zip(found.headers[1:], row[1:], strict=True)) for row in found.rows}
+    return {row[0]: dict(zip(found.headers[1:], row[1:], strict=True)) for row in found.shown()}
 
 
 def test_latency_and_throughput_are_those_of_the_undisturbed_blocks() -> None:

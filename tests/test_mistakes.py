@@ -34,6 +34,7 @@ from harness.runs.execute import available_cores, worker_environment, workplace
 from reports.content import mistakes as said_mistakes
 from reports.frame.frame import frame
 from reports.page.exhibits import mistakes as mistakes_exhibits
+from reports.statistics.study import StudyRead
 
 FRAMEWORKS = registry.framework_names()
 ASKED = [name for name in registry.backend_names() if registry.entry(name).mistakes]
@@ -321,11 +322,11 @@ def test_the_page_and_the_frame_have_what_the_records_have() -> None:
     runs = frame(items)
     assert runs["clear_messages"].tolist()[0] == pytest.approx(2 / 3)
     assert runs["clear_messages"].isna().tolist() == [False, True]
-    [exhibit] = mistakes_exhibits.exhibits(Loaded(Path("s"), None, items, []), runs, ())
+    [exhibit] = mistakes_exhibits.exhibits(StudyRead(Loaded(Path("s"), None, items, []), runs))
     assert exhibit.grid is not None
     assert [row[2].shown for row in exhibit.grid.rows] == ["named", "named", "unclear", "—"]
     assert "2 of 3 mistakes that did harm were named" in exhibit.note
-    assert mistakes_exhibits.exhibits(Loaded(Path("s"), None, items[1:], []), runs, ()) == ()
+    assert mistakes_exhibits.exhibits(StudyRead(Loaded(Path("s"), None, items[1:], []), runs)) == ()
 
 
 def test_an_unknown_mistake_is_named_with_those_that_there_are() -> None:

@@ -70,8 +70,8 @@ def test_the_answer_says_what_is_not_comparable() -> None:
     assert said[-1] == "1 of 2 rows is not comparable; the table says why."
     assert sentences(failed)[0] == "lenet-mnist: no row is comparable."
     found = answer([("s", summarize(frame([*several("torch", 0.01), *failed])))])
-    assert found.comparisons[0].lines[1].kind == "apart"
-    assert FAIL.reason in found.comparisons[0].lines[1].cells[-1].shown
+    assert found.groups[0].rows[1].kind == "apart"
+    assert FAIL.reason in found.groups[0].rows[1].cells[-1].shown
 
 
 def test_the_answer_says_where_accuracies_differ() -> None:
@@ -107,8 +107,8 @@ def test_the_rows_of_two_machines_are_two_comparisons_that_their_places_tell_apa
     items = [*several("torch", 0.01), *several("tensorflow", 0.02)]
     items += [record("torch", repeat=i, mode="graph", machine=other) for i in range(3)]
     found = answer([("s", summarize(frame(items)))])
-    assert len(found.comparisons) == 2
-    assert "Other CPU" in found.comparisons[1].title
+    assert len(found.groups) == 2
+    assert "Other CPU" in found.groups[1].title
     assert (
         found.sentences[-1]
         == "The rows come from 2 machines or choices of processors, and only rows of the same one are compared."
@@ -139,8 +139,10 @@ def test_every_cell_of_the_other_reports_stands_on_the_page(tmp_path: Path) -> N
     render(folder, ("html", "md"))
     shown = (folder / "report.html").read_text("utf-8")
     part = pages.part(pages.records())
-    texts = [text for section in part.said.sections for row in section.rows for text in row.values()]
-    texts += [cell for section in part.said.sections for table in section.tables for row in table.rows for cell in row]
+    texts = [text for section in part.said.sections for row in section.main.shown() for text in row]
+    texts += [
+        cell for section in part.said.sections for table in section.tables for row in table.shown() for cell in row
+    ]
     texts += [text for section in part.said.sections for text in (*section.notes, *section.below, *section.troubles)]
     texts += [*part.said.legend, *part.said.machines, *part.said.backends]
     missing = [text for text in texts if text.translate(ESCAPED) not in shown]
@@ -189,24 +191,43 @@ def test_a_figure_ends_no_script_and_holds_no_number_that_cannot_be_drawn() -> N
     assert json.loads(found)["data"][0]["name"] == "‹/script›‹script›"
 
 
-@pytest.mark.parametrize(
-    ("shown", "value"),
-    [("1,234", 1234), ("6.40× (6.26–6.56)", 6.4), ("≈ 1", 1), ("1.5 %", 1.5), ("0.5 1.5", 1),
-     ("10–20", 10), ("-3e-5", -3e-5),
-     ("3 ok", None), ("—", None), ("not comparable", None)],
-)  # fmt: skip
-def test_the_number_of_a_cell_is_read_as_a_reader_would(shown: str, value: float | None) -> None:
-    assert tables.read(shown).value == value
+def test_a_column_sorts_by_the_numbers_that_its_cells_were_made_from() -> None:
+    part = pages.part([*several("torch", 0.01), *several("tensorflow", 0.02), *died_runs()])
+    table = tables.names_first(part.said.sections[0].main)
+    (first, second, third) = part.study.groups[0].rows
+    lines = [dict(zip(table.keys, line, strict=True)) for line in table.rows]
+    speed, slower = first.throughput_examples_per_s, second.to_fastest
+    assert speed is not None
+    assert slower is not None
+    assert table.keys[0] == "row"
+    assert lines[0]["rate"].value == speed.median
+    assert lines[0]["range"].value == speed.low
+    assert lines[0]["spread"].value == speed.relative()
+    assert lines[1]["slower"].value == slower.ratio
+    assert lines[1]["qualities"].value == second.quality_mean
+    assert (lines[0]["rank"].value, lines[1]["rank"].value) == (1, 2)
+    assert {key for key, cell in lines[2].items() if cell.value is not None} == set()
+    assert third.runs == 2
+    sheet = tables.of(table, "t")
+    assert [head.is_number for key, head in zip(table.keys, sheet.heads, strict=True) if key in ("row", "verdict")] == [
+        False,
+        False,
+    ]
+    assert next(head for key, head in zip(table.keys, sheet.heads, strict=True) if key == "rate").is_number
+
+
+def died_runs() -> list[Record]:
+    return [died("mindspore", repeat=repeat, status="timeout") for repeat in range(2)]
 
 
 def test_a_long_table_is_cut_and_says_so() -> None:
-    sheet = tables.of_grid(grid(("n",), [(number(float(i)),) for i in range(1000)]), "numbers")
+    sheet = tables.of(grid(("n",), [(number(float(i)),) for i in range(1000)]), "numbers")
     assert (len(sheet.rows), sheet.left_out) == (tables.MOST_ROWS, 1000 - tables.MOST_ROWS)
 
 
 def test_rows_with_the_same_name_stand_together() -> None:
     def begins(names: str) -> tuple[int, ...]:
-        return tables.of_grid(grid(("a", "b"), [(words(name), number(1.0)) for name in names]), "t").begins
+        return tables.of(grid(("a", "b"), [(words(name), number(1.0)) for name in names]), "t").begins
 
     assert [begins(names) for names in ("", "x", "xx", "xyz", "xxyyz")] == [(), (), (), (), (2, 4)]
 
@@ -250,7 +271,7 @@ def test_a_study_without_records_has_a_page(tmp_path: Path) -> None:
 
 def test_the_real_exhibits_bear_hostile_records() -> None:
     bare = pages.part(pages.hostile(), name="hostile")
-    shown = exhibits(bare.loaded, frame(bare.loaded.records), bare.groups)
+    shown = exhibits(bare.study)
     found = page([bare._replace(exhibits=shown)])
     assert pages.EVIL not in found
     assert "<script>window" not in found

@@ -11,10 +11,9 @@ from harness.parity.levels import LEVELS, Level, Parity
 from harness.record import ParityLevel, ParityVerdict, Record
 from harness.records import studies
 from harness.runs.parity import record_verdict
-from reports.frame.frame import frame
 from reports.page.exhibit import Exhibit
 from reports.page.exhibits import parity
-from reports.statistics.summary import summarize
+from reports.statistics.study import StudyRead
 
 
 def verdict(forward: float | None, losses: float = 1e-6) -> ParityVerdict:
@@ -30,8 +29,7 @@ def verdict(forward: float | None, losses: float = 1e-6) -> ParityVerdict:
 
 def shown(folder: Path, *items: Record) -> tuple[Exhibit, ...]:
     loaded = studies.load(write_study(folder, items))
-    runs = frame(loaded.records)
-    return parity.exhibits(loaded, runs, summarize(runs))
+    return parity.exhibits(StudyRead.of_loaded(loaded))
 
 
 def texts(exhibit: Exhibit) -> list[list[str]]:

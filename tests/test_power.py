@@ -15,7 +15,7 @@ from harness.errors import UsageError
 from harness.record import Record
 from reports.frame.frame import frame
 from reports.statistics import methods
-from reports.statistics.power import Needs, needs
+from reports.statistics.power import Repeats, needs
 from reports.statistics.summary import summarize
 
 
@@ -36,7 +36,7 @@ STUDY = [
 ]
 
 
-def found(records: list[Record], ratio: float = 1.05, power: float = 0.8) -> Needs:
+def found(records: list[Record], ratio: float = 1.05, power: float = 0.8) -> Repeats:
     return needs(summarize(frame(records)), ratio=ratio, power=power)
 
 

@@ -92,7 +92,8 @@ def test_reports_need_no_curves_but_for_pictures(
 
 
 def test_equal_tasks_are_one_object_in_what_several_processes_read(tmp_path: Path, forked: list[int]) -> None:
-    found = read_study(store(tmp_path / "s", [record(repeat=repeat) for repeat in range(20)]), many=1).loaded.records
+    loaded, _runs = read_study(store(tmp_path / "s", [record(repeat=repeat) for repeat in range(20)]), many=1)
+    found = loaded.records
     assert len(found) == 20
     assert len({id(item.task) for item in found}) == len({id(item.machine) for item in found}) == 1
     assert forked
@@ -105,7 +106,7 @@ def test_a_process_that_dies_does_not_lose_the_study(
         raise BrokenProcessPool
 
     monkeypatch.setattr(reader, "_received", killed)
-    pd.testing.assert_frame_equal(read_study(study, many=1).runs, frame(studies.load(study).records))
+    pd.testing.assert_frame_equal(read_study(study, many=1)[1], frame(studies.load(study).records))
     assert forked
 
 

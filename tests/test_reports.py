@@ -44,9 +44,9 @@ from harness.contract import Trap
 from harness.errors import StoreError, UsageError
 from harness.record import Block, Evaluation, Noise, ParityVerdict, Record
 from harness.records.studies import Loaded
-from reports.content import content as c
 from reports.content import instruments, verdicts
-from reports.content.content import Content, content
+from reports.content.cells import NOT_COMPARABLE, ONE_RUN
+from reports.content.content import Content, Section, content
 from reports.formats import export, show, terminal
 from reports.formats.markdown import markdown
 from reports.formats.report import render
@@ -54,6 +54,7 @@ from reports.frame import frame as frames
 from reports.frame.columns import COLUMNS, STAGES, VERDICTS
 from reports.frame.frame import frame
 from reports.statistics.rows import Row
+from reports.statistics.study import StudyRead
 from reports.statistics.summary import summarize
 from reports.words import text
 
@@ -85,9 +86,17 @@ def machines() -> list[Record]:
 
 
 def said(items: Sequence[Record]) -> Content:
-    runs = frame(items)
-    loaded = Loaded(folder=Path("s"), plan=None, records=list(items), damaged=[])
-    return content(loaded, runs, frames.stages(items), summarize(runs))
+    return content(study_of(items))
+
+
+def study_of(items: Sequence[Record]) -> StudyRead:
+    return StudyRead.of_loaded(Loaded(folder=Path("s"), plan=None, records=list(items), damaged=[]))
+
+
+def lines_of(section: Section) -> dict[str, dict[str, str]]:
+    """Return the cells of a section's table by the row's name and the column's key."""
+    lines = (dict(zip(section.main.keys, line, strict=True)) for line in section.main.shown())
+    return {line["row"]: line for line in lines}
 
 
 def on_terminal(content: Content, width: int = 80) -> str:
@@ -126,30 +135,30 @@ def test_a_number_is_the_same_in_every_format(tmp_path: Path) -> None:
     assert pairs == 1 + len(summary)
     for line in tables[1:pairs]:
         shown = dict(zip(tables[0], line, strict=True))
-        backend, mode = shown[c.BACKEND].split()
+        backend, mode = shown["backend"].split()
         of_row = runs[(runs["backend"] == backend) & (runs["mode"] == mode)]
         speeds = of_row["throughput_examples_per_s"].dropna()
         as_json = summary[of_row["run_id"].iloc[0]]
         expected = {
-            c.RATE: text.rate(speeds.median()),
-            c.FIRST: text.seconds(of_row["time_to_first_step_s"].median()),
-            c.EPOCH: text.seconds(of_row["epoch_s"].median()),
-            c.MEMORY: text.megabytes(of_row["host_peak_bytes"].median()),
+            "examples/s": text.rate(speeds.median()),
+            "first step s": text.seconds(of_row["time_to_first_step_s"].median()),
+            "epoch s": text.seconds(of_row["epoch_s"].median()),
+            "memory MB": text.megabytes(of_row["host_peak_bytes"].median()),
             "accuracy per seed": " ".join(f"{v:.4f}" for v in of_row["accuracy"].dropna()) or text.NOTHING,
-            c.PARITY: of_row["parity"].iloc[0],
-            c.STATUS: f"{len(of_row)} {of_row['status'].iloc[0]}",
+            "parity": of_row["parity"].iloc[0],
+            "status": f"{len(of_row)} {of_row['status'].iloc[0]}",
         }
         if len(speeds) > 1:
-            expected[c.RANGE] = f"{text.rate(speeds.min())}–{text.rate(speeds.max())}"
-            expected[c.SPREAD] = text.percent((speeds.max() - speeds.min()) / speeds.median())
+            expected["min–max"] = f"{text.rate(speeds.min())}–{text.rate(speeds.max())}"
+            expected["spread"] = text.percent((speeds.max() - speeds.min()) / speeds.median())
         assert {name: shown[name] for name in expected} == expected
-        assert text.rate((as_json["throughput_examples_per_s"] or {}).get("median")) == shown[c.RATE]
-        assert text.seconds(as_json["epoch_s"]) == shown[c.EPOCH]
+        assert text.rate((as_json["throughput_examples_per_s"] or {}).get("median")) == shown["examples/s"]
+        assert text.seconds(as_json["epoch_s"]) == shown["epoch s"]
         assert [f"{item['value']:.4f}" for item in as_json["quality"]] == of_row["accuracy"].dropna().map(
             "{:.4f}".format
         ).tolist()
-        assert str(as_json["rank"] or text.NOTHING) == shown[c.RANK].removeprefix("≈ ")
-        expected.pop(c.SPREAD, None)  # min–max says it at 80 columns
+        assert str(as_json["rank"] or text.NOTHING) == shown["rank"].removeprefix("≈ ")
+        expected.pop("spread", None)  # min–max says it at 80 columns
         for name, value in expected.items():
             assert set(value.split()) <= words, (name, value)
 
@@ -254,9 +263,9 @@ def test_a_task_without_stages_has_no_tables_of_them(tmp_path: Path) -> None:
 def test_the_legend_names_the_stage_whose_speed_is_shown() -> None:
     found = said(machines())
     (section,) = found.sections
-    cells = {row[c.BACKEND]: row for row in section.rows}
-    assert cells["torch eager"][c.RATE] == section.tables[0].rows[3][1] == "2,273"
-    assert section.tables[0].rows[3][0] == "joint: examples/s"
+    cells = lines_of(section)
+    assert cells["torch eager"]["rate"] == section.tables[0].rows[3][1].shown == "2,273"
+    assert section.tables[0].rows[3][0].shown == "joint: examples/s"
     assert any("those of its last stage (dbm-mnist: joint)" in line for line in found.legend)
 
 
@@ -327,22 +336,22 @@ def test_show_has_validation_early_stopping_and_baselines() -> None:
 
 def test_ties_single_runs_and_missing_parity_are_said_in_words() -> None:
     (section,) = said(records()).sections
-    cells = {row[c.BACKEND]: row for row in section.rows}
-    assert [cells[name][c.RANK] for name in ("torch eager", "tensorflow graph", "mindspore eager")] == [
+    cells = lines_of(section)
+    assert [cells[name]["rank"] for name in ("torch eager", "tensorflow graph", "mindspore eager")] == [
         "≈ 1",
         "≈ 1",
         "≈ 1",
     ]
-    assert cells["mindspore graph"][c.RANK] == text.NOTHING
-    assert cells["mindspore graph"][c.VERDICT] == c.NOT_COMPARABLE
-    assert cells["mindspore graph"][c.SLOWER] == text.NOTHING
-    assert cells["tensorflow graph"][c.SLOWER] == "1.02× (0.997–1.04)"
-    assert {cells[name][c.VERDICT] for name in ("torch eager", "tensorflow graph", "mindspore eager")} == {
+    assert cells["mindspore graph"]["rank"] == text.NOTHING
+    assert cells["mindspore graph"]["verdict"] == NOT_COMPARABLE
+    assert cells["mindspore graph"]["slower"] == text.NOTHING
+    assert cells["tensorflow graph"]["slower"] == "1.02× (0.997–1.04)"
+    assert {cells[name]["verdict"] for name in ("torch eager", "tensorflow graph", "mindspore eager")} == {
         "no difference shown"
     }
-    assert "parity failed" in cells["mindspore graph"][c.REASON]
-    assert cells["mindspore eager"][c.RANGE] == cells["mindspore eager"][c.SPREAD] == c.ONE_RUN
-    assert cells["torch graph"][c.STATUS] == "2 timeout"
+    assert "parity failed" in cells["mindspore graph"]["reason"]
+    assert cells["mindspore eager"]["range"] == cells["mindspore eager"]["spread"] == ONE_RUN
+    assert cells["torch graph"]["status"] == "2 timeout"
     assert "torch graph: 2 timeout: took too long" in section.troubles
     assert any("one run of mindspore eager" in note for note in section.notes)
     for shown in (on_terminal(said(records())), markdown(said(records()))):
@@ -396,7 +405,7 @@ def test_an_empty_study_gives_a_report_in_every_format(tmp_path: Path) -> None:
     assert "nothing to compare yet" in (folder / "report.md").read_text("utf-8")
     assert written == (folder / "report.md", folder / "report.csv")
     assert len(export.from_csv((folder / "report.csv").read_text("utf-8"))) == 0
-    assert json.loads(export.to_json(frame([]), frames.stages([]), study="s"))["runs"] == []
+    assert json.loads(export.to_json(study_of([])))["runs"] == []
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])
@@ -461,11 +470,11 @@ def test_any_string_is_shown_as_itself_in_markdown(bad: str) -> None:
     allowed = ("h1", "h2", "h3", "p", "ul", "li", "table", "thead", "tbody", "tr", "th", "td")
     assert tags <= {f"<{slash}{tag}>" for tag in allowed for slash in ("", "/")}
     header, row, *figures = cells_of(page)
-    assert len(header) == len(row) == len(found.sections[0].rows[0])
-    told = [line for table in found.sections[0].tables for line in (table.headers, *table.rows)]
+    assert len(header) == len(row) == len(found.sections[0].main.headers)
+    told = [line for table in found.sections[0].tables for line in (table.headers, *table.shown())]
     assert figures == [[" ".join(text.printable(cell).split()) for cell in line] for line in told]
-    expected = " ".join(text.printable(found.sections[0].rows[0][c.REASON]).split())
-    assert dict(zip(header, row, strict=True))[c.REASON] == expected
+    expected = " ".join(text.printable(found.sections[0].main.shown()[0][-1]).split())
+    assert dict(zip(header, row, strict=True))["reason"] == expected
 
 
 def test_markup_html_and_links_do_not_survive_in_markdown() -> None:
@@ -490,14 +499,14 @@ def test_csv_and_json_give_back_the_very_frame(bad: str, step_s: float, accuracy
     items = [strange, record(seed=seed), died(repeat=1)]
     original, of_stages = frame(items), frames.stages(items)
     read = export.from_csv(export.to_csv(original)), export.from_csv(export.to_csv(of_stages), STAGES)
-    for found in (read, export.from_json(export.to_json(original, of_stages, study="s"))):
+    for found in (read, export.from_json(export.to_json(study_of(items)))):
         pd.testing.assert_frame_equal(found[0], original, check_exact=True)
         pd.testing.assert_frame_equal(found[1], of_stages, check_exact=True)
 
 
 def test_json_explains_its_columns_and_has_no_nan() -> None:
     items = [machine_record(), *records()]
-    found = json.loads(export.to_json(frame(items), frames.stages(items), study="s"), parse_constant=pytest.fail)
+    found = json.loads(export.to_json(study_of(items)), parse_constant=pytest.fail)
     assert found["columns"] == COLUMNS
     assert all(list(run) == list(COLUMNS) for run in found["runs"])
     assert found["runs"][-1]["accuracy"] is None
@@ -622,7 +631,7 @@ def test_every_pair_stands_in_the_verdicts_and_comes_back_from_csv(tmp_path: Pat
     )
     assert first["ratio_low"] < first["ratio"] < first["ratio_high"] < 1.01
     assert first["accuracy_verdict"] == "different"
-    as_json = json.loads(export.to_json(frame([]), frames.stages([]), study="s", groups=summarize(frame(records()))))
+    as_json = json.loads(export.to_json(study_of(records())))
     assert len(as_json["verdicts"]) == len(found)
     assert list(as_json["verdict_columns"]) == list(as_json["verdicts"][0])
 
@@ -651,7 +660,7 @@ def test_a_row_that_is_too_noisy_says_so_even_if_it_missed_its_target() -> None:
     (section,) = said([item]).sections
     sentence = "too noisy to say: 6 of 10 steady blocks were disturbed by other processes"
     assert f"torch eager: not comparable: {sentence}" in section.troubles
-    assert section.rows[0][c.RANK] == text.NOTHING
+    assert section.main.only(["rank"]).rows[0][0].shown == text.NOTHING
     assert "too noisy to say: 10 blocks are read, 0 discarded, 6 disturbed" in shown_alone(item)
 
 

@@ -20,7 +20,7 @@ from records_factory import FAIL, died, machine_record, measured, record, stages
 
 from harness.record import Memory, Record
 from harness.records import studies
-from reports.content.verdicts import verdict
+from reports.content.cells import verdict
 from reports.formats import export
 from reports.formats.latex import SPELLED
 from reports.formats.report import ENDINGS, FORMATS, render
@@ -30,6 +30,7 @@ from reports.frame.frame import stages as frame_of_stages
 from reports.page.exhibit import Exhibit
 from reports.page.exhibits.all import exhibits
 from reports.statistics.rows import Group, Row
+from reports.statistics.study import StudyRead
 from reports.statistics.summary import summarize
 from reports.words import text
 
@@ -233,7 +234,7 @@ def test_the_terminal_shows_the_numbers_of_the_summary_and_no_others(folder: Pat
     assert len(speeds) == len(costs) == len(groups)
     for group, speed, cost in zip(groups, speeds, costs, strict=True):
         rows = [(row, expected(row)) for row in group.rows]
-        in_speed = [f"{row.rank or ''} {shown.rate} {shown.slower} {row.status}" for row, shown in rows]
+        in_speed = [f"{row.rank or ''} {shown.rate} {shown.slower} {text.counted(row.status)}" for row, shown in rows]
         assert numbers(speed) == numbers(" ".join(in_speed))
         in_cost = [
             " ".join((one.low, one.high, one.first, one.epoch, one.accuracies, one.memory)) for _row, one in rows
@@ -256,7 +257,7 @@ def table(found: dict[str, Exhibit], name: str) -> list[dict[str, tuple[str, flo
 
 def test_the_exhibits_show_the_summary(folder: Path, groups: tuple[Group, ...]) -> None:
     loaded = studies.load(folder)
-    found = {one.name: one for one in exhibits(loaded, frame(loaded.records), groups)}
+    found = {one.name: one for one in exhibits(StudyRead.of_loaded(loaded))}
     rows = [row for group in groups for row in group.rows]
     for cells, row, shown in zip(table(found, "throughput"), rows, rows_of(groups), strict=True):
         speed, against = row.throughput_examples_per_s, row.to_fastest

@@ -295,7 +295,7 @@ def doubtful(folder: Path) -> Path:
 
 @pytest.mark.parametrize("many", [1, 1000], ids=["in processes", "in this one"])
 def test_a_frame_holds_english_and_is_said_in_chinese(many: int, tmp_path: Path) -> None:
-    runs = read_study(doubtful(tmp_path / "s"), many=many).runs
+    _loaded, runs = read_study(doubtful(tmp_path / "s"), many=many)
     why = [*runs["why_not_comparable"], *runs["reason"], *runs["install_reason"], *runs["parity_reason"]]
     assert any("differs from the reference in forward at conv1 (5.0e-01, allowed 1e-04). Look at" in one for one in why)
     with language.use("zh"):

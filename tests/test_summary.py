@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from records_factory import FAIL, LENET, MACHINE, PASS, UNCHECKED, died, measured, record
+from records_factory import FAIL, LENET, MACHINE, PASS, UNCHECKED, Processes, died, measured, record
 
 from harness.record import ParityVerdict, Record
-from reports.content.verdicts import verdict
+from reports.content.cells import verdict
 from reports.frame.frame import frame
 from reports.statistics.rows import Group, Row
 from reports.statistics.summary import summarize
-from reports.statistics.verdicts import Side, compare
+from reports.statistics.verdicts import compare
 
 
 def group(records: Sequence[Record]) -> Group:
@@ -179,7 +179,7 @@ def test_a_row_without_parity_is_shown_and_never_ranked(parity: ParityVerdict) -
 def test_one_run_without_parity_spoils_its_row() -> None:
     first, second = runs("torch", 0.01, 0.01)
     row = rows([first, replace(second, parity=FAIL)])["torch eager"]
-    assert (row.parity, row.comparable, row.rank) == ("1 pass, 1 fail", False, None)
+    assert (row.parity, row.comparable, row.rank) == ({"pass": 1, "fail": 1}, False, None)
 
 
 PARITIES = st.sampled_from([PASS, FAIL, UNCHECKED])
@@ -220,7 +220,7 @@ def test_a_row_whose_runs_all_failed_stands_there_with_its_reasons() -> None:
         died("torch", repeat=2, reason="signal SIGSEGV"),
     ]
     row = rows(failed)["torch eager"]
-    assert (row.runs, row.ok_runs, row.status) == (3, 0, "2 timeout, 1 crashed")
+    assert (row.runs, row.ok_runs, row.status) == (3, 0, {"timeout": 2, "crashed": 1})
     assert row.reasons == ("too long", "signal SIGSEGV")
     assert row.throughput_examples_per_s is None
     assert (row.quality, row.comparable, row.rank) == ((), False, None)
@@ -228,7 +228,7 @@ def test_a_row_whose_runs_all_failed_stands_there_with_its_reasons() -> None:
 
 def test_failed_runs_join_the_row_of_those_that_got_further() -> None:
     row = rows([*runs("torch", 0.01, 0.01), died("torch", repeat=2, status="timeout")])["torch eager"]
-    assert (row.status, row.comparable, row.framework_version) == ("2 ok, 1 timeout", True, "1")
+    assert (row.status, row.comparable, row.framework_version) == ({"ok": 2, "timeout": 1}, True, "1")
 
 
 def test_numbers_of_runs_that_did_not_end_are_left_out() -> None:
@@ -292,7 +292,7 @@ def test_a_framework_against_itself_is_called_different_in_at_most_one_of_twenty
     random, wrong, tries = np.random.default_rng(11), 0, 150
     for _ in range(tries):
         seconds = np.exp(0.05 * random.standard_normal((6, 3)))
-        ((*pairs,),) = compare([[Side(comparable=True, seconds=tuple(row)) for row in seconds.tolist()]])
+        ((*pairs,),) = compare([[Processes(tuple(row)) for row in seconds.tolist()]])
         wrong += any(item.verdict != "no difference shown" for item in pairs)
     assert wrong / tries <= 0.05 + 2 * (0.05 * 0.95 / tries) ** 0.5
 

@@ -225,11 +225,6 @@ class TensorflowBackend:
             return Sentence(
                 "TensorFlow has no {mode} mode: its modes are {modes}", mode=mode, modes=", ".join(self.modes())
             )
-        if device == "npu":
-            return Sentence(
-                "TensorFlow {version} does not reach Ascend: Huawei's plug-in is for 1.15 and 2.6.5 only",
-                version=tf.__version__,
-            )
         if device == "gpu" and not tf.config.list_physical_devices("GPU"):
             if not tf.test.is_built_with_cuda():
                 return Sentence(
@@ -244,7 +239,10 @@ class TensorflowBackend:
                 cuda=cuda,
             )
         if device == "npu":
-            return f"TensorFlow {tf.__version__} does not reach Ascend: Huawei's plug-in is for 1.15 and 2.6.5 only"
+            return Sentence(
+                "TensorFlow {version} does not reach Ascend: Huawei's plug-in is for 1.15 and 2.6.5 only",
+                version=tf.__version__,
+            )
         return None
 
     def traps(self) -> tuple[Trap, ...]:

@@ -21,6 +21,7 @@ from reports.choose.exclusions import why_not
 from reports.choose.known import WHOLE, Candidate, Key, Reading, label
 from reports.choose.needs import Needs
 from reports.statistics.rows import CELL, SPLITS, Group, Row
+from reports.statistics.study import StudyRead
 from reports.words import text
 
 FAILED = ("unsupported", "diverged", "out_of_memory", "timeout", "crashed")
@@ -44,16 +45,10 @@ class Field(Struct, frozen=True, kw_only=True):
     """Label and reason."""
 
 
-def field(records: Sequence[Record], runs: pd.DataFrame, groups: Sequence[Group], needs: Needs) -> Field:
-    """Return who can be chosen from a study, and who is excluded and why.
-
-    Args:
-        records: of the study.
-        runs: their frame.
-        groups: the summary of it.
-        needs: whose limits exclude.
-    """
-    known = facts_of(records, runs)
+def field(study: StudyRead, needs: Needs) -> Field:
+    """Return who can be chosen from a study, and who is excluded and why: by the limits of the needs among others."""
+    groups = study.groups
+    known = facts_of(study.loaded.records, study.runs)
     wanted = [group for group in groups if needs.limits.device in (None, group.device)]
     titles = _titles(wanted)
     keys = dict.fromkeys((row.backend, row.mode, row.profile) for group in groups for row in group.rows)
@@ -144,7 +139,7 @@ def _of_task(criterion: Criterion, row: Row, own: Sequence[Facts]) -> Reading:
     """Return what a row says by a criterion, given the facts of its runs."""
     completed = [facts for facts in own if facts["status"] in COMPLETED]
     if not completed and all(facts["status"] in FAILED for facts in own):
-        return Reading(failed=True, why=_("all runs failed: {status}").format(status=row.status))
+        return Reading(failed=True, why=_("all runs failed: {status}").format(status=text.counted(row.status)))
     if not row.comparable:
         return Reading(why="; ".join(row.why_not_comparable) or _("the runs were interrupted"))
     if criterion.scale == "points":

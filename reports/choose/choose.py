@@ -8,12 +8,10 @@ do not compete with each other: the one with the highest expected score stands f
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from harness.language import _
-from harness.records.studies import Loaded
 from reports.choose import tasks
 from reports.choose.candidates import Field, field
 from reports.choose.choice import SAME_SCORE, SURE, Choice, Pair, Scored, Used, Verdict, Without
@@ -22,23 +20,20 @@ from reports.choose.decided import deciding, moves, raw
 from reports.choose.draws import DRAWS, Values, values_of
 from reports.choose.known import Candidate, task_of
 from reports.choose.needs import Needs
-from reports.frame.frame import frame
-from reports.statistics.summary import summarize
+from reports.statistics.study import StudyRead
 
 Array = NDArray[np.float64]
 
 
-def choose(loaded: Loaded, needs: Needs, *, draws: int = DRAWS, runs: pd.DataFrame | None = None) -> Choice:
+def choose(study: StudyRead, needs: Needs, *, draws: int = DRAWS) -> Choice:
     """Return the choice from a study.
 
     Args:
-        loaded: the study; its records need their evaluations, and no other curves.
+        study: its records need their evaluations, and no other curves.
         needs: what it is chosen by.
         draws: of what the means may be.
-        runs: the frame of its records, where there is one.
     """
-    runs = frame(loaded.records) if runs is None else runs
-    return choose_from(field(loaded.records, runs, summarize(runs), needs), needs, study=loaded.name, draws=draws)
+    return choose_from(field(study, needs), needs, study=study.loaded.name, draws=draws)
 
 
 def choose_from(found: Field, needs: Needs, *, study: str, draws: int = DRAWS) -> Choice:

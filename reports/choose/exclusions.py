@@ -18,7 +18,9 @@ def why_not(key: Key, rows: Mapping[str, Row], candidate: Candidate | None, need
     for title, row in rows.items():
         if "fail" in row.parity:
             reason = "; ".join(row.why_not_comparable)
-            return _("it does not compute {task}: {reason}").format(task=title, reason=reason or row.parity)
+            return _("it does not compute {task}: {reason}").format(
+                task=title, reason=reason or text.shared(row.parity)
+            )
     if candidate is None or not any(row.comparable for row in rows.values()):
         if needs.limits.device is not None and not rows:
             return _("no run of it was made on {device}").format(device=needs.limits.device)

@@ -8,7 +8,7 @@ from reports.choose.choice import SURE, Choice, Deciding, Move, Scored
 from reports.choose.criteria import CRITERIA, Criterion
 from reports.choose.known import task_of
 from reports.words import text
-from reports.words.table import Table
+from reports.words.table import Cell, Table, grid, number, words
 
 
 def criterion(name: str) -> Criterion:
@@ -58,15 +58,15 @@ def ranking(choice: Choice) -> Table:
     """Return the candidates that stand for their backends, best first."""
     rows = tuple(
         (
-            item.label,
-            text.chance(item.probability_best),
-            f"{item.score:.3f}",
-            f"{item.score_low:.3f}–{item.score_high:.3f}",
+            words(item.label),
+            number(item.probability_best, text.chance(item.probability_best)),
+            number(item.score, f"{item.score:.3f}"),
+            words(f"{item.score_low:.3f}–{item.score_high:.3f}"),
         )
         for item in choice.best()
     )
     headers = (_("candidate"), _("is the best with"), _("score"), _("95 % of the draws"))
-    return Table(title="", headers=headers, rows=rows)
+    return grid(headers, rows)
 
 
 def pairs(choice: Choice) -> list[str]:
@@ -165,15 +165,18 @@ def measured(choice: Choice) -> Table:
     best = choice.best()
     rows = []
     for used in choice.criteria:
-        rows.append((_what(choice, used.name, used.tasks), *(raw(used.name, item.raw[used.name]) for item in best)))
+        rows.append(
+            [words(_what(choice, used.name, used.tasks)), *(_raw(used.name, item.raw[used.name]) for item in best)]
+        )
         if used.name == "install_size":
-            rows.append((_("build of that size"), *(text.names(item.builds) or text.NOTHING for item in best)))
+            builds = [words(text.names(item.builds) or text.NOTHING) for item in best]
+            rows.append([words(_("build of that size")), *builds])
     headers = (_("measured"), *(item.label for item in best))
-    return Table(
-        title=_("What was measured (means over {tasks})").format(tasks=", ".join(choice.tasks)),
-        headers=headers,
-        rows=tuple(rows),
-    )
+    return grid(headers, rows, _("What was measured (means over {tasks})").format(tasks=", ".join(choice.tasks)))
+
+
+def _raw(name: str, value: float | None) -> Cell:
+    return number(value, raw(name, value))
 
 
 def builds(choice: Choice) -> str | None:
@@ -201,15 +204,19 @@ def contributions(choice: Choice) -> Table:
     best = choice.best()
     rows = [
         (
-            f"{title(used.name)} · {text.percent(used.share)}",
-            *(f"{item.values[used.name]:.3f} → {used.share * item.values[used.name]:.3f}" for item in best),
+            words(f"{title(used.name)} · {text.percent(used.share)}"),
+            *(_contribution(item.values[used.name], used.share) for item in best),
         )
         for used in choice.criteria
     ]
-    rows.append((_("score"), *(f"{item.score:.3f}" for item in best)))
+    rows.append((words(_("score")), *(number(item.score, f"{item.score:.3f}") for item in best)))
     headers = (_("criterion · share of the weight"), *(item.label for item in best))
     title_ = _("Value from 0 to 1 → what it adds to the score")
-    return Table(title=title_, headers=headers, rows=tuple(rows))
+    return grid(headers, rows, title_)
+
+
+def _contribution(value: float, share: float) -> Cell:
+    return number(share * value, f"{value:.3f} → {share * value:.3f}")
 
 
 def exclusions(choice: Choice) -> list[str]:

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from reports.compare.pairing import KEY, Place
-from reports.compare.studies import Compared, Line, key_of
+from reports.compare.pairing import KEY, StudyRow
+from reports.compare.studies import Compared, ComparedRow, key_of
 
 SPEED = ("ratio", "low", "high", "p_holm", "verdict")
 ACCURACY = ("difference", "low", "high", "p_holm", "p_equivalence", "test", "verdict")
@@ -32,7 +32,7 @@ def to_json(found: Compared) -> str:
     return msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n"
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: ComparedRow) -> dict[str, Any]:
     item = line.found
     measures = {"training": {name: getattr(item, name) for name in SPEED} | {"could_have_shown": item.smallest_ratio}}
     for measure, shown in item.inference.items():
@@ -53,7 +53,7 @@ def _line(line: Line) -> dict[str, Any]:
     }
 
 
-def _side(place: Place) -> dict[str, Any]:
+def _side(place: StudyRow) -> dict[str, Any]:
     speed = place.row.throughput_examples_per_s
     facts = {name: getattr(place.row, name) for name in ("backend", *SIDE)}
     facts |= {name: getattr(place.group, name) for name in GROUP}
@@ -66,10 +66,10 @@ def _side(place: Place) -> dict[str, Any]:
     }
 
 
-def _place(place: Place) -> dict[str, Any]:
+def _place(place: StudyRow) -> dict[str, Any]:
     return dict(zip(KEY, place.key(), strict=True)) | {"source": place.group.source, "machine": place.group.machine}
 
 
-def _ratio(line: Line, column: str) -> float | None:
+def _ratio(line: ComparedRow, column: str) -> float | None:
     a, b = getattr(line.a.row, column), getattr(line.b.row, column)
     return b / a if a and b and not line.refused else None

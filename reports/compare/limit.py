@@ -13,7 +13,7 @@ from scipy.special import stdtr
 from harness.language import noop
 from reports.statistics import methods
 from reports.statistics.methods import ALPHA, FEWEST, ROUNDING, Difference, ratio_of
-from reports.statistics.verdicts import Side
+from reports.statistics.verdicts import Sample
 
 MEASURES = (noop("training"), noop("latency"), noop("inference"))
 
@@ -38,7 +38,7 @@ def beyond_p(found: Difference, limit: float) -> float:
     return min(1.0, 2 * float(stdtr(found.freedom, -above / found.error)))
 
 
-def tests(rows: Sequence[tuple[Side, Side] | None], limit: float) -> list[dict[str, Tested]]:
+def tests(rows: Sequence[tuple[Sample, Sample] | None], limit: float) -> list[dict[str, Tested]]:
     """Return for every row its tests by measure; a measure with fewer than two processes on a side has none.
 
     Args:
@@ -60,7 +60,7 @@ def tests(rows: Sequence[tuple[Side, Side] | None], limit: float) -> list[dict[s
     return tested
 
 
-def _differences(b: Side, a: Side) -> dict[str, Difference]:
+def _differences(b: Sample, a: Sample) -> dict[str, Difference]:
     sides = [_values(side) for side in (b, a)]
     found = {}
     for measure in MEASURES:
@@ -70,5 +70,5 @@ def _differences(b: Side, a: Side) -> dict[str, Difference]:
     return found
 
 
-def _values(side: Side) -> Mapping[str, Sequence[float]]:
-    return {"training": side.seconds, **side.inference}
+def _values(side: Sample) -> Mapping[str, Sequence[float]]:
+    return {"training": side.seconds_per_example, **side.inference}

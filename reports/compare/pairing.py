@@ -18,7 +18,7 @@ KEY = (*CELL, *WHO)
 Identity = tuple[object, ...]
 
 
-class Place(NamedTuple):
+class StudyRow(NamedTuple):
     """A row and the group that it stands in."""
 
     group: Group
@@ -32,10 +32,10 @@ class Place(NamedTuple):
 class Paired(NamedTuple):
     """What was found of two studies."""
 
-    pairs: tuple[tuple[Place, Place], ...]
+    pairs: tuple[tuple[StudyRow, StudyRow], ...]
     """Of A and of B."""
-    only_a: tuple[Place, ...]
-    only_b: tuple[Place, ...]
+    only_a: tuple[StudyRow, ...]
+    only_b: tuple[StudyRow, ...]
     unclear: tuple[tuple[tuple[str, ...], int, int], ...]
     """Keys of which both studies have rows left, with how many."""
 
@@ -44,7 +44,7 @@ def pair(a: Iterable[Group], b: Iterable[Group]) -> Paired:
     """Return the rows of two studies in pairs, in the order of A, and those that have no partner."""
     left, right = _places(a), _places(b)
     order = {id(place): number for number, place in enumerate(left)}
-    pairs: list[tuple[Place, Place]] = []
+    pairs: list[tuple[StudyRow, StudyRow]] = []
     for identity in _IDENTITIES:
         found = _matched(left, right, identity)
         pairs += found
@@ -60,19 +60,19 @@ def pair(a: Iterable[Group], b: Iterable[Group]) -> Paired:
     )
 
 
-def refusals(a: Place, b: Place) -> tuple[str, ...]:
+def refusals(a: StudyRow, b: StudyRow) -> tuple[str, ...]:
     """Return in what the definitions or the data of two rows differ, as names of columns; nothing if they agree."""
     names = ("task_version", "task_fingerprint", "dataset_fingerprint")
     return tuple(name for name in names if _of(a, name) != _of(b, name))
 
 
-def _places(groups: Iterable[Group]) -> list[Place]:
-    return [Place(group, row) for group in groups for row in group.rows]
+def _places(groups: Iterable[Group]) -> list[StudyRow]:
+    return [StudyRow(group, row) for group in groups for row in group.rows]
 
 
 def _matched(
-    left: Sequence[Place], right: Sequence[Place], identity: Callable[[Place], Identity]
-) -> list[tuple[Place, Place]]:
+    left: Sequence[StudyRow], right: Sequence[StudyRow], identity: Callable[[StudyRow], Identity]
+) -> list[tuple[StudyRow, StudyRow]]:
     """Return the pairs that agree in an identity that each study has once."""
     mine, theirs = Counter(map(identity, left)), Counter(map(identity, right))
     by_identity = {identity(place): place for place in right}
@@ -83,32 +83,32 @@ def _matched(
     ]
 
 
-def _of(place: Place, name: str) -> object:
+def _of(place: StudyRow, name: str) -> object:
     return getattr(place.group, name)
 
 
-def _loose(place: Place) -> tuple[str, ...]:
+def _loose(place: StudyRow) -> tuple[str, ...]:
     """Return the key without the release that a backend's name may carry."""
     return tuple(base(part) if name == "backend" else part for name, part in zip(KEY, place.key(), strict=True))
 
 
-def _computed(place: Place) -> Identity:
+def _computed(place: StudyRow) -> Identity:
     return _of(place, "task_fingerprint"), _of(place, "dataset_fingerprint")
 
 
-def _source(place: Place) -> Identity:
+def _source(place: StudyRow) -> Identity:
     return (*place.key(), *_computed(place), place.group.source)
 
 
-def _machine(place: Place) -> Identity:
+def _machine(place: StudyRow) -> Identity:
     return (*_source(place), place.group.machine, place.row.device_name)
 
 
-def _version(place: Place) -> Identity:
+def _version(place: StudyRow) -> Identity:
     return (*_machine(place), place.row.framework_version)
 
 
-_IDENTITIES: tuple[Callable[[Place], Identity], ...] = (
+_IDENTITIES: tuple[Callable[[StudyRow], Identity], ...] = (
     _version,
     _machine,
     _source,

@@ -13,15 +13,12 @@ from msgspec.structs import replace
 from harness.errors import UsageError
 from harness.language import Sentence, _
 from harness.record import Record
-from harness.records.studies import Loaded
 from reports.compare import limit as gate
 from reports.compare.changes import Change, changes, hardware
 from reports.compare.limit import Tested
-from reports.compare.pairing import KEY, Place, pair, refusals
-from reports.frame.frame import frame
+from reports.compare.pairing import KEY, StudyRow, pair, refusals
 from reports.statistics import verdicts
-from reports.statistics.ranking import side
-from reports.statistics.summary import summarize
+from reports.statistics.study import StudyRead
 from reports.statistics.verdicts import Comparison
 from reports.words import text
 from reports.words.record_words import said
@@ -37,11 +34,11 @@ class Worse(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class ComparedRow(Struct, frozen=True, kw_only=True):
     """A row that both studies have; numbers are of B against A."""
 
-    a: Place
-    b: Place
+    a: StudyRow
+    b: StudyRow
     refused: tuple[str, ...] = ()
     """Why the two are not of one thing, in sentences."""
     found: Comparison
@@ -66,9 +63,9 @@ class Compared(Struct, frozen=True, kw_only=True):
     machines_a: tuple[str, ...]
     machines_b: tuple[str, ...]
     changes: tuple[Change, ...]
-    lines: tuple[Line, ...]
-    only_a: tuple[Place, ...]
-    only_b: tuple[Place, ...]
+    lines: tuple[ComparedRow, ...]
+    only_a: tuple[StudyRow, ...]
+    only_b: tuple[StudyRow, ...]
     unclear: tuple[tuple[tuple[str, ...], int, int], ...]
     """Keys of which both studies have several rows, with how many."""
     damaged: tuple[tuple[str, str, str], ...]
@@ -94,23 +91,24 @@ class Compared(Struct, frozen=True, kw_only=True):
         return any(line.worse for line in self.lines)
 
 
-def compare_studies(a: Loaded, b: Loaded, *, limit: float | None = None) -> Compared:
+def compare_studies(first: StudyRead, second: StudyRead, *, limit: float | None = None) -> Compared:
     """Compare study B with study A, which it follows.
 
     Args:
-        a: the older one, or the one that sets the standard.
-        b: the newer one.
+        first: A, the older one, or the one that sets the standard.
+        second: B, the newer one.
         limit: the share by which a row may be slower before that is a failure, such as 0.05.
 
     Raises:
         UsageError: the two are one study.
     """
+    a, b = first.loaded, second.loaded
     if a.folder.resolve() == b.folder.resolve():
         raise UsageError("{name} would be compared with itself: name two studies", name=a.name)
-    paired = pair(summarize(frame(a.records)), summarize(frame(b.records)))
+    paired = pair(first.groups, second.groups)
     endings = [{record.spec.run_id: record for record in loaded.records} for loaded in (a, b)]
     refused = [_refusals(*places, names=(a.name, b.name)) for places in paired.pairs]
-    both = [(side(right.row), side(left.row)) for left, right in paired.pairs]
+    both = [(right.row, left.row) for left, right in paired.pairs]
     found = verdicts.compare(
         [[] if why else list(sides) for sides, why in zip(both, refused, strict=True)]
     )  # one grid, for Holm's method
@@ -118,7 +116,7 @@ def compare_studies(a: Loaded, b: Loaded, *, limit: float | None = None) -> Comp
     comparable = [sides if item.ratio is not None else None for sides, item in zip(both, judged, strict=True)]
     tested = gate.tests(comparable, limit) if limit is not None else [{} for _pair in both]
     lines = tuple(
-        Line(
+        ComparedRow(
             a=left,
             b=right,
             refused=why,
@@ -145,7 +143,7 @@ def compare_studies(a: Loaded, b: Loaded, *, limit: float | None = None) -> Comp
     )
 
 
-def _refusals(a: Place, b: Place, *, names: tuple[str, str]) -> tuple[str, ...]:
+def _refusals(a: StudyRow, b: StudyRow, *, names: tuple[str, str]) -> tuple[str, ...]:
     """Return why two rows are not of one thing, naming both."""
     sentences = {
         "task_version": _("{a} has version {of_a} of the task, {b} has version {of_b}"),
@@ -167,11 +165,12 @@ def _refused(why: tuple[str, ...]) -> Comparison:
     return Comparison(a=0, b=1, processes_a=0, processes_b=0, verdict="not comparable", why="; ".join(why))
 
 
-def _explained(found: Comparison, a: Place, b: Place, *, names: tuple[str, str]) -> Comparison:
+def _explained(found: Comparison, a: StudyRow, b: StudyRow, *, names: tuple[str, str]) -> Comparison:
     """Return the comparison with the study's own reason where a row is not comparable."""
     reasons = [
         _("in {study}: {reason}").format(
-            study=name, reason=text.clauses(map(said, place.row.why_not_comparable[:2])) or place.row.status
+            study=name,
+            reason=text.clauses(map(said, place.row.why_not_comparable[:2])) or text.counted(place.row.status),
         )
         for name, place in zip(names, (a, b), strict=True)
         if not place.row.comparable
@@ -179,12 +178,12 @@ def _explained(found: Comparison, a: Place, b: Place, *, names: tuple[str, str])
     return replace(found, why="; ".join(reasons)) if reasons else found
 
 
-def _worse(a: Place, b: Place, records: Sequence[dict[str, Record]]) -> list[Worse]:
+def _worse(a: StudyRow, b: StudyRow, records: Sequence[dict[str, Record]]) -> list[Worse]:
     """Return what a row of B does not reach that the row of A did: parity, and every run's ending."""
     found = []
-    if a.row.parity == "pass" and b.row.parity != "pass":
+    if a.row.passed_parity and not b.row.passed_parity:
         reasons = {records[1][run_id].parity.reason: None for run_id in b.row.run_ids}
-        found.append(Worse(what="parity", reason="; ".join(filter(None, reasons)) or b.row.parity))
+        found.append(Worse(what="parity", reason="; ".join(filter(None, reasons)) or text.shared(b.row.parity)))
     before = {records[0][run_id].outcome.status for run_id in a.row.run_ids}
     new = [records[1][run_id].outcome for run_id in b.row.run_ids if records[1][run_id].outcome.status not in before]
     for status in dict.fromkeys(outcome.status for outcome in new):
@@ -202,6 +201,6 @@ def _slower(tests: dict[str, Tested], limit: float | None) -> list[Worse]:
     ]
 
 
-def key_of(line: Line) -> dict[str, str]:
+def key_of(line: ComparedRow) -> dict[str, str]:
     """Return what a row is called by, with the backend's name in B."""
     return dict(zip(KEY, line.b.key(), strict=True))

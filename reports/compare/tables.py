@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from harness.language import _
-from reports.compare.pairing import KEY, Place
-from reports.compare.studies import Compared, Line
+from reports.compare.pairing import KEY, StudyRow
+from reports.compare.studies import Compared, ComparedRow
 from reports.statistics.methods import MARGIN
+from reports.statistics.verdicts import Comparison, Shown
 from reports.words import text
 from reports.words.document import Part
-from reports.words.table import Table
+from reports.words.table import Cell, grid, number, words
 
 ALWAYS = ("task", "backend", "mode")
 """Parts of a row's name that are always said."""
@@ -35,7 +36,7 @@ def labels(found: Compared) -> list[str]:
     ]
 
 
-def place_label(place: Place) -> str:
+def place_label(place: StudyRow) -> str:
     """Return the full name of a row that stands alone."""
     return " ".join(filter(None, (*place.key(), place.group.source)))
 
@@ -56,11 +57,11 @@ def speeds(found: Compared, names: Sequence[str]) -> list[Part]:
 def _training(found: Compared, names: Sequence[str]) -> Part | None:
     rows = [
         (
-            name,
+            words(name),
             _rate(line.a),
             _rate(line.b),
-            text.ratio(line.found.ratio, line.found.low, line.found.high),
-            _verdict(line),
+            _ratio(line.found),
+            words(_verdict(line)),
             _could(line, "training", line.found.smallest_ratio),
         )
         for name, line in zip(names, found.lines, strict=True)
@@ -70,20 +71,21 @@ def _training(found: Compared, names: Sequence[str]) -> Part | None:
     return _part(_("Training"), headers, rows)
 
 
-def _verdict(line: Line) -> str:
+def _verdict(line: ComparedRow) -> str:
     """Return the verdict, or why there is none."""
     return line.found.why or _(line.found.verdict)
 
 
-def _could(line: Line, measure: str, smallest: float | None) -> str:
+def _could(line: ComparedRow, measure: str, smallest: float | None) -> Cell:
     """Return what could have been shown: of the limit where one was given, else of any difference."""
     tested = line.tested.get(measure)
-    return text.ratio(tested.could_show if tested else smallest)
+    ratio = tested.could_show if tested else smallest
+    return number(ratio, text.ratio(ratio))
 
 
 def _inference(found: Compared, names: Sequence[str], measure: str, title: str) -> Part | None:
-    rows: list[tuple[str, ...]] = [
-        (name, text.ratio(shown.ratio, shown.low, shown.high), _(shown.verdict), _could(line, measure, None))
+    rows: list[tuple[Cell, ...]] = [
+        (words(name), _ratio(shown), words(_(shown.verdict)), _could(line, measure, None))
         for name, line in zip(names, found.lines, strict=True)
         if (shown := line.found.inference.get(measure))
     ]
@@ -109,8 +111,17 @@ def quality(found: Compared, names: Sequence[str]) -> Part | None:
                 low=_signed(item.accuracy_low),
                 high=_signed(item.accuracy_high),
             )
-        means = [text.quality(place.row.quality_mean, place.row.metric) for place in (line.a, line.b)]
-        rows.append((name, line.a.row.metric.replace("_", " "), *means, interval, _accuracy(line)))
+        means = [place.row.quality_mean for place in (line.a, line.b)]
+        metric = line.a.row.metric
+        rows.append(
+            (
+                words(name),
+                words(metric.replace("_", " ")),
+                *(number(mean, text.quality(mean, metric)) for mean in means),
+                words(interval),
+                words(_accuracy(line)),
+            )
+        )
     headers = (_("row"), _("metric"), "A", "B", _("B − A"), _("verdict"))
     note = _(
         "Means over the processes; equivalent: the accuracies differ by less than {margin:g}, by two tests at 5 %."
@@ -118,7 +129,7 @@ def quality(found: Compared, names: Sequence[str]) -> Part | None:
     return _part(_("Quality"), headers, rows, (note.format(margin=MARGIN),))
 
 
-def _accuracy(line: Line) -> str:
+def _accuracy(line: ComparedRow) -> str:
     if line.a.row.metric != "accuracy" or not line.is_compared():
         return text.NOTHING
     return _(line.found.accuracy_verdict)
@@ -131,23 +142,29 @@ def memory(found: Compared, names: Sequence[str]) -> Part | None:
         for column, what in (("host_peak_bytes", _("host")), ("device_peak_bytes", _("device"))):
             a, b = (getattr(place.row, column) for place in (line.a, line.b))
             if a and b and not line.refused:
-                rows.append((name, what, text.megabytes(a), text.megabytes(b), text.ratio(b / a)))
+                sizes = [number(size, text.megabytes(size)) for size in (a, b)]
+                rows.append((words(name), words(what), *sizes, number(b / a, text.ratio(b / a))))
     headers = (_("row"), _("memory"), _("A MB"), _("B MB"), "B / A")
     note = _("Medians of the processes' peaks; a description, not a test.")
     return _part(_("Memory"), headers, rows, (note,))
 
 
 def _part(
-    title: str, headers: tuple[str, ...], rows: Sequence[tuple[str, ...]], notes: tuple[str, ...] = ()
+    title: str, headers: tuple[str, ...], rows: Sequence[tuple[Cell, ...]], notes: tuple[str, ...] = ()
 ) -> Part | None:
     if not rows:
         return None
-    return Part(title=title, notes=notes, table=Table(title=title, headers=headers, rows=tuple(rows)))
+    return Part(title=title, notes=notes, table=grid(headers, rows, title))
 
 
-def _rate(place: Place) -> str:
+def _rate(place: StudyRow) -> Cell:
     speed = place.row.throughput_examples_per_s
-    return text.rate(speed.median if speed else None)
+    rate = speed.median if speed else None
+    return number(rate, text.rate(rate))
+
+
+def _ratio(found: Comparison | Shown) -> Cell:
+    return number(found.ratio, text.ratio(found.ratio, found.low, found.high))
 
 
 def _signed(value: float | None) -> str:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from harness.language import _
-from reports.content.side_by_side import Side
+from reports.statistics.row_runs import RowRuns
 from reports.words import text
 
 
-def break_even(found: Sequence[Side]) -> tuple[str, ...]:
+def break_even(found: Sequence[RowRuns]) -> tuple[str, ...]:
     """Return after how many steps each compiled mode has won back what it costs to build, against eager mode.
 
     The costs are build and first step, the gain is the difference of the steps; medians of comparable rows. Where the
@@ -52,21 +54,21 @@ def break_even(found: Sequence[Side]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _costs(side: Side) -> tuple[float, float] | None:
+def _costs(side: RowRuns) -> tuple[float, float] | None:
     """Return the seconds of build and first step together, and those of a warm step."""
     build, first, step = (side.median(name) for name in ("build_s", "first_step_s", "step_s"))
     return None if build is None or first is None or step is None else (build + first, step)
 
 
-def overlap(one: Side, other: Side) -> bool:
+def overlap(one: RowRuns, other: RowRuns) -> bool:
     """Return whether the ranges of the seconds per step over the completed runs of two rows have a part in common."""
     (low, high), (other_low, other_high) = _range(one), _range(other)
     return max(low, other_low) <= min(high, other_high)
 
 
-def _range(side: Side) -> tuple[float, float]:
-    steps = side.completed("step_s")
-    return float(steps.min()), float(steps.max())
+def _range(side: RowRuns) -> tuple[float, float]:
+    steps = side.numbers("step_s")
+    return float(np.nanmin(steps)), float(np.nanmax(steps))
 
 
 def pays_after(extra_s: float, gain_s: float) -> int | None:

@@ -10,9 +10,10 @@ import pandas as pd
 from harness.language import _, ngettext, noop
 from harness.records.store import Source
 from harness.records.studies import Loaded
-from reports.statistics.rows import CELL, Group, Row
+from reports.statistics.rows import SEPARATOR, Group, Row
+from reports.statistics.study import StudyRead
 from reports.words import text
-from reports.words.table import Table
+from reports.words.table import Cell, Table, grid, number, words
 
 COMPUTED = ("task_version", "task_fingerprint", "dataset_fingerprint")
 """What must be equal for two machines to stand in one table."""
@@ -67,20 +68,10 @@ def _left_out(source: Source) -> list[str]:
     ]
 
 
-def tables(
-    loaded: Loaded, frame: pd.DataFrame, groups: Sequence[Group], labels: Sequence[Sequence[str]]
-) -> list[Table]:
-    """Return the table of the machines, and for every task one of their speeds; none for a study that was run.
-
-    Args:
-        loaded: the study.
-        frame: its runs.
-        groups: as `summarize` returns them.
-        labels: of every group the names of its rows.
-    """
-    if loaded.plan is None or not loaded.plan.merged_from:
-        return []
-    return [_machines(frame), *_speeds(groups, labels)]
+def tables(study: StudyRead) -> list[Table]:
+    """Return the table of the machines, and for every task one of their speeds; none for a study that was run."""
+    plan = study.loaded.plan
+    return [_machines(study.runs), *_speeds(study.groups)] if plan is not None and plan.merged_from else []
 
 
 def _machines(frame: pd.DataFrame) -> Table:
@@ -92,30 +83,30 @@ def _machines(frame: pd.DataFrame) -> Table:
         machine = _("{cpu}, {used} of {cores} processors used, {memory} GB").format(
             cpu=cpu, used=used, cores=cores, memory=f"{int(str(memory)) / 1e9:.0f}"
         )
-        rows.append((str(source), machine, str(kernel), f"{ok} / {len(runs)}"))
+        rows.append([words(shown) for shown in (str(source), machine, str(kernel), f"{ok} / {len(runs)}")])
     headers = (_("study"), _("machine"), _("system"), _("ok / runs"))
-    return Table(title=_("Machines"), headers=headers, rows=tuple(rows))
+    return grid(headers, rows, _("Machines"))
 
 
-def _speeds(groups: Sequence[Group], labels: Sequence[Sequence[str]]) -> list[Table]:
+def _speeds(groups: Sequence[Group]) -> list[Table]:
     """Return for everything that was computed the examples/s by machine; names are as in the sections."""
-    cells: dict[tuple[str, ...], list[tuple[str, dict[str, str]]]] = {}
-    for group, names in zip(groups, labels, strict=True):
-        shown = {name: _rate(row) for name, row in zip(names, group.rows, strict=True)}
+    computed: dict[tuple[str, ...], list[Group]] = {}
+    for group in groups:
         facts = [f"{name} {getattr(group, name)}".replace("_", " ") for name in group.split_by if name in COMPUTED]
-        cells.setdefault((*(getattr(group, name) for name in CELL), *facts), []).append((group.source, shown))
+        computed.setdefault((group.heading, *facts), []).append(group)
     found = []
-    for cell, machines in cells.items():
-        across = list(dict.fromkeys(name for _source, shown in machines for name in shown))
-        rows = [(source, *(shown.get(name, "") for name in across)) for source, shown in machines]
-        title = _("examples/s by machine: {cell}").format(cell=" · ".join(cell))
-        found.append(Table(title=title, headers=(_("study"), *across), rows=tuple(rows)))
+    for what, machines in computed.items():
+        rates = [(group.source, {row.label: _rate(row) for row in group.rows}) for group in machines]
+        across = list(dict.fromkeys(label for _source, shown in rates for label in shown))
+        rows = [(words(source), *(shown.get(label, words("")) for label in across)) for source, shown in rates]
+        title = _("examples/s by machine: {cell}").format(cell=SEPARATOR.join(what))
+        found.append(grid((_("study"), *across), rows, title))
     return found
 
 
-def _rate(row: Row) -> str:
+def _rate(row: Row) -> Cell:
     """Return a row's examples per second, or that it may not be compared."""
     speed = row.throughput_examples_per_s
     if speed is None:
-        return row.status
-    return text.rate(speed.median) if row.comparable else _("not comparable")
+        return words(text.counted(row.status))
+    return number(speed.median, text.rate(speed.median)) if row.comparable else words(_("not comparable"))

@@ -10,23 +10,23 @@ from typing import NamedTuple
 import pandas as pd
 
 from harness.language import _, noop
-from harness.record import COMPLETED
-from reports.statistics.rows import Group, Row
+from reports.statistics.row_runs import RowRuns
+from reports.statistics.rows import Row
 from reports.words import text
 from reports.words.record_words import stage_name
-from reports.words.table import Table
+from reports.words.table import Cell, Table, grid, number, several, words
 
 FIGURE, COMPARABLE, UNRELIABLE = noop("figure"), noop("comparable"), noop("(unreliable)")
 MOST_REMARKS = 6
 MORE_REMARKS = noop("and {count} other remarks")
 
-Cell = Callable[["Side"], str]
+Figure = Callable[["StageRuns"], Cell]
+"""Makes the cell of a row."""
 
 
-class Side(NamedTuple):
-    """One backend, mode and profile: what stands in a column."""
+class StageRuns(NamedTuple):
+    """One row with the stages of its runs."""
 
-    label: str
     row: Row
     run_ids: tuple[str, ...]
     """Its completed runs, in the order of seed and repeat."""
@@ -46,29 +46,26 @@ class Side(NamedTuple):
         return [by_run.get(run_id) for run_id in self.run_ids]
 
 
-def sides(group: Group, labels: Sequence[str], runs: pd.DataFrame, parts: pd.DataFrame) -> list[Side]:
+def rows(found: Sequence[RowRuns], parts: pd.DataFrame) -> list[StageRuns]:
     """Return the rows of a group that have completed runs with stages, in the group's order.
 
     Args:
-        group: as `summarize` returns it.
-        labels: the names of its rows.
-        runs: the frame, one row per run.
-        parts: the stages of the same records.
+        found: the rows of the group.
+        parts: the stages of all records.
     """
     if not len(parts):
         return []
-    completed = runs[runs["status"].isin(COMPLETED)].sort_values(["seed", "repeat"])
-    found = []
-    for label, row in zip(labels, group.rows, strict=True):
-        of_row = set(row.run_ids)
-        run_ids = tuple(run_id for run_id in completed["run_id"] if run_id in of_row)
+    staged = []
+    for one in found:
+        completed = one.frame.frame[["run_id", "seed", "repeat"]].iloc[one.completed].sort_values(["seed", "repeat"])
+        run_ids = tuple(completed["run_id"])
         stages = parts[parts["run_id"].isin(run_ids)]
         if len(stages):
-            found.append(Side(label, row, run_ids, stages))
-    return found
+            staged.append(StageRuns(one.row, run_ids, stages))
+    return staged
 
 
-def tables(found: Sequence[Side]) -> tuple[Table, ...]:
+def tables(found: Sequence[StageRuns]) -> tuple[Table, ...]:
     """Return the two tables on the stages of a group, none where it has no stages."""
     if not found:
         return ()
@@ -79,13 +76,13 @@ def tables(found: Sequence[Side]) -> tuple[Table, ...]:
     )
 
 
-def remarks(found: Iterable[Side]) -> tuple[str, ...]:
+def remarks(found: Iterable[StageRuns]) -> tuple[str, ...]:
     """Return what is to be said of single figures, each sentence once, with where it holds."""
     places: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for side in found:
         for stage, remarked in zip(side.stages["stage"], side.stages["remarks"], strict=True):
             for figure, sentence in json.loads(remarked or "{}").items():
-                places.setdefault((figure, sentence), []).append((stage, side.label))
+                places.setdefault((figure, sentence), []).append((stage, side.row.label))
     lines = []
     for (figure, sentence), where in places.items():
         stages, labels = (dict.fromkeys(names) for names in zip(*where, strict=True))
@@ -100,14 +97,16 @@ def remarks(found: Iterable[Side]) -> tuple[str, ...]:
     return text.first(lines, MOST_REMARKS, MORE_REMARKS)
 
 
-def _table(title: str, found: Sequence[Side], figures: dict[str, Cell]) -> Table:
-    rows = tuple((name, *(cell(side) for side in found)) for name, cell in figures.items())
-    return Table(title=title, headers=(_(FIGURE), *(side.label for side in found)), rows=rows)
+def _table(title: str, found: Sequence[StageRuns], figures: dict[str, Figure]) -> Table:
+    rows = [(words(name), *(figure(side) for side in found)) for name, figure in figures.items()]
+    return grid((_(FIGURE), *(side.row.label for side in found)), rows, title)
 
 
-def _speeds(stages: pd.DataFrame) -> dict[str, Cell]:
+def _speeds(stages: pd.DataFrame) -> dict[str, Figure]:
     """Return the figures on how the stages of the machine ran."""
-    figures: dict[str, Cell] = {_(COMPARABLE): lambda side: _("yes") if side.row.comparable else _("not comparable")}
+    figures: dict[str, Figure] = {
+        _(COMPARABLE): lambda side: words(_("yes") if side.row.comparable else _("not comparable"))
+    }
     machine = _names(stages[stages["kind"] == "machine"])
     for name in machine:
         figures[_figure(name, _("examples/s"))] = _median(name, "examples_per_s", text.rate)
@@ -122,9 +121,9 @@ def _figure(stage: str, figure: str) -> str:
     return _("{what}: {reason}").format(what=stage_name(stage), reason=figure)
 
 
-def _outcome(stages: pd.DataFrame) -> dict[str, Cell]:
+def _outcome(stages: pd.DataFrame) -> dict[str, Figure]:
     """Return the figures on how good the nets and the machine became."""
-    figures: dict[str, Cell] = {}
+    figures: dict[str, Figure] = {}
     nets = _names(stages[stages["kind"] == "net"])
     for name in nets:
         every = ", all labels" if any(other.startswith(f"{name}, ") for other in nets) else ""
@@ -140,27 +139,30 @@ def _names(stages: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(stages["stage"]))
 
 
-def _median(stage: str, figure: str, shown: Callable[[float | None], str]) -> Cell:
-    return lambda side: shown(side.median(stage, figure))
-
-
-def _each(stage: str, figure: str) -> Cell:
-    return lambda side: _joined(text.quality(value, figure) for value in side.each(stage, figure))
-
-
-def _bounds(stage: str) -> Cell:
-    def cell(side: Side) -> str:
-        pairs = zip(side.each(stage, "bound"), side.each(stage, "bound_is_reliable"), strict=True)
-        marks = [(text.quality(bound, "bound"), f" {_(UNRELIABLE)}" * (reliable == 0)) for bound, reliable in pairs]
-        return _joined(f"{bound}{mark}" for bound, mark in marks)
+def _median(stage: str, figure: str, shown: Callable[[float | None], str]) -> Figure:
+    def cell(side: StageRuns) -> Cell:
+        value = side.median(stage, figure)
+        return number(value, shown(value))
 
     return cell
 
 
-def _joined(cells: Iterable[str]) -> str:
-    """Return the cells of all runs side by side, or one dash if none says anything."""
-    found = list(cells)
-    return " ".join(found) if set(found) != {text.NOTHING} else text.NOTHING
+def _each(stage: str, figure: str) -> Figure:
+    def cell(side: StageRuns) -> Cell:
+        values = side.each(stage, figure)
+        return several(values, [text.quality(value, figure) for value in values])
+
+    return cell
+
+
+def _bounds(stage: str) -> Figure:
+    def cell(side: StageRuns) -> Cell:
+        values = side.each(stage, "bound")
+        marks = [f" {_(UNRELIABLE)}" * (reliable == 0) for reliable in side.each(stage, "bound_is_reliable")]
+        shown = [f"{text.quality(value, 'bound')}{mark}" for value, mark in zip(values, marks, strict=True)]
+        return several([None] if any(marks) else values, shown)
+
+    return cell
 
 
 def _words(name: str) -> str:

@@ -13,11 +13,11 @@ import msgspec
 import pandas as pd
 
 from harness import __version__
-from harness.records.store import Damaged
 from reports.frame.columns import COLUMNS, FRAME, STAGES, VERDICTS, Column, Kind
 from reports.frame.frame import table
 from reports.statistics.methods import MARGIN
 from reports.statistics.rows import CELL, SPLITS, Group
+from reports.statistics.study import StudyRead
 
 SIDE = ("backend", "mode", "profile", "device_name", "framework_version")
 """What names a row in the table of the pairs."""
@@ -56,29 +56,21 @@ def verdicts(groups: Iterable[Group]) -> pd.DataFrame:
     return table(VERDICTS, rows)
 
 
-def to_json(
-    frame: pd.DataFrame,
-    stages: pd.DataFrame,
-    *,
-    study: str,
-    groups: Iterable[Group] = (),
-    damaged: Iterable[Damaged] = (),
-) -> str:
+def to_json(study: StudyRead) -> str:
     """Return both frames as JSON: columns, one object per row, the summary, the verdicts, and what could not be read.
 
     What is missing is null.
     """
-    found_groups = list(groups)
     found = {
-        "study": study,
+        "study": study.loaded.name,
         "columns": COLUMNS,
-        "runs": _rows(frame),
+        "runs": _rows(study.runs),
         "stage_columns": {name: column.meaning for name, column in STAGES.items()},
-        "stages": _rows(stages),
-        "summary": found_groups,
+        "stages": _rows(study.stages),
+        "summary": study.groups,
         "verdict_columns": {name: column.meaning for name, column in VERDICTS.items()},
-        "verdicts": _rows(verdicts(found_groups)),
-        "damaged": [{"path": item.path, "reason": item.reason} for item in damaged],
+        "verdicts": _rows(verdicts(study.groups)),
+        "damaged": [{"path": item.path, "reason": item.reason} for item in study.loaded.damaged],
     }
     return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
 

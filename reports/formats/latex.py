@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from harness.language import _
+from reports.content.cells import cells
 from reports.content.content import Content
-from reports.content.verdicts import times_slower, verdict
-from reports.statistics.rows import CELL, Group, Row, row_labels
+from reports.statistics.rows import CELL, Group, Row
 from reports.words import text
 
 SPELLED = {
@@ -58,10 +58,9 @@ def escape(words: str) -> str:
 
 def _table(group: Group, label: str) -> str:
     headers = _headers(group.rows)
-    labels = row_labels(group.rows)
     device = _has_device(group.rows)
-    rows = [_cells(row, label, device=device) for row, label in zip(group.rows, labels, strict=True)]
-    cells = pd.DataFrame([[escape(cell) for cell in row] for row in rows], columns=list(map(_header, headers)))
+    rows = [_cells(row, device=device) for row in group.rows]
+    found = pd.DataFrame([[escape(cell) for cell in row] for row in rows], columns=list(map(_header, headers)))
     columns = "@{}l" + "r" * (len(headers) - 2) + "l@{}"
     title = escape(_title(group))
     lines = (
@@ -72,7 +71,7 @@ def _table(group: Group, label: str) -> str:
         rf"\label{{{label}}}",
         r"\footnotesize\setlength{\tabcolsep}{3pt}",
         WITHIN_THE_LINE,
-        f"{str(cells.style.hide(axis='index').to_latex(hrules=True, column_format=columns)).rstrip()}}}",
+        f"{str(found.style.hide(axis='index').to_latex(hrules=True, column_format=columns)).rstrip()}}}",
         r"\end{table}",
     )
     return "\n".join(lines)
@@ -124,18 +123,9 @@ def _has_device(rows: Sequence[Row]) -> bool:
     return any(row.device_peak_bytes is not None for row in rows)
 
 
-def _cells(row: Row, label: str, *, device: bool) -> tuple[str, ...]:
-    speed = row.throughput_examples_per_s
-    rate = text.rate(speed.median if speed else None)
-    if speed and speed.runs > 1:
-        rate = f"{rate} ({text.rate(speed.low)}–{text.rate(speed.high)})"
-    return (
-        label,
-        str(len(row.seconds_per_example)),
-        rate,
-        times_slower(row),
-        text.quality(row.quality_mean, row.metric),
-        text.megabytes(row.host_peak_bytes),
-        *((text.megabytes(row.device_peak_bytes),) if device else ()),
-        _(verdict(row)),
-    )
+def _cells(row: Row, *, device: bool) -> list[str]:
+    shown = {key: cell.shown for key, cell in cells(row).items()}
+    if row.throughput_examples_per_s and row.throughput_examples_per_s.runs > 1:
+        shown["rate"] = f"{shown['rate']} ({shown['range']})"
+    keys = ("row", "processes", "rate", "slower", "quality", "memory", *(["device"] if device else []), "verdict")
+    return [shown[key] for key in keys]

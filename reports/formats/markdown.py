@@ -1,11 +1,11 @@
 """The report as Markdown for code hosts: every string is escaped, so that none becomes markup, HTML or a link."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from harness.language import _
 from reports.content.content import Content, Section
 from reports.words.document import Document
+from reports.words.table import Table
 from reports.words.text import printable
 
 
@@ -13,7 +13,7 @@ def markdown(content: Content) -> str:
     """Return the whole report."""
     blocks = [f"# {escape(content.title)}", *(escape(line) for line in content.lead)]
     for table in content.machine_tables:
-        blocks += [f"## {escape(table.title)}", _table(table.headers, table.rows)]
+        blocks += [f"## {escape(table.title)}", _table(table)]
     for section in content.sections:
         blocks += _section(section)
     for title, lines in content.lists():
@@ -27,15 +27,9 @@ def markdown_of(document: Document) -> str:
     for part in document.parts:
         blocks += [f"## {escape(part.title)}", *map(escape, part.notes)]
         if part.table:
-            lines = [part.table.headers, ["---"] * len(part.table.headers), *part.table.rows]
-            blocks.append(
-                "\n".join(
-                    f"| {' | '.join(cell if number == 1 else escape(cell) for cell in line)} |"
-                    for number, line in enumerate(lines)
-                )
-            )
+            blocks.append(_table(part.table))
         if part.items:
-            blocks.append("\n".join(f"- {escape(item)}" for item in part.items))
+            blocks.append(_list(part.items))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -49,21 +43,20 @@ def escape(text: str) -> str:
 
 def _section(section: Section) -> list[str]:
     blocks = [f"## {escape(section.title)}", *(escape(note) for note in section.notes)]
-    if section.rows:
-        headers = list(section.rows[0])
-        blocks.append(_table(list(map(_, headers)), [[row[name] for name in headers] for row in section.rows]))
+    blocks.append(_table(section.main))
     blocks += [escape(line) for line in section.below]
     if section.pairs:
-        blocks += [f"### {escape(section.pairs.title)}", _table(section.pairs.headers, section.pairs.rows)]
+        blocks += [f"### {escape(section.pairs.title)}", _table(section.pairs)]
     for table in section.tables:
-        blocks += [f"### {escape(table.title)}", _table(table.headers, table.rows)]
+        blocks += [f"### {escape(table.title)}", _table(table)]
     if section.remarks:
         blocks.append(_list(section.remarks))
     return blocks
 
 
-def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [list(map(escape, headers)), ["---"] * len(headers), *(list(map(escape, row)) for row in rows)]
+def _table(table: Table) -> str:
+    rows = [list(map(escape, row)) for row in (table.headers, *table.shown())]
+    lines = [rows[0], ["---"] * len(table.headers), *rows[1:]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 
 from harness.errors import StoreError, UsageError, unknown_name
-from harness.records import studies
 from harness.whole_files import write_whole
 from reports.frame.columns import FRAME, STAGES, VERDICTS
-from reports.frame.reader import read_study
+from reports.statistics.study import StudyRead
 
 if TYPE_CHECKING:  # pandas, and all that needs it, is imported while other processes read
-    import pandas as pd
-
     from reports.content.content import Content
-    from reports.page.html import Part
-    from reports.statistics.rows import Group
+    from reports.page.html import StudyPart
 
 FORMATS = ("terminal", "md", "csv", "json", "html", "parquet", "latex")
 ENDINGS = {"latex": "tex"}
@@ -50,16 +46,13 @@ def render(
     wanted = tuple(dict.fromkeys(formats))
     _check(wanted, out, study_folder)
     stream = sys.stdout if stdout is None else stdout
-    loaded, runs = read_study(study_folder, for_pictures="html" in wanted)
+    study = StudyRead.of(study_folder, for_pictures="html" in wanted)
     from reports.content.content import content
     from reports.formats import export, latex, markdown, terminal
     from reports.formats.export import to_parquet
-    from reports.frame.frame import stages
-    from reports.statistics.summary import summarize
 
-    parts = stages(loaded.records)
-    groups = summarize(runs)
-    said = content(loaded, runs, parts, groups)
+    runs, groups, name_of_study = study.runs, study.groups, study.loaded.name
+    said = content(study)
     written = []
     for name in wanted:
         if name == "terminal":
@@ -71,23 +64,26 @@ def render(
         if name == "md":
             text = markdown.markdown(said)
         elif name == "html":
-            text = _page([_part(loaded, runs, groups, said)])
+            text = _page([_part(study, said)])
         elif name == "latex":
-            text = latex.latex(said, groups, study=loaded.name)
+            text = latex.latex(said, groups, study=name_of_study)
         elif name == "parquet":
-            text = to_parquet(runs, FRAME, study=loaded.name)
+            text = to_parquet(runs, FRAME, study=name_of_study)
         elif name == "csv":
             text = export.to_csv(runs)
         else:
-            text = export.to_json(runs, parts, study=loaded.name, groups=groups, damaged=loaded.damaged)
+            text = export.to_json(study)
         if out is None and name in ON_STDOUT:
             stream.write(str(text))
         else:
             written.append(_write(out or study_folder / f"report.{ENDINGS.get(name, name)}", text))
         if name in TABLES and out is None:
-            for what, found, columns in (("stages", parts, STAGES), ("verdicts", export.verdicts(groups), VERDICTS)):
+            for what, found, columns in (
+                ("stages", study.stages, STAGES),
+                ("verdicts", export.verdicts(groups), VERDICTS),
+            ):
                 if len(found):
-                    text = export.to_csv(found) if name == "csv" else to_parquet(found, columns, study=loaded.name)
+                    text = export.to_csv(found) if name == "csv" else to_parquet(found, columns, study=name_of_study)
                     written.append(_write(study_folder / f"report.{what}.{name}", text))
     return tuple(written)
 
@@ -134,24 +130,21 @@ def page_of(folder: Path) -> str:
     return _page([_loaded_part(folder)])
 
 
-def _loaded_part(folder: Path) -> "Part":
-    loaded, runs = read_study(folder)
+def _loaded_part(folder: Path) -> "StudyPart":
+    study = StudyRead.of(folder)
     from reports.content.content import content
-    from reports.frame.frame import stages
-    from reports.statistics.summary import summarize
 
-    groups = summarize(runs)
-    return _part(loaded, runs, groups, content(loaded, runs, stages(loaded.records), groups))
+    return _part(study, content(study))
 
 
-def _part(loaded: studies.Loaded, runs: "pd.DataFrame", groups: "tuple[Group, ...]", said: "Content") -> "Part":
+def _part(study: StudyRead, said: "Content") -> "StudyPart":
     from reports.page.exhibits.all import exhibits
-    from reports.page.html import Part
+    from reports.page.html import StudyPart
 
-    return Part(loaded=loaded, groups=groups, said=said, exhibits=exhibits(loaded, runs, groups))
+    return StudyPart(study=study, said=said, exhibits=exhibits(study))
 
 
-def _page(parts: "Sequence[Part]") -> str:
+def _page(parts: "Sequence[StudyPart]") -> str:
     from reports.page.html import page  # Plotly and Jinja take a second to import
 
     return page(parts)

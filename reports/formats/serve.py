@@ -17,11 +17,11 @@ from werkzeug.exceptions import HTTPException
 from harness import language
 from harness.errors import EvenbenchError
 from harness.language import _
-from harness.records import studies
 from reports.compare.studies import compare_studies
 from reports.compare.words import document
 from reports.formats.report import page_of
 from reports.formats.served_studies import Catalogue, Remembered, stamp
+from reports.statistics.study import StudyRead
 from reports.words import text
 from reports.words.document import Document
 
@@ -93,7 +93,7 @@ def create_app(results: Path, host: str = LOOPBACK[1], page: Callable[[Path], st
         said = comparisons.get(
             (*names, language.current()),
             (stamp(a), stamp(b)),
-            lambda: document(compare_studies(studies.load(a), studies.load(b))),
+            lambda: document(compare_studies(*(StudyRead.of(folder, for_pictures=False) for folder in (a, b)))),
         )
         return render_template("serve_compare.html.j2", document=said, a=names[0], b=names[1])
 

@@ -4,7 +4,7 @@ Every string goes through `printable` into a `rich.text.Text`, so that neither c
 rich's markup does anything.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -12,11 +12,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.language import _
-from reports.content import content as c
 from reports.content.content import Content, Section
 from reports.words.document import Document
-from reports.words.table import Table as Figures
+from reports.words.table import Table as Cells
 from reports.words.text import printable
 from reports.words.wide_text import Words
 
@@ -24,10 +22,13 @@ NARROWEST = 80
 """Columns that the tables need; a narrower terminal wraps the lines itself."""
 WIDEST_NUMBER = 20
 """Numbers up to this width are not broken over lines, for which names give way."""
-SPEED = (c.RANK, c.BACKEND, c.RATE, c.SLOWER, c.VERDICT, c.PARITY, c.STATUS)
+SPEED = ("rank", "row", "rate", "slower", "verdict", "parity", "status")
+COST = ("row", "range", "first", "epoch", "qualities", "memory", "device")
+"""Columns of the two tables into which 80 columns cut that of a section."""
 MOST_ACROSS = 3
 """Backends side by side in a table of figures."""
-NUMBERS = (c.RATE, c.RANGE, c.SPREAD, c.SLOWER, c.FIRST, c.EPOCH, c.MEMORY, c.DEVICE)
+NUMBERS = ("rate", "range", "slower", "first", "epoch", "memory", "device")
+"""Set to the right, and not broken."""
 
 
 def show(content: Content, console: Console) -> None:
@@ -57,13 +58,9 @@ def _section(section: Section) -> Iterator[RenderableType]:
     yield Text("")
     yield plain(section.title, "bold")
     yield from (plain(note, "italic") for note in section.notes)
-    if section.rows:
-        headers = section.rows[0]
-        cost = (c.BACKEND, c.RANGE, c.FIRST, c.EPOCH, section.quality_header, c.MEMORY, c.DEVICE)
+    for keys in (SPEED, COST):
         yield Text("")
-        yield _table(SPEED, section.rows)
-        yield Text("")
-        yield _table([name for name in cost if name in headers], section.rows)
+        yield _table(section.main.only(keys))
     yield from (plain(line) for line in section.below)
     if section.troubles:
         yield Text("")
@@ -75,7 +72,7 @@ def _section(section: Section) -> Iterator[RenderableType]:
         yield from _bullets(section.remarks)
 
 
-def figures(table: Figures) -> Iterator[RenderableType]:
+def figures(table: Cells) -> Iterator[RenderableType]:
     """Yield a table of figures, in pieces of so few backends that 80 columns hold them."""
     for first in range(1, len(table.headers), MOST_ACROSS):
         across = range(first, min(first + MOST_ACROSS, len(table.headers)))
@@ -84,26 +81,26 @@ def figures(table: Figures) -> Iterator[RenderableType]:
         for place in across:
             shown.add_column(plain(table.headers[place]), justify="right", overflow="fold")
         for row in table.rows:
-            shown.add_row(plain(row[0]), *(plain(row[place]) for place in across))
+            shown.add_row(*(plain(row[place].shown) for place in (0, *across)))
         yield Text("")
         yield plain(table.title)
         yield shown
 
 
-def _table(headers: Sequence[str], rows: Iterable[dict[str, str]]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
-    found = list(rows)
-    for header in headers:
-        whole = header in NUMBERS and max(len(row[header]) for row in found) <= WIDEST_NUMBER
-        table.add_column(
-            plain(_(header)),
-            justify="right" if header in NUMBERS else "left",
+def _table(table: Cells) -> Table:
+    found = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+    rows = table.shown()
+    for place, (key, header) in enumerate(zip(table.keys, table.headers, strict=True)):
+        whole = key in NUMBERS and max(len(row[place]) for row in rows) <= WIDEST_NUMBER
+        found.add_column(
+            plain(header),
+            justify="right" if key in NUMBERS else "left",
             no_wrap=whole,
             overflow="ellipsis" if whole else "fold",
         )
-    for row in found:
-        table.add_row(*(plain(row[header]) for header in headers))
-    return table
+    for row in rows:
+        found.add_row(*map(plain, row))
+    return found
 
 
 def listed(title: str, lines: Iterable[str]) -> Iterator[RenderableType]:
@@ -144,10 +141,10 @@ def _document_parts(document: Document) -> Iterator[RenderableType]:
             yield bullet
 
 
-def _whole(table: Figures) -> Table:
+def _whole(table: Cells) -> Table:
     found = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
     for header in table.headers:
         found.add_column(plain(header), overflow="fold")
-    for row in table.rows:
+    for row in table.shown():
         found.add_row(*map(plain, row))
     return found

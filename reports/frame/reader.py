@@ -15,7 +15,7 @@ from functools import partial
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -44,18 +44,11 @@ ReadFiles = Callable[[Sequence[Path]], Iterator[Read]]
 _RECORDS = msgspec.json.Decoder(list[Record])
 
 
-class Study(NamedTuple):
-    """A study as reports need it."""
+def read_study(folder: Path, *, for_pictures: bool = True, many: int = MANY) -> "tuple[Loaded, pd.DataFrame]":
+    """Read a study and its frame, one row per record; what is damaged, its plan included, is listed and left out.
 
-    loaded: Loaded
-    """Without the seconds of single calls, of which the frame holds quantiles; if it was not read for pictures, without
-    blocks, losses and inference too. That is most of a study's memory."""
-    runs: "pd.DataFrame"
-    """One row per record, in the same order."""
-
-
-def read_study(folder: Path, *, for_pictures: bool = True, many: int = MANY) -> Study:
-    """Read a study; what is damaged, its plan included, is listed and left out.
+    The records come without the seconds of single calls, of which the frame holds quantiles; if they are not read for
+    pictures, without blocks, losses and inference too. That is most of a study's memory.
 
     Args:
         folder: of the study.
@@ -78,7 +71,7 @@ def read_study(folder: Path, *, for_pictures: bool = True, many: int = MANY) -> 
     loaded = studies.load(folder, records)
     from reports.frame.frame import assembled
 
-    return Study(loaded=loaded, runs=assembled(FRAME, (rows[id(record)] for record in loaded.records)))
+    return loaded, assembled(FRAME, (rows[id(record)] for record in loaded.records))
 
 
 def _each(files: Sequence[Path], small: Callable[[Record], Record]) -> Iterator[Read]:

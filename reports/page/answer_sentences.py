@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from harness.language import _, ngettext
-from reports.statistics.rows import CELL, Group, Row, row_labels
+from reports.statistics.rows import CELL, Group, Row
 from reports.words import text
 
 MOST_NAMED = 6
@@ -26,23 +26,22 @@ class Found(Struct, frozen=True, kw_only=True):
     place: str
     """The shortest name that no other group has."""
     group: Group
-    labels: tuple[str, ...]
 
-    def comparable(self) -> list[tuple[str, Row]]:
-        """Return the comparable rows with their labels, fastest first."""
-        return [pair for pair in zip(self.labels, self.group.rows, strict=True) if pair[1].comparable]
+    def comparable(self) -> list[Row]:
+        """Return the comparable rows, fastest first."""
+        return [row for row in self.group.rows if row.comparable]
 
-    def ties(self) -> list[tuple[str, Row]]:
+    def ties(self) -> list[Row]:
         """Return the rows beside the fastest one that share its place."""
-        return [(label, row) for label, row in self.comparable() if row.rank == 1 and row.to_fastest]
+        return [row for row in self.comparable() if row.rank == 1 and row.to_fastest]
 
-    def slower(self) -> list[tuple[str, Row]]:
-        """Return the rows that are shown to be slower than the fastest one, with their labels."""
-        return [(label, row) for label, row in self.comparable() if row.rank is not None and row.rank > 1]
+    def slower(self) -> list[Row]:
+        """Return the rows that are shown to be slower than the fastest one."""
+        return [row for row in self.comparable() if row.rank is not None and row.rank > 1]
 
     def fastest(self) -> str:
         """Return the label of the row that the others are compared with; there must be a comparable one."""
-        return next(label for label, row in self.comparable() if not row.to_fastest)
+        return next(row.label for row in self.comparable() if not row.to_fastest)
 
     def can_show(self) -> bool:
         """Return whether any two rows have the processes that a verdict needs."""
@@ -52,10 +51,7 @@ class Found(Struct, frozen=True, kw_only=True):
 def named(studies: Sequence[tuple[str, Sequence[Group]]]) -> list[Found]:
     """Return the groups of some studies, each study with its name, under names that tell them apart."""
     every = [(name if len(studies) > 1 else "", group) for name, groups in studies for group in groups]
-    return [
-        Found(study=name, place=_place(name, group, every), group=group, labels=tuple(row_labels(group.rows)))
-        for name, group in every
-    ]
+    return [Found(study=name, place=_place(name, group, every), group=group) for name, group in every]
 
 
 def _place(study: str, group: Group, every: Sequence[tuple[str, Group]]) -> str:
@@ -104,8 +100,8 @@ def _of_one(item: Found) -> str:
     fields = {
         "place": item.place,
         "fastest": item.fastest() if rows else "",
-        "ties": _listed([label for label, _row in ties]),
-        "slower": _listed([_by_how_much(label, row) for label, row in slower]),
+        "ties": _listed([row.label for row in ties]),
+        "slower": _listed(list(map(_by_how_much, slower))),
     }
     if not rows:
         message = _("{place}: no row is comparable.")
@@ -124,11 +120,11 @@ def _of_one(item: Found) -> str:
     return message.format(**fields)
 
 
-def _by_how_much(label: str, row: Row) -> str:
+def _by_how_much(row: Row) -> str:
     found = row.to_fastest
     if found is None or found.low is None or found.high is None:
-        return label
-    return _("{row} {ratio}").format(row=label, ratio=text.ratio(found.ratio, found.low, found.high))
+        return row.label
+    return _("{row} {ratio}").format(row=row.label, ratio=text.ratio(found.ratio, found.low, found.high))
 
 
 def _counted(telling: Sequence[Found], every: int) -> Iterable[str]:
@@ -173,9 +169,9 @@ def _mute(count: int) -> Iterable[str]:
 def _accuracies(found: Sequence[Found]) -> Iterable[str]:
     """Yield a sentence on the verdicts on accuracy against the fastest rows."""
     judged = [
-        (item, label, row.to_fastest.accuracy_verdict)
+        (item, row.label, row.to_fastest.accuracy_verdict)
         for item in found
-        for label, row in item.comparable()
+        for row in item.comparable()
         if row.to_fastest and row.to_fastest.accuracy_difference is not None
     ]
     different = [

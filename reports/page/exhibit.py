@@ -7,7 +7,7 @@ page escapes them.
 import plotly.graph_objects as go
 from msgspec import Struct
 
-from reports.words.table import Grid
+from reports.words.table import Table
 
 
 class Image(Struct, frozen=True, kw_only=True):
@@ -30,5 +30,5 @@ class Exhibit(Struct, frozen=True, kw_only=True):
     """What the picture shows, in words."""
     figure: go.Figure | None = None
     images: tuple[Image, ...] = ()
-    grid: Grid | None = None
+    grid: Table | None = None
     """Every number of the picture."""

@@ -16,14 +16,13 @@ from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from harness import __version__, language
-from harness.records.studies import Loaded
 from reports.content.content import Content, Section
 from reports.page import tables
 from reports.page.answer import answer
 from reports.page.exhibit import Exhibit
 from reports.page.figures import as_json
 from reports.page.words import words
-from reports.statistics.rows import Group
+from reports.statistics.study import StudyRead
 from reports.words import text
 
 LONGEST = 1_000
@@ -33,27 +32,26 @@ MOST_SECTIONS = 60
 QUOTED = Markup('<span lang="en" class="quoted" translate="no">{}</span>')
 
 
-class Part(NamedTuple):
+class StudyPart(NamedTuple):
     """One study of the page."""
 
-    loaded: Loaded
-    groups: tuple[Group, ...]
+    study: StudyRead
     said: Content
     exhibits: tuple[Exhibit, ...]
 
 
-def page(parts: Sequence[Part]) -> str:
+def page(parts: Sequence[StudyPart]) -> str:
     """Return the page of some studies, in the language in use."""
     script = _resource("page.js")
     plotly = _script(get_plotlyjs()) if any(shown.figure for part in parts for shown in part.exhibits) else ""
-    said = answer([(part.loaded.name, part.groups) for part in parts])
+    said = answer([(part.study.loaded.name, part.study.groups) for part in parts])
     return _environment().get_template("page.html.j2").render(
         language=language.current(),
         say=words(),
         version=__version__,
         title=_title(parts),
         answer=said,
-        comparisons=said.comparisons[:MOST_SECTIONS],
+        groups=said.groups[:MOST_SECTIONS],
         studies=[_study(part, number if len(parts) > 1 else None) for number, part in enumerate(parts, start=1)],
         style=Markup(_resource("page.css")),
         script=Markup(script),
@@ -95,18 +93,18 @@ def _kept(piece: str) -> str:
     return text.printable(piece, LONGEST).join(ends)
 
 
-def _title(parts: Sequence[Part]) -> str:
+def _title(parts: Sequence[StudyPart]) -> str:
     say = words()
     if len(parts) == 1:
-        return say["title_one"].format(name=parts[0].loaded.name)
+        return say["title_one"].format(name=parts[0].study.loaded.name)
     return say["title_many"].format(count=len(parts))
 
 
-def _study(part: Part, number: int | None) -> dict[str, Any]:
+def _study(part: StudyPart, number: int | None) -> dict[str, Any]:
     """Return what the templates show of one study; `number` tells its anchors from those of others."""
     prefix = "" if number is None else f"study-{number}-"
     return {
-        "name": part.loaded.name,
+        "name": part.study.loaded.name,
         "prefix": prefix,
         "is_one_of_many": number is not None,
         "lead": part.said.lead,
@@ -132,7 +130,7 @@ def _exhibit(shown: Exhibit, prefix: str) -> dict[str, Any]:
              "caption": image.caption}
             for image in shown.images
         ],
-        "sheet": tables.of_grid(shown.grid, shown.title) if shown.grid else None,
+        "sheet": tables.of(shown.grid, shown.title) if shown.grid else None,
     }  # fmt: skip
 
 
@@ -141,10 +139,10 @@ def _section(section: Section) -> dict[str, Any]:
     return {
         "title": section.title,
         "notes": section.notes,
-        "main": tables.of_rows(section.rows, caption) if section.rows else None,
+        "main": tables.of(tables.names_first(section.main), caption),
         "below": section.below,
-        "pairs": tables.of_table(section.pairs, can_sort=True) if section.pairs else None,
-        "tables": [tables.of_table(table, can_sort=False) for table in section.tables],
+        "pairs": tables.of(section.pairs) if section.pairs else None,
+        "tables": [tables.of(table, can_sort=False) for table in section.tables],
         "remarks": section.remarks,
         "troubles": section.troubles,
     }

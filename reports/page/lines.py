@@ -4,17 +4,15 @@ A study of very many machines or tasks is not drawn whole: what is left out is s
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
 from harness.language import _, ngettext
-from harness.record import COMPLETED
 from reports.page import style
 from reports.page.style import Look, looks
-from reports.statistics.rows import CELL, Group, Row, row_labels
+from reports.statistics.row_runs import RowRuns, Runs
+from reports.statistics.rows import Group, Row
+from reports.statistics.study import StudyRead
 from reports.words import text
 from reports.words.table import Cell, words
 
@@ -28,49 +26,11 @@ MARK = "†"
 """Behind the name of a row that is not comparable."""
 
 
-class Runs:
-    """The columns of a frame, each turned into an array once, however many rows ask for it."""
-
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
-        self.place = {str(run_id): number for number, run_id in enumerate(frame["run_id"])}
-        self.is_completed = frame["status"].isin(COMPLETED).to_numpy()
-        self._numbers: dict[str, NDArray[np.float64]] = {}
-
-    def numbers(self, column: str) -> NDArray[np.float64]:
-        """Return a column of numbers, NaN where there is none."""
-        if column not in self._numbers:
-            self._numbers[column] = self.frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
-        return self._numbers[column]
-
-
-class Line(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Line(RowRuns):
     """One row of a group, as it is drawn."""
 
-    label: str
-    row: Row
     look: Look
-    frame: Runs
-    """Of all runs of the study."""
-    places: NDArray[np.intp]
-    """Where its own runs stand in it."""
-
-    @property
-    def completed(self) -> NDArray[np.intp]:
-        """Where its runs stand that trained to their end."""
-        return self.places[self.frame.is_completed[self.places]]
-
-    def numbers(self, column: str) -> NDArray[np.float64]:
-        """Return a column of its completed runs, NaN where there is no number."""
-        return self.frame.numbers(column)[self.completed]
-
-    def texts(self, column: str) -> tuple[str, ...]:
-        """Return the distinct texts of a column over all its runs, without the empty one."""
-        return tuple(dict.fromkeys(str(value) for value in self.frame.frame[column].iloc[self.places] if value))
-
-    def median(self, column: str) -> float | None:
-        """Return the median of a column over the completed runs, None where none has it."""
-        return median(self.numbers(column))
 
     @property
     def short(self) -> str:
@@ -87,9 +47,13 @@ class Place(NamedTuple):
     """One group, as it is drawn."""
 
     number: int
-    title: str
     group: Group
     lines: tuple[Line, ...]
+
+    @property
+    def title(self) -> str:
+        """What was computed and on what."""
+        return self.group.title
 
     @property
     def short(self) -> str:
@@ -102,38 +66,22 @@ class Place(NamedTuple):
         return f"{self.number + 1}"
 
 
-def places(groups: Sequence[Group], runs: pd.DataFrame) -> tuple[Place, ...]:
+def places(study: StudyRead) -> tuple[Place, ...]:
     """Return the groups with their rows and runs, in their order, cut to what can be drawn."""
+    groups = study.groups
     look = looks((row.backend, row.mode, row.profile) for group in groups for row in group.rows)
-    frame = Runs(runs)
-    found = []
-    for number, group in enumerate(groups[:MOST_GROUPS]):
-        pairs = list(zip(row_labels(group.rows), group.rows, strict=True))[:MOST_ROWS]
-        lines = tuple(
-            Line(
-                label,
-                row,
-                look[row.backend, row.mode, row.profile],
-                frame,
-                np.array([frame.place[run_id] for run_id in row.run_ids], dtype=np.intp),
-            )
-            for label, row in pairs
+    frame = Runs(study.runs)
+    return tuple(
+        Place(
+            number,
+            group,
+            tuple(
+                Line(row, frame, frame.of(row), look[row.backend, row.mode, row.profile])
+                for row in group.rows[:MOST_ROWS]
+            ),
         )
-        found.append(Place(number, title(group), group, lines))
-    return tuple(found)
-
-
-def median(values: NDArray[np.float64]) -> float | None:
-    """Return the median of the numbers that are known, None where there are none."""
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else None
-
-
-def title(group: Group) -> str:
-    """Return what a group computed and on what, with what tells it from others of the same study."""
-    facts = [str(getattr(group, name)) for name in CELL]
-    facts += [f"{name.replace('_', ' ')} {getattr(group, name)}" for name in group.split_by]
-    return " · ".join(facts)
+        for number, group in enumerate(groups[:MOST_GROUPS])
+    )
 
 
 def left_out(groups: Sequence[Group]) -> str:

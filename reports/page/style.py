@@ -164,6 +164,61 @@ def dressed(figure: go.Figure, *, plot_px: int, legend: bool) -> go.Figure:
     return figure
 
 
+class Bars(NamedTuple):
+    """One part of the stacked bars of a panel."""
+
+    key: str
+    """What the same part is called in every panel."""
+    title: str
+    values: Sequence[float | None]
+    offset: float = 0
+    """Of its bars from the places of their rows: bars of one offset are stacked."""
+
+
+class Stacked(NamedTuple):
+    """A panel of stacked bars, a bar per row."""
+
+    title: str
+    rows: Sequence[str]
+    parts: Sequence[Bars]
+
+
+def stacked(
+    panels_of: Sequence[Stacked], *, x_title: str, hover: str, row_px: float = BAR_PX, width: float | None = None
+) -> go.Figure:
+    """Return a figure of stacked bars, panel below panel, with one legend for the parts.
+
+    Args:
+        panels_of: what is drawn.
+        x_title: of the axis of the values.
+        hover: shows a value, as Plotly's `hovertemplate`.
+        row_px: the height of a row.
+        width: of a bar, as a share of it; Plotly's own if there is none.
+    """
+    figure = panels(
+        [one.title for one in panels_of], [round(row_px * len(one.rows)) + 10 for one in panels_of], legend=True
+    )
+    for panel, one in enumerate(panels_of, start=1):
+        for place, part in enumerate(one.parts):
+            shown = go.Bar(
+                x=list(part.values),
+                y=[at + part.offset for at in range(len(part.values))],
+                orientation="h",
+                name=part.title,
+                legendgroup=part.key,
+                showlegend=panel == 1,
+                marker=patterned(place),
+                hovertemplate=hover,
+            )
+            if width is not None:
+                shown.width = width
+            figure.add_trace(shown, row=panel, col=1)
+        named_rows(figure, one.rows, panel=panel)
+        figure.update_xaxes(title={"text": x_title}, rangemode="tozero", row=panel, col=1)
+    figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
+    return figure
+
+
 def named_rows(figure: go.Figure, labels: Sequence[str], *, panel: int = 1, size: float = 1.0) -> None:
     """Write names beside the rows of a panel, the first one on top; rows stand at 0, 1, 2 and so on.
 

@@ -1,12 +1,12 @@
 """How many repeats would show a difference: from the spread that the rows of a study have."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from reports.statistics import methods
 from reports.statistics.methods import FEWEST
-from reports.statistics.rows import CELL, Group, Row, row_labels
+from reports.statistics.rows import Group, Row
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class Need(Struct, frozen=True, kw_only=True):
     """Ratio that the processes that there are would have shown."""
 
 
-class Needs(Struct, frozen=True, kw_only=True):
+class Repeats(Struct, frozen=True, kw_only=True):
     """What all pairs of a study need."""
 
     ratio: float
@@ -44,7 +44,7 @@ class Needs(Struct, frozen=True, kw_only=True):
         return max(found) if found and len(found) == len(self.pairs) else None
 
 
-def needs(groups: Iterable[Group], *, ratio: float, power: float) -> Needs:
+def needs(groups: Iterable[Group], *, ratio: float, power: float) -> Repeats:
     """Return what the pairs of comparable rows need so that a true ratio of their seconds is shown.
 
     Args:
@@ -52,42 +52,34 @@ def needs(groups: Iterable[Group], *, ratio: float, power: float) -> Needs:
         ratio: of the seconds, 1.05 for 5 %.
         power: share of the studies that would show it, between 0 and 1.
     """
-    named = [
-        (
-            " · ".join(str(getattr(group, name)) for name in CELL),
-            list(zip(row_labels(group.rows), group.rows, strict=True)),
-        )
-        for group in groups
-    ]
+    tables = [(group.heading, group.rows) for group in groups]
     grid = [
         (table, first, second)
-        for table, rows in named
+        for table, rows in tables
         for number, first in enumerate(rows)
         for second in rows[number + 1 :]
-        if _spreads(first[1]) and _spreads(second[1])
+        if _spreads(first) and _spreads(second)
     ]
     alpha = methods.strictest(len(grid))
     singles = [
-        f"{label} ({table})" for table, rows in named for label, row in rows if row.comparable and not _spreads(row)
+        f"{row.label} ({table})" for table, rows in tables for row in rows if row.comparable and not _spreads(row)
     ]
     pairs = tuple(_need(table, first, second, ratio=ratio, power=power, alpha=alpha) for table, first, second in grid)
-    return Needs(ratio=ratio, power=power, alpha=alpha, pairs=pairs, left_out=tuple(singles))
+    return Repeats(ratio=ratio, power=power, alpha=alpha, pairs=pairs, left_out=tuple(singles))
 
 
 def _spreads(row: Row) -> bool:
     return row.comparable and len(row.seconds_per_example) >= FEWEST
 
 
-def _need(
-    table: str, first: tuple[str, Row], second: tuple[str, Row], *, ratio: float, power: float, alpha: float
-) -> Need:
-    sides: Sequence[Sequence[float]] = [methods.logarithms(row.seconds_per_example) for _, row in (first, second)]
+def _need(table: str, first: Row, second: Row, *, ratio: float, power: float, alpha: float) -> Need:
+    sides = [methods.logarithms(row.seconds_per_example) for row in (first, second)]
     sd = methods.pooled_sd(sides[0], sides[1])
     found = methods.welch(sides[0], sides[1])
     return Need(
         table=table,
-        a=first[0],
-        b=second[0],
+        a=first.label,
+        b=second.label,
         processes_a=len(sides[0]),
         processes_b=len(sides[1]),
         sd_log=sd,

@@ -6,12 +6,12 @@ import msgspec
 
 from reports.statistics import methods, verdicts
 from reports.statistics.rows import Group, Row
-from reports.statistics.verdicts import Comparison, Side
+from reports.statistics.verdicts import Comparison
 
 
 def ranked(groups: Sequence[Group]) -> list[Group]:
     """Return the groups of a study with their verdicts, judged together, and their rows by their places."""
-    compared = verdicts.compare([[side(row) for row in group.rows] for group in groups])
+    compared = verdicts.compare([group.rows for group in groups])
     return [_ranked(group, found) for group, found in zip(groups, compared, strict=True)]
 
 
@@ -28,16 +28,6 @@ def ordered(rows: Iterable[Row]) -> tuple[Row, ...]:
 def _by_speed(row: Row) -> tuple[bool, float]:
     logs = methods.logarithms(row.seconds_per_example)
     return len(logs) < methods.FEWEST, sum(logs) / len(logs)
-
-
-def side(row: Row) -> Side:
-    """Return what is compared of a row."""
-    return Side(
-        comparable=row.comparable,
-        seconds=row.seconds_per_example,
-        accuracies=row.accuracy_per_seed,
-        inference=row.inference,
-    )
 
 
 def _ranked(group: Group, comparisons: tuple[Comparison, ...]) -> Group:

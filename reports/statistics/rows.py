@@ -1,11 +1,10 @@
 """What a summary consists of: a row per backend, mode and profile, in groups that computed the very same thing."""
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 
 from reports.statistics.verdicts import Comparison
 
+SEPARATOR = " · "
 CELL = ("task", "preset", "dataset", "device")
 """What a user asked for: the heading of a table."""
 SPLITS = ("task_version", "task_fingerprint", "dataset_fingerprint", "source", "machine")
@@ -37,6 +36,8 @@ class Quality(Struct, frozen=True, kw_only=True):
 class Row(Struct, frozen=True, kw_only=True):
     """One backend in one mode and profile. Numbers are medians over its completed runs; null where there is none."""
 
+    label: str = ""
+    """Its name in its group: backend, mode and profile, with what tells it from others of the same ones."""
     backend: str
     mode: str
     profile: str
@@ -45,8 +46,8 @@ class Row(Struct, frozen=True, kw_only=True):
     run_ids: tuple[str, ...]
     runs: int
     ok_runs: int
-    status: str
-    """The endings, counted: "2 ok, 1 timeout"."""
+    status: dict[str, int]
+    """How often its runs ended in which way."""
     reasons: tuple[str, ...]
     """The distinct reasons of the endings, each once."""
     throughput_examples_per_s: Spread | None
@@ -61,12 +62,13 @@ class Row(Struct, frozen=True, kw_only=True):
     quality_mean: float | None
     quality_min: float | None
     quality_max: float | None
-    parity: str
+    parity: dict[str, int]
+    """How many of the runs that its numbers come from have which verdict: pass, fail or not checked."""
     parity_error_over_tolerance: float | None
     comparable: bool
     why_not_comparable: tuple[str, ...]
-    steady_state: str
-    """The outcomes of its measured runs, counted: "2 settled, 1 never settled"."""
+    steady_state: dict[str, int]
+    """How many of its measured runs have which outcome."""
     discarded_blocks: int
     disturbed_blocks: int
     recorded_blocks: int
@@ -93,6 +95,11 @@ class Row(Struct, frozen=True, kw_only=True):
     to_fastest: Comparison | None = None
     """This row against the fastest one, null for that one itself."""
 
+    @property
+    def passed_parity(self) -> bool:
+        """Whether every run that its numbers come from passed parity."""
+        return set(self.parity) == {"pass"}
+
 
 class Group(Struct, frozen=True, kw_only=True):
     """The rows that computed the same task on the same data, kind of device and machine."""
@@ -114,12 +121,17 @@ class Group(Struct, frozen=True, kw_only=True):
     split_by: tuple[str, ...] = ()
     """In what this group differs from another one of the same task, preset, data set and device."""
 
+    @property
+    def heading(self) -> str:
+        """What was asked for: task, preset, data set and device."""
+        return SEPARATOR.join(str(getattr(self, name)) for name in CELL)
 
-def row_labels(rows: Iterable[Row]) -> list[str]:
-    """Return a name for every row, with what tells it from others of the same backend and mode."""
-    found = list(rows)
-    names = [f"{row.backend} {row.mode}{'' if row.profile == 'stock' else f' ({row.profile})'}" for row in found]
-    return [
-        name if names.count(name) == 1 else " ".join(filter(None, (name, row.framework_version, row.device_name)))
-        for name, row in zip(names, found, strict=True)
-    ]
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What tells it from other groups of the same heading, each fact with its name."""
+        return tuple(f"{name.replace('_', ' ')} {getattr(self, name)}" for name in self.split_by)
+
+    @property
+    def title(self) -> str:
+        """Its heading, with what tells it from other groups of the same one."""
+        return SEPARATOR.join((self.heading, *self.facts))

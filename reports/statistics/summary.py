@@ -7,7 +7,7 @@ the processes; places go by the verdicts of `reports/statistics/verdicts.py`.
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 import msgspec
@@ -71,7 +71,7 @@ def _group(runs: pd.DataFrame) -> Group:
         dataset_fingerprint=first["dataset_fingerprint"],
         source=first["source"],
         machine=first["machine"],
-        rows=ordered(rows),
+        rows=_labelled(ordered(rows)),
         baselines=_baselines(runs["baselines"].tolist()),
     )
 
@@ -115,7 +115,7 @@ def _row(runs: pd.DataFrame) -> Row:
         quality_mean=sum(values) / len(values) if values else None,
         quality_min=min(values, default=None),
         quality_max=max(values, default=None),
-        parity=_verdict(judged["parity"].tolist()),
+        parity=_counted(judged["parity"].tolist(), ("pass", "fail", "not checked")),
         parity_error_over_tolerance=_number(judged["parity_error_over_tolerance"].max()),
         comparable=comparable,
         why_not_comparable=() if comparable else _distinct(judged["why_not_comparable"].tolist()),
@@ -129,6 +129,15 @@ def _row(runs: pd.DataFrame) -> Row:
         accuracy_low=max(0.0, interval.low) if interval else None,
         accuracy_high=min(1.0, interval.high) if interval else None,
     )
+
+
+def _labelled(rows: Sequence[Row]) -> tuple[Row, ...]:
+    names = [f"{row.backend} {row.mode}{'' if row.profile == 'stock' else f' ({row.profile})'}" for row in rows]
+    labels = [
+        name if names.count(name) == 1 else " ".join(filter(None, (name, row.framework_version, row.device_name)))
+        for name, row in zip(names, rows, strict=True)
+    ]
+    return tuple(msgspec.structs.replace(row, label=label) for label, row in zip(labels, rows, strict=True))
 
 
 def _interval(accuracies: list[float]) -> methods.Interval | None:
@@ -183,16 +192,10 @@ def _spread(values: "pd.Series[float]") -> Spread | None:
     return Spread(median=float(values.median()), low=float(values.min()), high=float(values.max()), runs=len(values))
 
 
-def _counted(values: Iterable[str], order: Iterable[str]) -> str:
-    """Return each value with how often it came, in a given order."""
+def _counted(values: Iterable[str], order: Iterable[str]) -> dict[str, int]:
+    """Return how often each value came, in a given order."""
     found = Counter(values)
-    return ", ".join(f"{found[name]} {name}" for name in order if name in found)
-
-
-def _verdict(values: Iterable[str]) -> str:
-    """Return the parity verdict that all runs share, or how often each came."""
-    found = list(values)
-    return found[0] if len(set(found)) == 1 else _counted(found, ("pass", "fail", "not checked"))
+    return {name: found[name] for name in order if name in found}
 
 
 def _distinct(values: Iterable[str]) -> tuple[str, ...]:

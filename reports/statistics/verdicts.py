@@ -6,6 +6,7 @@ of its p-values together, those of each measure (training, latency, inference, a
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,16 +16,24 @@ from reports.statistics import methods
 from reports.statistics.methods import FEWEST, Difference, Equivalence, Verdict, ratio_of
 
 
-class Side(Struct, frozen=True, kw_only=True):
-    """What is compared of a row."""
+class Sample(Protocol):
+    """What is compared of a row; `Row` says what its fields are."""
 
-    comparable: bool
-    seconds: tuple[float, ...] = ()
-    """Of every process, its median seconds per example."""
-    accuracies: dict[int, float] = {}
-    """By seed, the mean over its processes; none where the task has no accuracy."""
-    inference: dict[str, tuple[float, ...]] = {}
-    """By measure (`latency`, `inference`), of every process its seconds per call or example."""
+    @property
+    def comparable(self) -> bool:
+        """Whether it may be compared at all."""
+
+    @property
+    def seconds_per_example(self) -> tuple[float, ...]:
+        """Of every process."""
+
+    @property
+    def accuracy_per_seed(self) -> dict[int, float]:
+        """None where the task has no accuracy."""
+
+    @property
+    def inference(self) -> dict[str, tuple[float, ...]]:
+        """By measure, of every process its seconds per call or example."""
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -104,7 +113,7 @@ class _Pair(Struct, kw_only=True):
     accuracy: Difference | None = None
 
 
-def compare(groups: Sequence[Sequence[Side]]) -> list[tuple[Comparison, ...]]:
+def compare(groups: Sequence[Sequence[Sample]]) -> list[tuple[Comparison, ...]]:
     """Return for every group the comparisons of its rows, each pair once, with verdicts for all groups together.
 
     Args:
@@ -122,13 +131,17 @@ def compare(groups: Sequence[Sequence[Side]]) -> list[tuple[Comparison, ...]]:
     return [tuple(pair.found for pair in group) for group in pairs]
 
 
-def _pair(a: int, b: int, first: Side, second: Side) -> _Pair:
+def _pair(a: int, b: int, first: Sample, second: Sample) -> _Pair:
     found = Comparison(
-        a=a, b=b, processes_a=len(first.seconds), processes_b=len(second.seconds), verdict="not comparable"
+        a=a,
+        b=b,
+        processes_a=len(first.seconds_per_example),
+        processes_b=len(second.seconds_per_example),
+        verdict="not comparable",
     )
     if not (first.comparable and second.comparable):
         return _Pair(found=replace(found, why=noop("a row is not comparable")))
-    logs = [methods.logarithms(side.seconds) for side in (first, second)]
+    logs = [methods.logarithms(side.seconds_per_example) for side in (first, second)]
     means = [sum(side) / len(side) for side in logs]
     found = replace(found, ratio=ratio_of(means[0] - means[1]), verdict="no difference shown")
     pair = _Pair(found=found)
@@ -136,8 +149,8 @@ def _pair(a: int, b: int, first: Side, second: Side) -> _Pair:
         pair.speed = methods.welch(logs[0], logs[1])
     else:
         pair.found = replace(pair.found, why=noop("one process shows nothing of how the next would come out"))
-    if first.accuracies and second.accuracies:
-        _pair_accuracies(pair, first.accuracies, second.accuracies)
+    if first.accuracy_per_seed and second.accuracy_per_seed:
+        _pair_accuracies(pair, first.accuracy_per_seed, second.accuracy_per_seed)
     both = {
         name: (first.inference[name], second.inference[name]) for name in first.inference if name in second.inference
     }

@@ -6,7 +6,7 @@ What stands in a record is data: before a person sees it, whatever could steer a
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.language import _
 from reports.words.record_words import said
@@ -127,13 +127,14 @@ def either(items: Iterable[str]) -> str:
     return _(" or ").join(items)
 
 
-def counted(value: str) -> str:
-    """Return what `summary` counted, "2 ok, 1 timeout" or a single word, in the language in use."""
-    found = (part.partition(" ") for part in value.split(", "))
-    return names(
-        _("{count} {outcome}").format(count=count, outcome=_(outcome)) if count.isdecimal() else _(value)
-        for count, _space, outcome in found
-    )
+def counted(counts: Mapping[str, int]) -> str:
+    """Return how often each outcome came, in the language in use."""
+    return names(_("{count} {outcome}").format(count=count, outcome=_(outcome)) for outcome, count in counts.items())
+
+
+def shared(counts: Mapping[str, int]) -> str:
+    """Return the outcome that all share, or how often each came."""
+    return _(next(iter(counts))) if len(counts) == 1 else counted(counts)
 
 
 def quoted(sentence: str) -> str:

@@ -33,14 +33,14 @@ def choose(study: str, wanted: str, **asked: Any) -> int:
     from harness.records import studies
     from reports.choose import needs
     from reports.choose.choose import choose as decide
-    from reports.frame.reader import read_study
+    from reports.statistics.study import StudyRead
 
     wishes = needs.read(wanted)
     folder = studies.find(study, Path(asked["results"]).expanduser())
-    loaded, runs = read_study(folder, for_pictures=False)
-    for damaged in loaded.damaged:
+    read = StudyRead.of(folder, for_pictures=False)
+    for damaged in read.loaded.damaged:
         click.echo(_("{path} was left out: {reason}").format(path=damaged.path, reason=damaged.reason), err=True)
-    choice = decide(loaded, wishes, runs=runs)
+    choice = decide(read, wishes)
     if asked["as_json"]:
         click.echo(msgspec.json.format(msgspec.json.encode(choice), indent=2).decode())
     else:

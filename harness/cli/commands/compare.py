@@ -57,10 +57,11 @@ def compare(
         raise UsageError("-o names a file for the formats md and json; add --format md or json")
     from harness.records import studies
     from reports.compare.studies import compare_studies
+    from reports.statistics.study import StudyRead
 
     here = Path(results).expanduser()
     folders = [studies.find(name, here) for name in (a, b)]
-    found = compare_studies(*map(studies.load, folders), limit=limit)
+    found = compare_studies(*(StudyRead.of(folder, for_pictures=False) for folder in folders), limit=limit)
     text = _written(found, wanted)
     if output is not None:
         try:

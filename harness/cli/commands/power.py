@@ -12,7 +12,7 @@ from harness.language import _, noop
 from harness.records.next_command import next_command
 
 if TYPE_CHECKING:
-    from reports.statistics.power import Needs
+    from reports.statistics.power import Repeats
 
 
 @click.command()
@@ -30,13 +30,12 @@ def power(study: str | None, difference: str, power: str, results: str, as_json:
     wanted = share("--difference", difference, most=10.0)
     target = share("--power", power, most=1.0)
     from harness.records import studies
-    from reports.frame.frame import frame
     from reports.statistics.power import needs
-    from reports.statistics.summary import summarize
+    from reports.statistics.study import StudyRead
 
     here = Path(results).expanduser()
     folder = studies.newest(here) if study is None else studies.find(study, here)
-    found = needs(summarize(frame(studies.load(folder).records)), ratio=1 + wanted, power=target)
+    found = needs(StudyRead.of(folder, for_pictures=False).groups, ratio=1 + wanted, power=target)
     if not found.pairs:
         raise UsageError(
             "study {study} has no two comparable rows of at least two processes each, so no spread "
@@ -71,7 +70,7 @@ def share(option: str, given: str, *, most: float) -> float:
     return value
 
 
-def _show(study: str, found: "Needs") -> None:
+def _show(study: str, found: "Repeats") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

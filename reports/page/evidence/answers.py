@@ -10,11 +10,11 @@ from PIL import ImageDraw, ImageFont
 
 from harness.language import _, ngettext
 from harness.records.evidence import Answers, Example
-from reports.page.evidence.files import Shown, png_bytes
+from reports.page.evidence.files import ShownRun, png_bytes
 from reports.page.exhibit import Exhibit, Image
 from reports.page.heat_maps import PALE, PASSED, label, place, small_multiples
 from reports.words import text
-from reports.words.table import Cell, Grid, grid, number, words
+from reports.words.table import Cell, Table, grid, number, words
 
 PANEL_PX = 240
 MOST_NUMBERED = 12
@@ -25,10 +25,10 @@ ZOOM_PX = 64
 SHEET_COLUMNS = 4
 TEXT_PX, GAP_PX = 18, 6
 
-Rows = Sequence[tuple[Shown, Answers]]
+Rows = Sequence[tuple[ShownRun, Answers]]
 
 
-def rows_of(shown: Sequence[Shown]) -> list[tuple[Shown, Answers]]:
+def rows_of(shown: Sequence[ShownRun]) -> list[tuple[ShownRun, Answers]]:
     """Return the rows that left answers."""
     return [(item, item.found.answers) for item in shown if item.found.answers is not None]
 
@@ -107,7 +107,7 @@ def _agreement(rows: Rows) -> str:
     )
 
 
-def _counts(rows: Rows) -> Grid:
+def _counts(rows: Rows) -> Table:
     has_none = any(sum(answers.unanswered) for _item, answers in rows)
     names = [label(rows[0][1].name(number_of)) for number_of in range(len(rows[0][1].counts))]
     cells = []
@@ -123,7 +123,7 @@ def _counts(rows: Rows) -> Grid:
     return grid(headers, [row for row in cells if len(row) == width == len(headers)])
 
 
-def _pairs(rows: Rows) -> Grid:
+def _pairs(rows: Rows) -> Table:
     """Return the counts that are not zero, one to a line, for there are too many classes to stand side by side."""
     cells = [
         [words(item.label, quoted=True), named(answers, known), named(answers, answered), _count(count)]
@@ -171,7 +171,7 @@ def mistakes(name: str, title: str, rows: Rows, note: str) -> Exhibit | None:
     )
 
 
-def _sheet(item: Shown, answers: Answers) -> Image:
+def _sheet(item: ShownRun, answers: Answers) -> Image:
     wrong = answers.examples - answers.hits
     caption = ngettext("{run}: the only mistake", "{run}: {shown} of {count} mistakes", wrong)
     said = "; ".join(

@@ -5,16 +5,13 @@ Of every row one run is shown, and which one is said. What cannot be shown is li
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from harness.language import _, ngettext, noop
 from harness.records.store import Damaged
-from harness.records.studies import Loaded
 from reports.page.evidence import answers as shown_answers
 from reports.page.evidence import surface, texts
-from reports.page.evidence.files import Gathered, Shown, gather, left_something
+from reports.page.evidence.files import Gathered, ShownRun, gather, left_something
 from reports.page.exhibit import Exhibit, Image
-from reports.statistics.rows import CELL, Group
+from reports.statistics.study import StudyRead
 from reports.words import text
 from reports.words.table import grid, words
 
@@ -40,9 +37,10 @@ SHEETS: dict[str, tuple[str, str]] = {
 """Title and meaning of each sheet of a Boltzmann machine (`harness/records/pictures.py`)."""
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return what the runs of a study left, group by group, and what could not be shown of it."""
-    records = {record.spec.run_id: record for record in loaded.records}
+    loaded, groups = study.loaded, study.groups
+    records = {record.spec.run_id: record for record in study.loaded.records}
     found: list[Exhibit] = []
     damaged: list[Damaged] = []
     shown_groups = left_out = image_bytes = 0
@@ -52,7 +50,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
             continue
         gathered = gather(loaded, group, records, tuple(SHEETS))
         damaged += gathered.damaged
-        of_group = _of_group(f"{number}", " · ".join(str(getattr(group, name)) for name in CELL), gathered)
+        of_group = _of_group(f"{number}", group.heading, gathered)
         size = sum(len(image.png) for exhibit in of_group for image in exhibit.images)
         if image_bytes + size > MOST_IMAGE_BYTES:
             left_out += 1
@@ -78,7 +76,7 @@ def _of_group(anchor: str, title: str, gathered: Gathered) -> list[Exhibit]:
     return [exhibit for exhibit in made if exhibit is not None]
 
 
-def _which(shown: Sequence[Shown], gathered: Gathered) -> str:
+def _which(shown: Sequence[ShownRun], gathered: Gathered) -> str:
     """Return a sentence on the runs that are shown, and on the rows that are not."""
     sentence = _(
         "One run is shown for each framework and mode: the first one, by seed and then by repeat, that trained to its "

@@ -22,7 +22,7 @@ from harness.records import evidence
 from harness.records.evidence import Evidence
 from harness.records.store import Damaged
 from harness.records.studies import Loaded
-from reports.statistics.rows import Group, row_labels
+from reports.statistics.rows import Group
 from reports.words.record_words import said
 
 MOST_ROWS = 12
@@ -36,7 +36,7 @@ class Refused(EvenbenchError):
     """A file is not shown; the text says why."""
 
 
-class Shown(NamedTuple):
+class ShownRun(NamedTuple):
     """One row and the run that stands for it: the first completed one, by seed and repeat, that left something."""
 
     label: str
@@ -55,7 +55,7 @@ class Shown(NamedTuple):
 class Gathered(NamedTuple):
     """What is shown of a group."""
 
-    shown: tuple[Shown, ...]
+    shown: tuple[ShownRun, ...]
     damaged: tuple[Damaged, ...]
     """Files that are not shown, and runs that say why they left nothing."""
     left_out: int
@@ -71,10 +71,10 @@ def gather(loaded: Loaded, group: Group, records: dict[str, Record], sheets: Seq
         records: of the study, by their run's id.
         sheets: the names of the pictures that are looked for.
     """
-    shown: list[Shown] = []
+    shown: list[ShownRun] = []
     damaged: list[Damaged] = []
     left_out = 0
-    for label, row in zip(row_labels(group.rows), group.rows, strict=True):
+    for row in group.rows:
         of_row = [records[run_id] for run_id in row.run_ids if run_id in records]
         completed = [record for record in of_row if record.outcome.status in COMPLETED]
         for record in sorted(completed, key=lambda record: (record.spec.seed, record.spec.repeat)):
@@ -86,7 +86,7 @@ def gather(loaded: Loaded, group: Group, records: dict[str, Record], sheets: Seq
             found, pictures, refused = _read_run(loaded.folder, record, sheets)
             damaged += refused
             if found.surface or found.answers or pictures:
-                shown.append(Shown(label, record, found, pictures))
+                shown.append(ShownRun(row.label, record, found, pictures))
             break
     return Gathered(tuple(shown), tuple(damaged), left_out)
 

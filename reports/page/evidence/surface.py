@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from harness.language import _
 from harness.records.evidence import Surface
-from reports.page.evidence.files import Shown
+from reports.page.evidence.files import ShownRun
 from reports.page.exhibit import Exhibit
 from reports.page.heat_maps import FAILED, INK, PASSED, place, small_multiples
 from reports.words import text
-from reports.words.table import Grid, grid, number, words
+from reports.words.table import Table, grid, number, words
 
 NEUTRAL = "#F7F7F7"
 PANEL_PX = 240
@@ -21,7 +21,7 @@ READ = 5
 """Values in a row of the table: thinned evenly, both ends in it."""
 
 
-def exhibit(name: str, title: str, shown: Sequence[Shown], note: str) -> Exhibit | None:
+def exhibit(name: str, title: str, shown: Sequence[ShownRun], note: str) -> Exhibit | None:
     """Return the surfaces of a group's rows, None where there is none."""
     rows = [(item, item.found.surface) for item in shown if item.found.surface is not None]
     if not rows:
@@ -111,7 +111,7 @@ def _draw(
     )  # fmt: skip
 
 
-def _grid(rows: Sequence[tuple[Shown, Surface]], values: Sequence[NDArray[np.float64]]) -> Grid:
+def _grid(rows: Sequence[tuple[ShownRun, Surface]], values: Sequence[NDArray[np.float64]]) -> Table:
     """Return the surfaces at a few points, evenly thinned, with the corners; every row on its own grid of inputs."""
     cells = []
     for (item, surface), of_row in zip(rows, values, strict=True):

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from harness.language import _
 from harness.records.evidence import Answers, Example
 from reports.page.evidence.answers import named
-from reports.page.evidence.files import Shown
+from reports.page.evidence.files import ShownRun
 from reports.page.exhibit import Exhibit
 from reports.words import text
 from reports.words.table import Cell, grid, number, words
 
 
-def exhibit(name: str, title: str, rows: Sequence[tuple[Shown, Answers]], note: str) -> Exhibit | None:
+def exhibit(name: str, title: str, rows: Sequence[tuple[ShownRun, Answers]], note: str) -> Exhibit | None:
     """Return a table of the texts of a group's rows, None where there are none."""
     cells = [
         _cells(item, answers, example)
@@ -34,7 +34,7 @@ def exhibit(name: str, title: str, rows: Sequence[tuple[Shown, Answers]], note: 
     )
 
 
-def _cells(item: Shown, answers: Answers, example: Example) -> list[Cell]:
+def _cells(item: ShownRun, answers: Answers, example: Example) -> list[Cell]:
     return [
         words(item.label, quoted=True),
         words(_("right") if example.is_right else _("wrong")),

@@ -1,29 +1,24 @@
 """What the needs that come with Evenbench would choose from a study, for the page."""
 
-from collections.abc import Sequence
-
-import pandas as pd
-
 from harness.language import _
-from harness.records.studies import Loaded
 from reports.choose import needs, task_words
 from reports.choose import words as said_choice
 from reports.choose.candidates import field
 from reports.choose.choice import Choice
 from reports.choose.choose import choose_from
 from reports.page.exhibit import Exhibit
-from reports.statistics.rows import Group
+from reports.statistics.study import StudyRead
 from reports.words import text
 from reports.words.table import Cell, grid, number, words
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return one table over all needs that come with Evenbench; nothing where nothing can be chosen."""
     choices = []
     for name in needs.shipped():
         wanted = needs.read(name)
-        found = field(loaded.records, runs, groups, wanted)
-        choices.append(choose_from(found, wanted, study=loaded.name))
+        found = field(study, wanted)
+        choices.append(choose_from(found, wanted, study=study.loaded.name))
     rows = [row for choice in choices for row in _rows(choice)]
     if not rows:
         return ()

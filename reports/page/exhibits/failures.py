@@ -1,24 +1,21 @@
 """What went wrong: every run that did not end well, and every row that is not comparable, each with its reason."""
 
-from collections.abc import Sequence
-
-import pandas as pd
-
 from harness.language import _, ngettext
 from harness.record import Record
 from harness.records.studies import Loaded
 from reports.page.exhibit import Exhibit
 from reports.page.lines import joined, left_out, name, places, said
-from reports.statistics.rows import Group
+from reports.statistics.study import StudyRead
+from reports.words import text
 from reports.words.table import Cell, grid, number, words
 
 MOST_RUNS = 200
 WELL = "ok"
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return the tables of failed runs and of rows that are not comparable, each where there is one."""
-    return (*_failures(loaded), *_incomparable(runs, groups))
+    return (*_failures(study.loaded), *_incomparable(study))
 
 
 def _failures(loaded: Loaded) -> tuple[Exhibit, ...]:
@@ -67,12 +64,18 @@ def _without(what: str, status: str, reason: str) -> tuple[Cell, ...]:
     return (name(what), *[words("")] * 3, number(None, ""), words(status), said(reason), words(""))
 
 
-def _incomparable(runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
-    lines = [(place, line) for place in places(groups, runs) for line in place.lines if not line.row.comparable]
+def _incomparable(study: StudyRead) -> tuple[Exhibit, ...]:
+    lines = [(place, line) for place in places(study) for line in place.lines if not line.row.comparable]
     if not lines:
         return ()
     rows = [
-        (name(place.title), name(line.label), said(line.row.parity), name(line.row.status), said(reason))
+        (
+            name(place.title),
+            name(line.label),
+            words(text.shared(line.row.parity)),
+            words(text.counted(line.row.status)),
+            said(reason),
+        )
         for place, line in lines
         for reason in line.row.why_not_comparable
     ]
@@ -85,7 +88,7 @@ def _incomparable(runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit,
         Exhibit(
             name="not-comparable",
             title=_("Not comparable"),
-            note=joined((sentence.format(count=len(lines)), left_out(groups))),
+            note=joined((sentence.format(count=len(lines)), left_out(study.groups))),
             grid=grid((_("task"), _("row"), _("parity"), _("runs ended as"), _("why not comparable")), rows),
         ),
     )

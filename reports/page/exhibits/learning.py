@@ -4,20 +4,18 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from harness.language import _, ngettext
 from harness.record import Record
-from harness.records.studies import Loaded
 from reports.page import style
 from reports.page.exhibit import Exhibit
 from reports.page.exhibits import curves
 from reports.page.exhibits.curves import Curve, Numbers, Points, rounded
 from reports.page.lines import Line, Place, joined, left_out, marked, name, places
-from reports.statistics.rows import Group
+from reports.statistics.study import StudyRead
 from reports.words import text
-from reports.words.table import Cell, Grid, grid, number
+from reports.words.table import Cell, Table, grid, number
 
 MOST_POINTS_IN_ALL = 30_000
 """Of the curves of one study; of very many curves each gets fewer."""
@@ -48,10 +46,10 @@ class Subject(NamedTuple):
     target: float | None = None
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return the loss and the quality of every group that has them."""
-    records = {record.spec.run_id: record for record in loaded.records}
-    found = places(groups, runs)
+    records = {record.spec.run_id: record for record in study.loaded.records}
+    found = places(study)
     count = sum(len(place.lines) for place in found)
     points = max(FEWEST_POINTS, min(curves.MOST_POINTS, MOST_POINTS_IN_ALL // max(1, count)))
     made = []
@@ -66,7 +64,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         if drawn := _drawn(place, records, curves.evaluations(metric), points):
             subject = Subject(_(metric.replace("_", " ")), metric, evaluated=True, target=_target(metric, of_group[0]))
             made.append(_exhibit(f"quality-{place.anchor}", _("Test quality: {title}"), place, drawn, subject))
-    if made and (more := left_out(groups)):
+    if made and (more := left_out(study.groups)):
         made.append(Exhibit(name="learning-left-out", title=_("More learning curves"), note=more))
     return tuple(made)
 
@@ -228,7 +226,7 @@ def _shown(value: float, subject: Subject) -> str:
     return text.quality(value, subject.metric) if subject.metric else text.number(value)
 
 
-def _grid(drawn: Sequence[Drawn], subject: Subject) -> Grid:
+def _grid(drawn: Sequence[Drawn], subject: Subject) -> Table:
     headers = (
         _("row"),
         _("steps"),

@@ -11,7 +11,7 @@ from harness.records.studies import Loaded
 from harness.spec import RunSpec
 from reports.page.exhibit import Exhibit
 from reports.page.lines import name
-from reports.statistics.rows import Group
+from reports.statistics.study import StudyRead
 from reports.words.table import Cell, grid, words
 
 MOST_COMMANDS = 50
@@ -20,12 +20,12 @@ ELSEWHERE = ("--study", "--results")
 """Options that say only where the records are kept; a study is never written over."""
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return the table of the machine and the versions and that of the commands, each where there is one."""
-    return (*_machine(loaded, runs), *_commands(loaded))
+    return (*_machine(study.runs), *_commands(study.loaded))
 
 
-def _machine(loaded: Loaded, runs: pd.DataFrame) -> tuple[Exhibit, ...]:
+def _machine(runs: pd.DataFrame) -> tuple[Exhibit, ...]:
     if not len(runs):
         return ()
     facts = dict.fromkeys((*_hardware(runs), *_software(runs)))

@@ -3,24 +3,22 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from harness.language import _, noop
-from harness.records.studies import Loaded
 from reports.page import style
 from reports.page.exhibit import Exhibit
 from reports.page.lines import Line, Place, comparable, joined, left_out, marked, name, nobody, places
-from reports.statistics.rows import Group
+from reports.statistics.study import StudyRead
 from reports.words import text
-from reports.words.table import Cell, Grid, grid, number
+from reports.words.table import Cell, Table, grid, number
 
 KINDS = (noop("import"), noop("rest of the host's peak"), noop("device, by the framework's allocator"))
 HOST, DEVICE = -0.18, 0.18
 """Where the bars of a row lie that has both."""
 
 
-class Memory(NamedTuple):
+class Peaks(NamedTuple):
     """Median bytes of a row."""
 
     imported: float | None
@@ -30,9 +28,9 @@ class Memory(NamedTuple):
     process: float | None
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return the picture of all groups, none where no memory was measured."""
-    found = [(place, [_memory(line) for line in place.lines]) for place in places(groups, runs)]
+    found = [(place, [_memory(line) for line in place.lines]) for place in places(study)]
     drawn = [(place, of) for place, of in found if any(one.host or one.device for one in of)]
     if not drawn:
         return ()
@@ -45,7 +43,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         Exhibit(
             name="memory",
             title=_("Memory"),
-            note=joined((*sentences, marked(place for place, _of in drawn), left_out(groups))),
+            note=joined((*sentences, marked(place for place, _of in drawn), left_out(study.groups))),
             alt=joined(_alt(place, of) for place, of in drawn),
             figure=_figure(drawn),
             grid=_grid(drawn),
@@ -53,9 +51,9 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
     )
 
 
-def _memory(line: Line) -> Memory:
+def _memory(line: Line) -> Peaks:
     host, imported = line.median("host_peak_bytes"), line.median("import_bytes")
-    return Memory(
+    return Peaks(
         imported=imported,
         rest=host - imported if host is not None and imported is not None and host >= imported else None,
         host=host,
@@ -68,41 +66,35 @@ def _megabytes(value: float | None) -> float | None:
     return None if value is None else value / 1e6
 
 
-def _figure(drawn: Sequence[tuple[Place, Sequence[Memory]]]) -> go.Figure:
+def _figure(drawn: Sequence[tuple[Place, Sequence[Peaks]]]) -> go.Figure:
     with_device = any(one.device for _place, of in drawn for one in of)
-    height = style.BAR_PX * (1.5 if with_device else 1.0)
-    figure = style.panels(
-        [place.short for place, _found in drawn],
-        [round(height * len(place.lines)) + 10 for place, _found in drawn],
-        legend=True,
+    shown = [
+        style.Stacked(place.short, [line.axis_label for line in place.lines], _bars(found, with_device=with_device))
+        for place, found in drawn
+    ]
+    return style.stacked(
+        shown,
+        x_title=_("megabytes"),
+        hover="%{x:,.4~g} MB",
+        row_px=style.BAR_PX * (1.5 if with_device else 1.0),
+        width=0.34 if with_device else 0.7,
     )
-    for panel, (place, found) in enumerate(drawn, start=1):
-        bars: list[tuple[str, float, list[float | None]]] = [
-            (KINDS[0], HOST * with_device, [one.imported if one.rest is not None else None for one in found]),
-            (KINDS[1], HOST * with_device, [one.host if one.rest is None else one.rest for one in found]),
-        ]
-        if with_device:
-            bars.append((KINDS[2], DEVICE, [one.device for one in found]))
-        for part, (what, offset, values) in enumerate(bars):
-            shown = go.Bar(
-                x=[_megabytes(value) for value in values],
-                y=[at + offset for at in range(len(found))],
-                width=0.34 if with_device else 0.7,
-                orientation="h",
-                name=_(what),
-                legendgroup=what,
-                showlegend=panel == 1,
-                marker=style.patterned(part),
-                hovertemplate="%{x:,.4~g} MB",
-            )
-            figure.add_trace(shown, row=panel, col=1)
-        style.named_rows(figure, [line.axis_label for line in place.lines], panel=panel)
-        figure.update_xaxes(title={"text": _("megabytes")}, rangemode="tozero", row=panel, col=1)
-    figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
-    return figure
 
 
-def _alt(place: Place, found: Sequence[Memory]) -> str:
+def _bars(found: Sequence[Peaks], *, with_device: bool) -> list[style.Bars]:
+    values = [
+        [one.imported if one.rest is not None else None for one in found],
+        [one.host if one.rest is None else one.rest for one in found],
+        [one.device for one in found],
+    ]
+    offsets = (HOST, HOST, DEVICE) if with_device else (0.0, 0.0)
+    return [
+        style.Bars(what, _(what), list(map(_megabytes, of_kind)), offset)
+        for what, of_kind, offset in zip(KINDS, values, offsets, strict=False)
+    ]
+
+
+def _alt(place: Place, found: Sequence[Peaks]) -> str:
     """Return which comparable row takes most of the host's memory and which least."""
     pairs = [(one.host, line) for line, one in zip(place.lines, found, strict=True) if line.row.comparable]
     known = sorted((host, line.short) for host, line in pairs if host is not None)
@@ -119,7 +111,7 @@ def _alt(place: Place, found: Sequence[Memory]) -> str:
     )
 
 
-def _grid(drawn: Sequence[tuple[Place, Sequence[Memory]]]) -> Grid:
+def _grid(drawn: Sequence[tuple[Place, Sequence[Peaks]]]) -> Table:
     headers = (
         _("task"),
         _("row"),
@@ -134,7 +126,7 @@ def _grid(drawn: Sequence[tuple[Place, Sequence[Memory]]]) -> Grid:
     return grid(headers, rows)
 
 
-def _cells(place: Place, line: Line, found: Memory) -> list[Cell]:
+def _cells(place: Place, line: Line, found: Peaks) -> list[Cell]:
     values = (found.imported, found.rest, found.host, found.device, found.process)
     shown = [number(_megabytes(value), text.megabytes(value)) for value in values]
     return [name(place.title), name(line.label), *shown, comparable(line.row)]

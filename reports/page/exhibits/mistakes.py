@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from harness.language import _, noop
 from harness.mistakes import NAMES, ending
 from harness.record import Mistake, Record
-from harness.records.studies import Loaded
 from reports.content import mistakes
 from reports.page.exhibit import Exhibit
-from reports.statistics.rows import Group
+from reports.statistics.study import StudyRead
 from reports.words import text
 from reports.words.table import Cell, grid, number, words
 
@@ -21,9 +18,9 @@ NOTE = noop(
 )
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return the table of all mistakes that a study made, nothing where it made none."""
-    asked = made(loaded.records)
+    asked = made(study.loaded.records)
     rows = [_row(backend, device, one) for (backend, device), found in asked.items() for one in found]
     if not rows:
         return ()

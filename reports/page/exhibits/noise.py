@@ -5,20 +5,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from harness.language import _, ngettext
 from harness.measure.noise import disturbances
 from harness.record import Record
 from harness.records.steady import read, steady
-from harness.records.studies import Loaded
 from reports.page import style
 from reports.page.exhibit import Exhibit
 from reports.page.lines import Line, Place, comparable, joined, left_out, marked, name, places, said
-from reports.statistics.rows import Group
+from reports.statistics.study import StudyRead
 from reports.words import text
-from reports.words.table import Cell, Grid, grid, number, words
+from reports.words.table import Cell, Table, grid, number, words
 
 MOST_PROCESSES = 360
 """Of the picture, over all groups; each row has the same share of them."""
@@ -49,15 +47,15 @@ class Process(NamedTuple):
         return _("{label}, round {number}").format(label=self.line.axis_label, number=self.record.spec.repeat + 1)
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return the picture of the blocks and the table of the processes, each where there is something to say."""
-    records = {record.spec.run_id: record for record in loaded.records}
-    found = places(groups, runs)
+    records = {record.spec.run_id: record for record in study.loaded.records}
+    found = places(study)
     rows = sum(len(place.lines) for place in found)
     most = max(1, MOST_PROCESSES // max(1, rows))
     drawn = [(place, [one for line in place.lines for one in _processes(line, records, most)]) for place in found]
     drawn = [(place, of) for place, of in drawn if of]
-    return (*_blocks(drawn, found, groups, most), *_repeats(found, groups))
+    return (*_blocks(drawn, found, study, most), *_repeats(found, study))
 
 
 def _processes(line: Line, records: dict[str, Record], most: int) -> list[Process]:
@@ -91,7 +89,7 @@ def _process(line: Line, record: Record, typical: float) -> Process | None:
 
 
 def _blocks(
-    drawn: Sequence[tuple[Place, Sequence[Process]]], found: Sequence[Place], groups: Sequence[Group], most: int
+    drawn: Sequence[tuple[Place, Sequence[Process]]], found: Sequence[Place], study: StudyRead, most: int
 ) -> tuple[Exhibit, ...]:
     if not drawn:
         return ()
@@ -114,7 +112,7 @@ def _blocks(
         Exhibit(
             name="noise",
             title=_("Noise inside the processes"),
-            note=joined((*sentences, marked(place for place, _of in drawn), left_out(groups))),
+            note=joined((*sentences, marked(place for place, _of in drawn), left_out(study.groups))),
             alt=joined(_alt(place, of) for place, of in drawn),
             figure=_figure(drawn),
             grid=_grid(drawn),
@@ -185,7 +183,7 @@ def _recorded(one: Process) -> int:
     return len(steady(one.record.measured.blocks))
 
 
-def _grid(drawn: Sequence[tuple[Place, Sequence[Process]]]) -> Grid:
+def _grid(drawn: Sequence[tuple[Place, Sequence[Process]]]) -> Table:
     headers = (
         _("task"), _("row"), _("round"), _("seed"), _("steady blocks"), _("read"), _("left out in front"),
         _("disturbed"), _("steady state"), _("median ms per step"), _("quickest"), _("first quartile"), _("median"),
@@ -210,7 +208,7 @@ def _cells(place: Place, one: Process) -> list[Cell]:
     ]
 
 
-def _repeats(found: Sequence[Place], groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def _repeats(found: Sequence[Place], study: StudyRead) -> tuple[Exhibit, ...]:
     """Return the table of how far the processes of every row lie apart."""
     pairs = [(place, line) for place in found for line in place.lines if line.row.seconds_per_example]
     if not pairs:
@@ -224,7 +222,7 @@ def _repeats(found: Sequence[Place], groups: Sequence[Group]) -> tuple[Exhibit, 
         Exhibit(
             name="repeats",
             title=_("Spread over the processes"),
-            note=joined((note, left_out(groups))),
+            note=joined((note, left_out(study.groups))),
             grid=grid(headers, [_repeat_cells(place, line) for place, line in pairs]),
         ),
     )

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from harness.language import _, ngettext, noop
@@ -12,7 +11,8 @@ from harness.record import LevelName, ParityLevel, ParityVerdict
 from harness.records.studies import Loaded
 from reports.page.exhibit import Exhibit
 from reports.page.heat_maps import FAILED, PALE, PASSED, bare, label
-from reports.statistics.rows import CELL, Group, row_labels
+from reports.statistics.rows import CELL, Group
+from reports.statistics.study import StudyRead
 from reports.words import text
 from reports.words.table import Cell, grid, words
 
@@ -36,7 +36,7 @@ NAMES: dict[str, str] = {
 }
 
 
-class Line(NamedTuple):
+class RowParity(NamedTuple):
     """The verdicts of the runs of one row, the worst of each level."""
 
     facts: tuple[str, ...]
@@ -47,9 +47,9 @@ class Line(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return the heat map of a study's parity verdicts, none where nothing was checked."""
-    lines = [line for line in _lines(loaded, groups) if line.largest is not None or line.levels]
+    lines = [line for line in _lines(study.loaded, study.groups) if line.largest is not None or line.levels]
     if not lines:
         return ()
     columns = [name for name in LEVELS if any(name in line.levels for line in lines)]
@@ -77,18 +77,18 @@ def ratio(level: ParityLevel) -> float | None:
     return level.error / level.tolerance
 
 
-def _lines(loaded: Loaded, groups: Sequence[Group]) -> list[Line]:
+def _lines(loaded: Loaded, groups: Sequence[Group]) -> list[RowParity]:
     verdicts = {record.spec.run_id: record.parity for record in loaded.records}
     found = []
     for group in groups:
-        for name, row in zip(row_labels(group.rows), group.rows, strict=True):
+        for row in group.rows:
             of_row = [verdicts[run_id] for run_id in row.run_ids if run_id in verdicts]
-            facts = (*(str(getattr(group, fact)) for fact in CELL), name)
+            facts = (*(str(getattr(group, fact)) for fact in CELL), row.label)
             found.append(_line(facts, of_row))
     return found
 
 
-def _line(facts: tuple[str, ...], verdicts: Sequence[ParityVerdict]) -> Line:
+def _line(facts: tuple[str, ...], verdicts: Sequence[ParityVerdict]) -> RowParity:
     passed = [verdict.passed for verdict in verdicts]
     levels: dict[LevelName, ParityLevel] = {}
     for verdict in verdicts:
@@ -97,7 +97,7 @@ def _line(facts: tuple[str, ...], verdicts: Sequence[ParityVerdict]) -> Line:
             if known is None or _badness(level) > _badness(known):
                 levels[name] = level
     numbers = [verdict.largest_error for verdict in verdicts if verdict.largest_error is not None]
-    return Line(
+    return RowParity(
         facts=facts,
         passed=False if False in passed else None if None in passed or not passed else True,
         levels=levels,
@@ -111,7 +111,7 @@ def _badness(level: ParityLevel) -> tuple[bool, float]:
     return not level.passed, math.inf if found is None else found
 
 
-def _notes(lines: Sequence[Line]) -> list[str]:
+def _notes(lines: Sequence[RowParity]) -> list[str]:
     notes = [
         _(
             "An error is shown as a multiple of what its level allows: below 1 it passed, and the paler a field, the "
@@ -133,7 +133,7 @@ def _notes(lines: Sequence[Line]) -> list[str]:
     return notes
 
 
-def _alt(lines: Sequence[Line]) -> str:
+def _alt(lines: Sequence[RowParity]) -> str:
     failed = sum(1 for line in lines if line.passed is False)
     worst = max((line.largest for line in lines if line.largest is not None and line.passed), default=None)
     return _(
@@ -142,7 +142,7 @@ def _alt(lines: Sequence[Line]) -> str:
     ).format(failed=failed, rows=len(lines), worst=text.number(worst, 2))
 
 
-def _figure(lines: Sequence[Line], columns: Sequence[LevelName]) -> go.Figure:
+def _figure(lines: Sequence[RowParity], columns: Sequence[LevelName]) -> go.Figure:
     colours, texts = [], []
     for line in lines:
         of_line = [_field(line.levels[name]) if name in line.levels else (None, "") for name in columns]
@@ -179,7 +179,7 @@ def _figure(lines: Sequence[Line], columns: Sequence[LevelName]) -> go.Figure:
     return figure
 
 
-def _names(lines: Sequence[Line]) -> list[str]:
+def _names(lines: Sequence[RowParity]) -> list[str]:
     """Return short names of rows: the task and the backend, and what else there is where these are not distinct."""
     short = [f"{line.facts[0]} · {line.facts[-1]}" for line in lines]
     if len(set(short)) == len(short):
@@ -192,7 +192,7 @@ def _field(level: ParityLevel) -> tuple[float | None, str]:
     return _colour(ratio(level), passed=level.passed), _marked(ratio(level), passed=level.passed)
 
 
-def _largest(line: Line) -> tuple[float | None, str]:
+def _largest(line: RowParity) -> tuple[float | None, str]:
     if line.largest is None and line.passed is not False:
         return None, ""
     passed = line.passed is not False
@@ -211,7 +211,7 @@ def _marked(found: float | None, *, passed: bool) -> str:
     return shown if passed else _("FAIL {number}").format(number=shown)
 
 
-def _cells(line: Line, columns: Sequence[LevelName]) -> list[Cell]:
+def _cells(line: RowParity, columns: Sequence[LevelName]) -> list[Cell]:
     verdict = {True: _("pass"), False: _("fail"), None: _("not checked")}[line.passed]
     cells = [words(fact, quoted=True) for fact in line.facts]
     cells.append(words(verdict))

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from harness.language import _, noop
-from harness.records.studies import Loaded
 from reports.page import style
 from reports.page.exhibit import Exhibit
-from reports.page.lines import Line, Place, comparable, joined, left_out, marked, median, name, places
-from reports.statistics.rows import Group
+from reports.page.lines import Line, Place, comparable, joined, left_out, marked, name, places
+from reports.statistics.row_runs import median
+from reports.statistics.study import StudyRead
 from reports.words import text
-from reports.words.table import Cell, Grid, grid, number
+from reports.words.table import Cell, Table, grid, number
 
 TRAINING = "training"
 PHASES = {
@@ -28,9 +27,9 @@ PHASES = {
 Medians = dict[str, float | None]
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return the picture of all groups, none where no run was completed."""
-    found = [(place, [_phases(line) for line in place.lines]) for place in places(groups, runs)]
+    found = [(place, [_phases(line) for line in place.lines]) for place in places(study)]
     drawn = [(place, of) for place, of in found if any(_sum(one) for one in of)]
     if not drawn:
         return ()
@@ -43,7 +42,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         Exhibit(
             name="phases",
             title=_("Where the time goes"),
-            note=joined((note, marked(place for place, _of in drawn), left_out(groups))),
+            note=joined((note, marked(place for place, _of in drawn), left_out(study.groups))),
             alt=joined(sentence for place, of in drawn for sentence in _alt(place, of)),
             figure=_figure(drawn),
             grid=_grid(drawn),
@@ -63,28 +62,15 @@ def _sum(found: Medians) -> float:
 
 
 def _figure(drawn: Sequence[tuple[Place, Sequence[Medians]]]) -> go.Figure:
-    figure = style.panels(
-        [place.short for place, _found in drawn],
-        [style.BAR_PX * len(place.lines) + 10 for place, _found in drawn],
-        legend=True,
-    )
-    for panel, (place, found) in enumerate(drawn, start=1):
-        for part, (column, what) in enumerate(PHASES.items()):
-            shown = go.Bar(
-                x=[one[column] for one in found],
-                y=list(range(len(found))),
-                orientation="h",
-                name=_(what),
-                legendgroup=column,
-                showlegend=panel == 1,
-                marker=style.patterned(part),
-                hovertemplate="%{x:.3~g} s",
-            )
-            figure.add_trace(shown, row=panel, col=1)
-        style.named_rows(figure, [line.axis_label for line in place.lines], panel=panel)
-        figure.update_xaxes(title={"text": _("seconds")}, rangemode="tozero", row=panel, col=1)
-    figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
-    return figure
+    shown = [
+        style.Stacked(
+            place.short,
+            [line.axis_label for line in place.lines],
+            [style.Bars(column, _(what), [one[column] for one in found]) for column, what in PHASES.items()],
+        )
+        for place, found in drawn
+    ]
+    return style.stacked(shown, x_title=_("seconds"), hover="%{x:.3~g} s")
 
 
 def _alt(place: Place, found: Sequence[Medians]) -> list[str]:
@@ -100,7 +86,7 @@ def _alt(place: Place, found: Sequence[Medians]) -> list[str]:
     return sentences
 
 
-def _grid(drawn: Sequence[tuple[Place, Sequence[Medians]]]) -> Grid:
+def _grid(drawn: Sequence[tuple[Place, Sequence[Medians]]]) -> Table:
     names = [_("{phase}, s").format(phase=_(what)) for what in PHASES.values()]
     headers = (_("task"), _("row"), *names, _("sum, s"), _("whole process, s"), _("runs"), _("comparable"))
     return grid(

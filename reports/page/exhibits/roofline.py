@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from harness.language import _, noop
-from harness.records.studies import Loaded
 from reports.page import style
 from reports.page.exhibit import Exhibit
 from reports.page.lines import Line, Place, comparable, joined, left_out, marked, name, nobody, places, said
-from reports.statistics.rows import Group
+from reports.statistics.study import StudyRead
 from reports.words import text
-from reports.words.table import Cell, Grid, grid, number
+from reports.words.table import Cell, Table, grid, number
 
 SHARES = {
     "share_of_own_matmul": noop("of the framework's own product"),
@@ -36,9 +34,9 @@ class Reached(NamedTuple):
     rates: dict[str, float | None]
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return the picture of all groups, none where the study has measured no limits."""
-    found = [(place, [_reached(line) for line in place.lines]) for place in places(groups, runs)]
+    found = [(place, [_reached(line) for line in place.lines]) for place in places(study)]
     drawn = [(place, of) for place, of in found if any(value for one in of for value in one.shares.values())]
     if not drawn:
         return ()
@@ -52,7 +50,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         Exhibit(
             name="limits",
             title=_("Share of the machine's limit"),
-            note=joined((note, marked(place for place, _of in drawn), left_out(groups))),
+            note=joined((note, marked(place for place, _of in drawn), left_out(study.groups))),
             alt=joined(_alt(place, of) for place, of in drawn),
             figure=_figure(drawn),
             grid=_grid(drawn),
@@ -118,7 +116,7 @@ def _shown(value: float | None) -> str:
     return text.NOTHING if value is None else f"{text.number(100 * value)} %"
 
 
-def _grid(drawn: Sequence[tuple[Place, Sequence[Reached]]]) -> Grid:
+def _grid(drawn: Sequence[tuple[Place, Sequence[Reached]]]) -> Table:
     headers = (
         _("task"),
         _("row"),

@@ -7,19 +7,17 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from harness.language import _
-from harness.records.studies import Loaded
-from reports.content.verdicts import verdict
+from reports.content.cells import cells
 from reports.page import style
 from reports.page.exhibit import Exhibit
 from reports.page.lines import MARK, Line, Place, comparable, joined, left_out, name, nobody, places, said
 from reports.statistics import methods
-from reports.statistics.rows import Group
+from reports.statistics.study import StudyRead
 from reports.words import text
-from reports.words.table import Cell, Grid, grid, number, words
+from reports.words.table import Cell, Table, grid, number
 
 LONGEST_INTERVAL = 1.5
 """Over the longest bar; an interval that reaches further leaves the picture."""
@@ -33,9 +31,9 @@ class Speed(NamedTuple):
     high: float | None
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return the picture of all groups, none where nothing was measured."""
-    found = places(groups, runs)
+    found = places(study)
     speeds = [[speed(line) for line in place.lines] for place in found]
     drawn = [(place, of) for place, of in zip(found, speeds, strict=True) if any(of)]
     if not drawn:
@@ -50,7 +48,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         Exhibit(
             name="throughput",
             title=_("Training speed"),
-            note=joined((*_note(drawn, cut), left_out(groups))),
+            note=joined((*_note(drawn, cut), left_out(study.groups))),
             alt=joined(_alt(place) for place, _speeds in drawn),
             figure=_figure(drawn),
             grid=_grid(drawn),
@@ -160,7 +158,7 @@ def _ratio(line: Line) -> tuple[float | None, float | None, float | None]:
     return (line.row.times_slower, found.low, found.high) if found else (line.row.times_slower, None, None)
 
 
-def _grid(drawn: Sequence[tuple[Place, Sequence[Speed | None]]]) -> Grid:
+def _grid(drawn: Sequence[tuple[Place, Sequence[Speed | None]]]) -> Table:
     headers = (
         _("task"),
         _("row"),
@@ -183,18 +181,16 @@ def _grid(drawn: Sequence[tuple[Place, Sequence[Speed | None]]]) -> Grid:
 
 def _cells(place: Place, line: Line, one: Speed | None) -> list[Cell]:
     row = line.row
-    mean, low, high = one or (None, None, None)
-    spread = row.throughput_examples_per_s
-    rank = text.NOTHING if row.alone else f"≈ {row.rank}" if row.shares_place else str(row.rank)
+    shown = cells(row)
     return [
         name(place.title),
         name(line.label),
-        words(text.NOTHING) if row.rank is None else number(float(row.rank), rank),
-        *(number(value, text.rate(value)) for value in (mean, low, high)),
-        number(float(len(row.seconds_per_example)), str(len(row.seconds_per_example))),
-        number(spread.median if spread else None, text.rate(spread.median if spread else None)),
+        shown["rank"],
+        *(number(value, text.rate(value)) for value in one or (None, None, None)),
+        shown["processes"],
+        shown["rate"],
         *(number(value) for value in _ratio(line)),
-        said(verdict(row)),
+        shown["verdict"],
         comparable(row),
         said("; ".join(row.why_not_comparable)),
     ]

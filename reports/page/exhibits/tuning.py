@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from harness.language import _
-from harness.records.studies import Loaded
 from reports.page import style
 from reports.page.exhibit import Exhibit
 from reports.page.lines import Line, Place, joined, left_out, name, places, said
-from reports.statistics.rows import Group
+from reports.statistics.study import StudyRead
 from reports.statistics.verdicts import Comparison
 from reports.words import text
 from reports.words.table import Cell, grid, number
@@ -29,9 +27,9 @@ class Gain(NamedTuple):
     """Of stock against tuned: above 1, stock takes longer."""
 
 
-def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tuple[Exhibit, ...]:
+def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     """Return the picture of all pairs, none where the study has not both profiles of a row."""
-    gains = [gain for place in places(groups, runs) for gain in _gains(place)]
+    gains = [gain for place in places(study) for gain in _gains(place)]
     if not gains:
         return ()
     sentences = [
@@ -48,7 +46,7 @@ def exhibits(loaded: Loaded, runs: pd.DataFrame, groups: Sequence[Group]) -> tup
         Exhibit(
             name="tuning",
             title=_("Stock against tuned"),
-            note=joined((*sentences, left_out(groups))),
+            note=joined((*sentences, left_out(study.groups))),
             alt=joined(_alt(gain) for gain in drawn),
             figure=_figure(drawn) if drawn else None,
             grid=grid(_headers(), [_cells(gain) for gain in gains]),
