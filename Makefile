@@ -14,8 +14,9 @@ setup: $(STAMP)  ## the command `evenbench`, its development tools, and the fram
 demo: setup  ## the quick preset of every task on every framework; prints the report and where it lies
 	$(BIN)/evenbench run
 
-test: setup  ## all tests
-	$(BIN)/pytest
+test: setup  ## all tests: most in two processes side by side, then those that need the machine for themselves
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder -m "not alone"; beside=$$?; \
+	$(BIN)/pytest -m alone; alone=$$?; test $$beside$$alone = 00
 
 check: $(STAMP)  ## format, lint and types; changes nothing
 	$(BIN)/ruff format --check .

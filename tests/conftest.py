@@ -1,4 +1,9 @@
-"""What many tests share."""
+"""What many tests share, and how they are shared out where two processes run them side by side.
+
+`make test` runs first those that are not marked `alone`, in two processes. Each is bound to processors of its own: else
+the threads of two frameworks wait for one another. Tests of one group stay in one process, in their order, so that what
+they share is made once. The marked ones follow in a single process that has all processors.
+"""
 
 import os
 import shutil
@@ -10,6 +15,7 @@ import pytest
 
 from harness import registry
 from harness.environments import interpreters
+from harness.environments.machine import available_cores
 from harness.errors import EvenbenchError
 
 if TYPE_CHECKING:
@@ -22,6 +28,8 @@ FOUND: pytest.StashKey[dict[str, str | EvenbenchError]] = pytest.StashKey()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find the frameworks' interpreters before any test moves EVENBENCH_HOME; tests disturb each other by design."""
+    if (worker := os.environ.get("PYTEST_XDIST_WORKER")) is not None:
+        keep_to_own_processors(int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
     os.environ["EVENBENCH_NOISE_BUDGET"] = "0"
     os.environ["EVENBENCH_LANG"] = "en"  # whatever the locale of who runs the tests
     found: dict[str, str | EvenbenchError] = {}
@@ -31,6 +39,34 @@ def pytest_configure(config: pytest.Config) -> None:
         except EvenbenchError as error:
             found[name] = error
     config.stash[FOUND] = found
+
+
+def keep_to_own_processors(worker: int, workers: int) -> None:
+    """Bind this process, and what it starts, to its share of the processors, where there is one for each."""
+    own = available_cores()[worker::workers]
+    if own and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, own)
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Make a group of each module, but of each backend and mode by itself where a module starts frameworks.
+
+    Those come first, for they take longest: whatever begins last is what one process waits for while the other works.
+    """
+    names = registry.backend_names()
+    for item in items:
+        given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        cell = [part for part in (given.get("backend", given.get("name")), given.get("mode")) if part is not None]
+        asked = cell if starts_a_framework(item) and cell and cell[0] in names else []
+        item.add_marker(pytest.mark.xdist_group(" ".join([item.path.stem, *asked])))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=starts_a_framework, reverse=True)
+
+
+def starts_a_framework(item: pytest.Item) -> bool:
+    """Return whether a test asks for the interpreter of a framework."""
+    return "python_of" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setattr(backends, "TABLE", backends.TABLE | entries())
 
 
+@pytest.mark.alone("measures what all processors can do")
 @pytest.mark.parametrize("name", registry.backend_names())
 def test_every_library_multiplies_and_copies_at_a_plausible_rate(name: str, python_of: Callable[[str], str]) -> None:
     python = Interpreter(python=python_of(name), source="current", reason="a test")
@@ -106,6 +107,7 @@ def test_a_worker_that_dies_while_it_measures_the_limits_is_no_failed_study(monk
     assert "took longer than its limit" in found.reason
 
 
+@pytest.mark.alone("times calls of a few milliseconds")
 def test_the_fastest_of_several_calls_counts_and_the_first_never() -> None:
     from time import sleep
 

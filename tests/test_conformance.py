@@ -20,12 +20,12 @@ pytestmark = pytest.mark.parametrize(("backend", "mode"), CELLS, ids=[f"{b}-{m}"
 
 
 @cache
-def conformance(python: str, backend: str, mode: str) -> dict[str, Any]:
-    """Run all checks of one backend and mode in one process and return what it printed."""
+def conformance(python: str, backend: str, mode: str, kind: str) -> dict[str, Any]:
+    """Run all checks of one kind of one backend and mode in one process and return what it printed."""
     tests = Path(__file__).parent
     with workplace() as place:
         done = subprocess.run(
-            [python, str(tests / "conformance_worker.py"), registry.entry(backend).adapter, mode],
+            [python, str(tests / "conformance_worker.py"), registry.entry(backend).adapter, mode, kind],
             cwd=place / "empty",
             env=worker_environment(place, available_cores(), str(tests)),
             capture_output=True,
@@ -39,7 +39,7 @@ def conformance(python: str, backend: str, mode: str) -> dict[str, Any]:
 
 @pytest.fixture
 def found(backend: str, mode: str, python_of: Callable[[str], str]) -> dict[str, Any]:
-    return conformance(python_of(backend), backend, mode)
+    return conformance(python_of(backend), backend, mode, "computed")
 
 
 def test_the_adapter_is_what_the_table_says(found: dict[str, Any], backend: str, mode: str) -> None:
@@ -92,8 +92,9 @@ def test_calls_keep_their_shapes_and_leave_the_weights_alone(found: dict[str, An
     assert calls["dtypes"] == (["float64"] if backend == "numpy" else ["float32"])
 
 
-def test_synchronize_really_waits(found: dict[str, Any], backend: str, mode: str) -> None:
-    assert found["unfinished_share"] < 0.1
+@pytest.mark.alone("times what is left to do after a wait")
+def test_synchronize_really_waits(python_of: Callable[[str], str], backend: str, mode: str) -> None:
+    assert conformance(python_of(backend), backend, mode, "timed")["unfinished_share"] < 0.1
 
 
 def test_an_absent_device_is_refused_with_a_sentence(found: dict[str, Any], backend: str, mode: str) -> None:

@@ -234,6 +234,7 @@ def test_the_second_mirror_serves_where_the_first_fails(bad: str, fresh_home: Pa
     assert files_below(fresh_home) == sorted(f"{name}.gz" for name in CONTENTS)
 
 
+@pytest.mark.alone("the good mirror, too, has a tenth of a second")
 def test_the_second_mirror_serves_where_the_first_is_silent(fresh_home: Path, address: str) -> None:
     file = SMALL.files["train_y"]
     path = files.fetch(

@@ -118,6 +118,7 @@ def test_a_variable_of_the_shell_that_tunes_a_library_stands_in_the_record(monke
     assert "env ONEDNN_DEFAULT_FPMATH_MODE" not in settings, "what changes the arithmetic must not reach the worker"
 
 
+@pytest.mark.alone("the first step has to come within the time limit")
 def test_a_worker_that_hangs_is_ended_at_its_time_limit() -> None:
     record = run_one("hangs", timeout_s=5)
     assert record.outcome.status == "timeout"

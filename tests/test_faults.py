@@ -1,9 +1,11 @@
 """Parity must catch what earlier comparisons were embarrassed by: adapters broken on purpose, at the right level."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from forks import forks
 from msgspec.structs import replace
 from small_machines import BOTTOM, JOINT, machine_task
 from zoo import case, dense_net
@@ -12,6 +14,8 @@ from harness.contract import Entry
 from harness.layers import Activation, BatchNorm, Dense, Dropout
 from harness.optimizers import SGD, Adam, Momentum, Nesterov, StepSchedule
 from harness.parity.levels import LEVELS, Parity
+from harness.runs import parity
+from harness.runs.launch import Ended
 from harness.runs.parity import Checker
 from harness.spec import Choice, Task
 
@@ -75,6 +79,19 @@ FAULTS: dict[str, tuple[Task, str, str | None, str]] = {
     "decay_on_biases": (machine_task(), "stages", None, ""),
     "sparsity_in_the_biases_alone": (DEEP, "stages", None, ""),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_import(python_of: Callable[[str], str]) -> Iterator[None]:
+    """Let one process import PyTorch for all adapters; `torch._dynamo` is what the first optimizer imports."""
+    launch = parity.launch
+    with forks(python_of("torch"), "torch_faults", "torch._dynamo") as forked, pytest.MonkeyPatch.context() as patch:
+
+        def of_its_kind(*job: Any, path: str | None = None, **limit: Any) -> Ended:
+            return (launch if path is None else forked.launch)(*job, path=path, **limit)
+
+        patch.setattr(parity, "launch", of_its_kind)
+        yield
 
 
 @pytest.fixture(scope="module")

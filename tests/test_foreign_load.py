@@ -36,6 +36,7 @@ def run(folder: Path, repeat: int) -> Record:
     return execute(ready, Setting(machine=machine.machine(), git_revision=None, cores=available_cores()), folder)
 
 
+@pytest.mark.alone("makes every processor busy")
 def test_a_foreign_busy_process_is_noticed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "TABLE", backends.TABLE | entries())
     alone = run(tmp_path, 0)

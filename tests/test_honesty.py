@@ -22,6 +22,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Selftest:
     return selftest.conduct(lambda name: None)
 
 
+@pytest.mark.alone("measures rates that are known")
 def test_what_is_known_comes_out_and_every_liar_is_caught(found: Selftest) -> None:
     """This is `evenbench selftest`; what a busy machine spoils is called too noisy, and nothing else may be."""
     deviating = [finding for finding in found.findings if finding.verdict == "DEVIATES"]
@@ -30,6 +31,7 @@ def test_what_is_known_comes_out_and_every_liar_is_caught(found: Selftest) -> No
     assert all(finding.excusable for finding in found.findings if finding.verdict == "too noisy")
 
 
+@pytest.mark.alone("measures rates that are known")
 def test_every_case_says_something_and_no_liar_passes_for_honest(found: Selftest) -> None:
     assert {finding.case for finding in found.findings} == {case.name for case in CASES}
     liars = {case.name for case in CASES if case.name.startswith("liar")}
@@ -59,6 +61,7 @@ def test_an_honest_run_and_one_that_was_not_asked_are_believed() -> None:
         assert frame([record(found=measured(honesty=asked))])["comparable"].iloc[0]
 
 
+@pytest.mark.alone("times calls of a few milliseconds")
 def test_a_ratio_survives_a_machine_that_is_busy_now_and_then() -> None:
     watch, calls = Stopwatch(), iter(range(10_000))
 
@@ -70,6 +73,7 @@ def test_a_ratio_survives_a_machine_that_is_busy_now_and_then() -> None:
     assert honesty.ratio(call, lambda: fresh, fresh) < MOST_FRESH_OVER_SEEN
 
 
+@pytest.mark.alone("waits by the clock")
 def test_a_wait_ends_when_it_should() -> None:
     watch = Stopwatch()
     watch.wait_until(0.02)

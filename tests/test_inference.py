@@ -11,6 +11,7 @@ from harness.measure.inference import batched, largest_difference, single
 from harness.measure.noise import Guard
 from harness.record import Noise
 
+pytestmark = pytest.mark.alone("times calls of a few milliseconds")
 N, K = 40, 3
 OUTPUTS = np.arange(N * K, dtype=np.float32).reshape(N, K)
 

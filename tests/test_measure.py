@@ -60,6 +60,7 @@ def test_every_step_is_made_once_and_counted_once() -> None:
     assert timed.blocks[0].kind == "first"
 
 
+@pytest.mark.alone("times blocks")
 def test_steady_blocks_are_long_enough_to_be_read() -> None:
     timed = trainer(Clockwork(), 300)
     timed.first_step()
@@ -70,6 +71,7 @@ def test_steady_blocks_are_long_enough_to_be_read() -> None:
     assert np.median([block.seconds for block in steady]) >= 0.9 * TARGET_BLOCK_S
 
 
+@pytest.mark.alone("times blocks")
 def test_measuring_goes_on_after_training_without_counting_as_training() -> None:
     program = Clockwork()
     timed = trainer(program, 10)
@@ -95,6 +97,7 @@ class Seen(Guard):
         return Noise(foreign_cpu_seconds=share * TARGET_BLOCK_S)
 
 
+@pytest.mark.alone("times blocks")
 def test_blocks_that_others_disturbed_are_measured_again_within_the_budget() -> None:
     quiet, passing, for_ever = (Trainer(Clockwork(), np.zeros((50, 4), np.int32), Seen(*s)) for s in SHARES)
     for timed in (quiet, passing, for_ever):
@@ -114,6 +117,7 @@ def steady_s(timed: Trainer) -> float:
     return sum(block.seconds for block in timed.blocks if block.kind == "steady")
 
 
+@pytest.mark.alone("times blocks")
 def test_a_slow_synchronize_makes_longer_blocks() -> None:
     class SlowToWait(Clockwork):
         def synchronize(self) -> None:
@@ -133,10 +137,12 @@ def test_a_loss_that_is_not_finite_ends_the_run_at_its_step() -> None:
         timed.train_until(50, lambda: None)
 
 
+@pytest.mark.alone("times what is left to do after a wait")
 def test_a_device_that_queues_its_work_is_waited_for() -> None:
     assert _unfinished(queues()) < 0.1
 
 
+@pytest.mark.alone("times what is left to do after a wait")
 def test_an_emptied_synchronize_is_seen() -> None:
     assert _unfinished(lies()) > 0.5
 

@@ -47,6 +47,7 @@ def watched(guard: Guard, seconds: float, *, working: bool) -> Noise:
     return guard.between(before, guard.look(time.process_time()))
 
 
+@pytest.mark.alone("makes every processor busy")
 def test_a_foreign_process_is_seen() -> None:
     guard = Guard(available_cores())
     with busy(len(guard.cores)):
@@ -57,6 +58,7 @@ def test_a_foreign_process_is_seen() -> None:
     )
 
 
+@pytest.mark.alone("counts the CPU seconds of others")
 def test_own_work_is_not_taken_for_foreign() -> None:
     guard = Guard(available_cores())
     idle = min((watched(guard, 0.3, working=False).foreign_cpu_seconds or 0.0) for _ in range(3))

@@ -606,6 +606,7 @@ def test_pandas_is_imported_only_where_a_frame_is_made(module: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
 
 
+@pytest.mark.alone("Hypothesis gives each example a deadline")
 @given(st.floats(-1e300, 1e300) | st.sampled_from([math.nan, math.inf, -math.inf]), st.integers(2, 6))
 def test_a_formatted_number_keeps_its_digits(value: float, digits: int) -> None:
     shown = text.number(value, digits)

@@ -119,6 +119,7 @@ def test_few_blocks_are_read_but_say_so() -> None:
     assert read([block("first", 1, 1.0)], CORES).outcome == ""
 
 
+@pytest.mark.alone("counts CPU seconds")
 def test_ten_thousand_runs_take_a_few_seconds() -> None:
     shapes: list[Callable[[int], Series]] = [
         lambda seed: noisy(np.zeros(40), 0.05, seed),

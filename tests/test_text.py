@@ -45,6 +45,7 @@ def test_chinese_is_cut_by_jieba_without_marks(sentence: str, words: list[str]) 
     assert text.tokens(sentence, "zh") == words
 
 
+@pytest.mark.alone("Hypothesis gives each example a deadline")
 @given(sentence=st.text())
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_no_word_is_empty_or_special_or_blank(language: Language, sentence: str) -> None:
@@ -88,6 +89,7 @@ def test_long_texts_keep_their_end_and_short_ones_are_padded_in_front() -> None:
     assert text.encode([], words, 2).shape == (0, 2)
 
 
+@pytest.mark.alone("Hypothesis gives each example a deadline")
 @given(texts=st.lists(st.lists(st.sampled_from("abcdefg"), max_size=9), min_size=1), length=st.integers(1, 9))
 def test_encoded_texts_can_be_read_again(texts: list[list[str]], length: int) -> None:
     words = text.dictionary(texts, 100)

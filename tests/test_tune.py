@@ -360,6 +360,7 @@ def test_a_knob_of_an_adapter_keeps_parity(
     assert verdict.passed, verdict.summary()
 
 
+@pytest.mark.alone("times trials and chooses the fastest")
 def test_the_command_finds_the_fast_knob_and_the_run_uses_it(home: Path, tmp_path: Path) -> None:
     given = ["--task", "xor", "--backend", "tunable", "--preset", "smoke"]
     missing = call("run", *given, "--profile", "both", home=home, cwd=tmp_path)
