@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fakes import lies, queues
 
+from harness.measure import clock
 from harness.measure.clock import (
     MOST_OVERHEAD,
     SHORTEST_BLOCK_S,
@@ -69,6 +70,15 @@ def test_steady_blocks_are_long_enough_to_be_read() -> None:
     assert len(steady) >= 5
     assert all(block.seconds >= SHORTEST_BLOCK_S for block in steady)
     assert np.median([block.seconds for block in steady]) >= 0.9 * TARGET_BLOCK_S
+
+
+def test_the_blocks_of_a_long_training_get_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "BLOCKS_OF_ONE_LENGTH", 3)
+    timed = trainer(Clockwork(step_s=1.1 * TARGET_BLOCK_S), 25)
+    timed.first_step()
+    timed.train_until(25, lambda: None)
+    steady = [block.steps for block in timed.blocks if block.kind == "steady"]
+    assert steady == [1, 1, 1, 2, 2, 2, 4, 4, 4, 2]
 
 
 @pytest.mark.alone("times blocks")

@@ -26,6 +26,8 @@ TARGET_BLOCK_S = 0.05
 """Seconds that a block takes at least, once it is calibrated."""
 MOST_OVERHEAD = 0.005
 """Largest share of a block that the clock's resolution and one synchronisation may have."""
+BLOCKS_OF_ONE_LENGTH = 5000
+"""After so many steady blocks they get twice as long, so that a training of hours leaves a record that can be read."""
 AWAKE_S = 0.001
 """Seconds before its end for which a wait is spent awake."""
 SHORTEST_BLOCK_S = 0.02
@@ -199,6 +201,7 @@ class Trainer:
         """Known after the first step, when the device is awake."""
         self._replaying = False
         self._steps_per_block = 1
+        self._blocks_of_this_length = 0
         self._calibrated = False
 
     def first_step(self) -> float:
@@ -244,7 +247,11 @@ class Trainer:
     def _next_block(self, steps: int) -> None:
         whole = steps == self._steps_per_block
         block = self._block(steps, "steady" if self._calibrated else "calibration")
-        if not self._calibrated and whole:
+        if self._calibrated:
+            self._blocks_of_this_length += 1
+            if self._blocks_of_this_length == BLOCKS_OF_ONE_LENGTH:
+                self._steps_per_block, self._blocks_of_this_length = 2 * self._steps_per_block, 0
+        elif whole:
             if block.seconds >= self.target_s:
                 self._calibrated = True
             else:

@@ -27,6 +27,8 @@ from harness.worker.jobs import Result, RunJob
 from harness.worker.process import write_result
 
 SAVE_EVERY_S = 2.0
+LARGEST_SAVING_SHARE = 0.01
+"""Of a run's time: what is known of a training of hours takes long to write."""
 
 
 class Run:
@@ -36,6 +38,7 @@ class Run:
         self.job = job
         self.total = Stopwatch()
         self.saved = Stopwatch()
+        self.saving_s = 0.0
         self.host = HostMemory()
         self.phases: dict[str, float] = {}
         self.evaluations: list[Evaluation] = []
@@ -207,12 +210,14 @@ class Run:
 
     def save_now_and_then(self) -> None:
         """Save what is known, but not so often that it would cost anything."""
-        if self.saved.seconds() > SAVE_EVERY_S:
+        if self.saved.seconds() > max(SAVE_EVERY_S, self.saving_s / LARGEST_SAVING_SHARE):
             self.save()
 
     def save(self) -> None:
         """Write a partial result, so that a sudden end loses little."""
+        watch = Stopwatch()
         write_result(self.job.out, Result(measured=self.measured()))
+        self.saving_s = watch.seconds()
         self.saved = Stopwatch()
 
     def train_seconds(self) -> float | None:
