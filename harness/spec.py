@@ -66,6 +66,9 @@ class Boltzmann(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     temperatures: int = 0
     """Of annealed importance sampling, for the bound on the likelihood; 0: no bound is computed."""
     sampling_runs: int = 100
+    watch_epochs: int = 0
+    """After so many epochs of the last stage, again and again, the machine is judged on its way and a copy of it is
+    kept beside the record, also of the last one; 0: never."""
 
 
 class Preset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -101,4 +101,5 @@ def run_job(folder: Path, task: Task, *, seed: int = 0) -> RunJob:
         order=str(folder / "order.npy"),
         weights=str(folder / "weights.npz"),
         checkpoint=str(folder / "kept" / "checkpoint.npz"),
+        machines=str(folder / "kept" / "machines"),
     )

@@ -10,10 +10,10 @@ from PIL import Image
 from small_machines import BOTTOM, FIRST, JOINT, PER_EPOCH, PIXELS, SECOND, STAGES, TEST, TOP, machine_task, run_job
 
 from backends.numpy.boltzmann import NumpyBoltzmann
-from harness.boltzmann import Rbm, Stage, statistics_names
+from harness.boltzmann import Rbm, Stage, state_shapes, statistics_names
 from harness.contract import Arrays
 from harness.record import Measured, Outcome
-from harness.records import pictures
+from harness.records import machines, pictures
 from harness.spec import Task
 from harness.worker.__main__ import attempt, run_of
 from harness.worker.boltzmann_run import BoltzmannRun
@@ -138,6 +138,39 @@ def test_other_machines_go_through_as_well(stages: tuple[Rbm, ...], shown: set[s
     assert set(measured.quality) == {"probe_accuracy", "accuracy", "random_start_accuracy"}
     with np.load(tmp_path / "run" / "out" / pictures.ARRAYS) as file:
         assert set(file.files) == shown
+
+
+def test_a_machine_is_judged_and_kept_on_its_way(tmp_path: Path) -> None:
+    stages = (BOTTOM, TOP, replace(JOINT, epochs=5))
+    task = machine_task(stages, watch_epochs=2, temperatures=20, sampling_runs=5)
+    _, measured = go(tmp_path / "run", task)
+    names = [stage.name for stage in measured.stages]
+    start = names.index("joint, composed")
+    assert names[start : start + 5] == [
+        "joint, composed",
+        "joint, epoch 2",
+        "joint, epoch 4",
+        "joint",
+        "joint, trained",
+    ]
+    found = {stage.name: stage for stage in measured.stages}
+    errors = found["joint"].statistics["reconstruction_error"]
+    for epoch in (2, 4):
+        told = found[f"joint, epoch {epoch}"].quality
+        assert set(told) == {"reconstruction_error", "accuracy", *found["joint, trained"].quality}
+        assert told["reconstruction_error"] == errors[epoch - 1]
+    folder = tmp_path / "run" / "kept" / "machines"
+    assert sorted(path.name for path in folder.iterdir()) == ["joint-0002.npz", "joint-0004.npz", "joint-0005.npz"]
+    shapes = {name: value.shape for name, value in machines.read(folder / "joint-0005.npz").items()}
+    expected = state_shapes(stages[-1], JOINT.chains)
+    assert shapes == {name: shape for name, shape in expected.items() if not name.startswith("velocity.")}
+
+
+def test_watching_changes_nothing_of_the_training(tmp_path: Path) -> None:
+    found = [go(tmp_path / str(every), machine_task(watch_epochs=every))[1] for every in (0, 1)]
+    plain, watched = ({stage.name: stage for stage in measured.stages} for measured in found)
+    for name, stage in plain.items():
+        assert (watched[name].statistics, watched[name].quality) == (stage.statistics, stage.quality)
 
 
 def test_without_temperatures_the_bound_is_missing_with_the_reason(tmp_path: Path) -> None:

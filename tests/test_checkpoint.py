@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from small_machines import BOTTOM, PER_EPOCH, STAGES, machine_task, run_job
 
 from backends.numpy.boltzmann import NumpyBoltzmann
@@ -159,3 +160,19 @@ def test_a_stage_goes_on_with_the_very_state_that_was_saved(counter: Counter, tm
     assert same(seen["top"], kept.state)
     assert same(run.done["bottom"], kept.done["bottom"])
     assert "bottom" not in seen
+
+
+def test_what_a_watch_found_outlives_a_stop_right_after_it(
+    counter: Counter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = (*STAGES[:2], replace(STAGES[2], epochs=4))
+    job = run_job(tmp_path, machine_task(stages, watch_epochs=2))
+    monkeypatch.setattr(boltzmann_run, "CHECKPOINT_EVERY_S", 1e6)
+    counter.fail_at = ("joint", 2 * PER_EPOCH)
+    assert "the power is out" in go(BoltzmannRun(job)).reason
+    kept = Checkpoint(job.checkpoint)
+    assert (kept.stage, kept.epoch) == ("joint", 2)
+    counter.fail_at = None
+    run = BoltzmannRun(job)
+    assert go(run).status == "ok"
+    assert [stage.name for stage in run.measured().stages].count("joint, epoch 2") == 1

@@ -87,6 +87,7 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
             weights=data.weights,
             validation=data.validation,
             checkpoint=str(folder / f".{spec.run_id}.checkpoint.npz") if preset.boltzmann and not ready.trial else None,
+            machines=str(folder / f"{spec.run_id}.machines"),
             keep_outcome=bool(ready.same_seed),
         )
         ended = launch(place, job, ready.interpreter.python, timeout_s=spec.timeout_s, path=backend.path)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from harness import stage_sequence
 from harness.boltzmann import Joint, Stage, State
-from harness.contract import Backend, BoltzmannProgram
+from harness.contract import Backend, BoltzmannProgram, Split
 from harness.language import apart, finished
 from harness.measure import quality as machine_quality
 from harness.measure.clock import Stopwatch, Trainer
@@ -21,12 +21,15 @@ from harness.measure.quality import PICTURES, chunks, outputs, quality
 from harness.model import Weights
 from harness.optimizers import Optimizer
 from harness.record import Evaluation, StageMeasured
-from harness.records import pictures, same_seed
+from harness.records import machines, pictures, same_seed
 from harness.spec import Boltzmann, Preset, Task
 from harness.worker.run import Run
 from harness.worker.stages import Checkpoint, Features, Order, StageProgram, check_finite, epoch_means
 
 CHECKPOINT_EVERY_S = 60.0
+SPLITS: tuple[Split, ...] = ("train", "test")
+WATCHED_PROBE_EPOCHS = 5
+"""Of the linear probe of a machine that is watched on its way: enough to tell two of them apart."""
 
 
 class BoltzmannRun(Run):
@@ -42,6 +45,7 @@ class BoltzmannRun(Run):
         self.arrays = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in job.arrays.items()}
         order: Order = np.load(job.order, mmap_mode="r", allow_pickle=False)
         self.per_epoch = len(order) // self.preset.order_epochs
+        self.order_of_nets: Order = order[sum(stage.epochs for stage in self.machine.stages) * self.per_epoch :]
         self.checkpoint = Checkpoint(job.checkpoint)
         self.was_interrupted = self.checkpoint.stage is not None
         self.before_s = self.checkpoint.train_s
@@ -53,7 +57,7 @@ class BoltzmannRun(Run):
                 part = order[first * self.per_epoch : (first + stage.epochs) * self.per_epoch]
                 self.done[stage.name] = self.train_stage(number, np.ascontiguousarray(part))
             first += stage.epochs
-        self.nets(np.ascontiguousarray(order[first * self.per_epoch :]))
+        self.nets(np.ascontiguousarray(self.order_of_nets))
         self.checkpoint.remove()
 
     @property
@@ -85,7 +89,9 @@ class BoltzmannRun(Run):
         for trained in range(1, stage.epochs - epoch + 1):
             trainer.train_until(trained * self.per_epoch, self.after_block if is_last else self.save_now_and_then)
             epochs_left = stage.epochs - epoch - trained
-            if epochs_left and saved.seconds() > CHECKPOINT_EVERY_S:  # with none left there is nothing to go on with
+            watched = is_last and self.watch(updates, epoch + trained)
+            # With no epoch left there is nothing to go on with.
+            if epochs_left and (watched or saved.seconds() > CHECKPOINT_EVERY_S):
                 self.checkpoint.save(
                     self.done,
                     stage.name,
@@ -100,7 +106,7 @@ class BoltzmannRun(Run):
         means = {name: epoch_means(values, self.per_epoch) for name, values in updates.rows.items()}
         if is_last:
             self.program = program
-            self.features = {split: self.features_of(program, split) for split in ("train", "test")}
+            self.features = self.features_of(program, steps=self.machine.mean_field_steps)
             shown = pictures.tiles(stage, state, self.features["test"], np.asarray(self.arrays["test_x"][:PICTURES]))
             # Without `allow_pickle`, which MindSpore's NumPy 1.26 takes for an array.
             np.savez(Path(self.job.out, pictures.ARRAYS), **shown)  # type: ignore[arg-type, unused-ignore]
@@ -146,8 +152,31 @@ class BoltzmannRun(Run):
         self.phases["load_s"] += watch.seconds()
         return program
 
-    def judge_machine(self, name: str, stage: Stage, state: State) -> None:
-        """Take what can be said of a machine without labels, outside of the training clock."""
+    def watch(self, updates: StageProgram, epoch: int) -> bool:
+        """Judge a machine on its way and keep a copy of it, outside of the training clock, if it is time for it.
+
+        Beside what can be said of it without labels, its figures are the reconstruction error of the epoch and the
+        accuracy of a short linear probe.
+        """
+        stage, program, every = updates.stage, updates.program, self.machine.watch_epochs
+        is_over = epoch == stage.epochs
+        if not every or (epoch % every and not is_over):
+            return False
+        state = program.state()
+        check_finite(stage, state, updates.update)
+        if self.job.machines is not None:
+            machines.keep(Path(self.job.machines), stage, state, epoch=epoch)
+        if not is_over:  # else it is judged in full
+            errors = updates.rows["reconstruction_error"][-self.per_epoch :]
+            steps = stage.mean_field_steps if isinstance(stage, Joint) else 0
+            probe = self.probe(self.features_of(program, steps=steps), WATCHED_PROBE_EPOCHS)
+            told = {"reconstruction_error": epoch_means(errors, len(errors))[0]} | probe.quality
+            self.judge_machine(f"{stage.name}, epoch {epoch}", stage, state, told)
+        self.energy.skip()
+        return True
+
+    def judge_machine(self, name: str, stage: Stage, state: State, told: dict[str, float | None] | None = None) -> None:
+        """Take what can be said of a machine without labels, outside of the training clock; `told` is known before."""
         watch = Stopwatch()
         means = np.asarray(self.arrays["train_x"]).mean(axis=0)
         test = np.asarray(self.arrays["test_x"][:PICTURES])
@@ -161,33 +190,43 @@ class BoltzmannRun(Run):
             seed=self.job.spec.seed,
         )
         self.phases["evaluate_s"] += watch.seconds()
-        self.stages.append(StageMeasured(name=name, quality=found, remarks=finished(remarks), said=apart(remarks)))
+        facts = (told or {}) | found
+        self.stages.append(StageMeasured(name=name, quality=facts, remarks=finished(remarks), said=apart(remarks)))
         self.save()
 
-    def features_of(self, program: BoltzmannProgram, split: str) -> NDArray[np.float32]:
-        """Return the machine's features of a whole split, on the host."""
-        examples = np.arange(len(self.arrays[f"{split}_y"]), dtype=np.int32)
-        steps = self.machine.mean_field_steps
-        parts = [program.host(program.features(split, part, steps=steps))[:used] for part, used in chunks(examples)]
-        return np.concatenate(parts)
+    def features_of(self, program: BoltzmannProgram, *, steps: int) -> dict[str, NDArray[np.float32]]:
+        """Return the machine's features of both splits, on the host."""
+        found: dict[str, NDArray[np.float32]] = {}
+        for split in SPLITS:
+            examples = np.arange(len(self.arrays[f"{split}_y"]), dtype=np.int32)
+            parts = [program.host(program.features(split, part, steps=steps))[:used] for part, used in chunks(examples)]
+            found[split] = np.concatenate(parts)
+        return found
+
+    def labels(self) -> dict[str, NDArray[Any]]:
+        """Return the labels of both splits."""
+        return {f"{split}_y": np.asarray(self.arrays[f"{split}_y"]) for split in SPLITS}
+
+    def probe(self, features: dict[str, NDArray[np.float32]], epochs: int) -> StageMeasured:
+        """Train a linear probe on a machine's features of both splits, for so many epochs."""
+        task = stage_sequence.probe_task(self.job.task, features["train"].shape[1])
+        inputs = {f"{split}_x": values for split, values in features.items()} | self.labels()
+        order = np.ascontiguousarray(self.order_of_nets[: epochs * self.per_epoch])
+        return self.net("linear probe", task, inputs, order, self.machine.probe, stage_sequence.probe_weights(task))
 
     def nets(self, order: Order) -> None:
         """Train the linear probe, the fine-tuned net and the same net from a random start; write what came out."""
         task, machine, stages = self.job.task, self.machine, self.machine.stages
-        y = {f"{split}_y": np.asarray(self.arrays[f"{split}_y"]) for split in ("train", "test")}
-        pixels = {f"{split}_x": np.asarray(self.arrays[f"{split}_x"]) for split in ("train", "test")}
-        probe = stage_sequence.probe_task(task, self.features["train"].shape[1])
-        inputs = {f"{split}_x": values for split, values in self.features.items()} | y
+        y = self.labels()
+        pixels = {f"{split}_x": np.asarray(self.arrays[f"{split}_x"]) for split in SPLITS}
         found: dict[str, float | None] = {}
-        probe_order = order[: machine.probe_epochs * self.per_epoch]
-        found["probe_accuracy"], _ = self.net("linear probe", probe, inputs, probe_order, machine.probe)
+        found["probe_accuracy"] = self.told(self.probe(self.features, machine.probe_epochs))
         fine = stage_sequence.fine_tuned_task(task, stages[-1])
         if isinstance(last := stages[-1], Joint):
             both = {f"{s}_x": np.hstack([pixels[f"{s}_x"], self.features[s][:, last.hidden1 :]]) for s in self.features}
         else:
             both = pixels
         self.features.clear()
-        del inputs
         starts = stage_sequence.net_weights(task, stages, self.done, self.drawn)
         random_starts = {name: value for name, value in self.drawn.items() if "/" not in name}
         order = order[: self.preset.epochs * self.per_epoch]
@@ -201,13 +240,12 @@ class BoltzmannRun(Run):
             of = f", {labels:,} labels" if labels else ""
             suffix = f"_{labels}" if labels else ""
             rule = self.preset.optimizer
-            accuracy, seconds = self.net(f"fine-tuned{of}", fine, both | y, some, rule, starts)
-            found[f"accuracy{suffix}"] = accuracy
+            tuned = self.net(f"fine-tuned{of}", fine, both | y, some, rule, starts)
+            found[f"accuracy{suffix}"] = self.told(tuned)
             if not labels:
-                self.fine_tuned_s = seconds
-            found[f"random_start_accuracy{suffix}"], _ = self.net(
-                f"random start{of}", task, pixels | y, some, rule, random_starts
-            )
+                self.fine_tuned_s = tuned.train_s
+            random = self.net(f"random start{of}", task, pixels | y, some, rule, random_starts)
+            found[f"random_start_accuracy{suffix}"] = self.told(random)
         found |= {name: value for stage in self.stages for name, value in stage.quality.items() if "bound" in name}
         steps = sum(stage.epochs for stage in stages) * self.per_epoch
         total = (self.train_seconds() or 0.0) + self.fine_tuned_s
@@ -220,16 +258,16 @@ class BoltzmannRun(Run):
         arrays: dict[str, NDArray[Any]],
         order: Order,
         optimizer: Optimizer,
-        weights: Weights | None = None,
-    ) -> tuple[float | None, float]:
-        """Train a net on given arrays; return its accuracy on the test split and the seconds of its training."""
+        weights: Weights,
+    ) -> StageMeasured:
+        """Train a net on given arrays; return its training, with the accuracy on the test split."""
         spec = self.job.spec
         program = self.backend.build(
             task,
             optimizer,
             device=spec.device,
             mode=spec.mode,
-            weights=weights or stage_sequence.probe_weights(task),
+            weights=weights,
             seed=spec.seed,
         )
         program.load(arrays)
@@ -241,21 +279,23 @@ class BoltzmannRun(Run):
         examples = np.arange(len(arrays["test_y"]), dtype=np.int32)
         found = quality(task.loss, outputs(program, "test", examples), arrays["test_y"])
         self.phases["evaluate_s"] += watch.seconds()
-        self.stages.append(
-            StageMeasured(
-                name=name,
-                updates=len(order),
-                first_step_s=first_step_s,
-                train_s=trainer.train_seconds,
-                blocks=tuple(trainer.blocks),
-                quality=found,
-            )
+        trained = StageMeasured(
+            name=name,
+            updates=len(order),
+            first_step_s=first_step_s,
+            train_s=trainer.train_seconds,
+            blocks=tuple(trainer.blocks),
+            quality=found,
         )
-        seconds = trainer.train_seconds
         del program, trainer
         gc.collect()  # a compiled program often refers to itself, and holds a copy of the data until it is collected
+        return trained
+
+    def told(self, trained: StageMeasured) -> float | None:
+        """Put the training of a net into the record; return its accuracy."""
+        self.stages.append(trained)
         self.save()
-        return found["accuracy"], seconds
+        return trained.quality["accuracy"]
 
     def train_seconds(self) -> float:
         """Return the seconds of the stages, those before a checkpoint included."""

@@ -50,6 +50,8 @@ class RunJob(_Job, frozen=True, kw_only=True):
     """Only the speed is wanted: the first step and some steady blocks, no training to the end and no evaluation."""
     checkpoint: str | None = None
     """Path of the .npz file from which a long training goes on, if it is there, and into which it saves itself."""
+    machines: str | None = None
+    """The folder for the copies of a machine that is watched on its way."""
     keep_outcome: bool = False
     """Also write all losses and the trained parameters, to be compared with those of a run with the same seed."""
 

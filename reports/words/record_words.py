@@ -71,6 +71,7 @@ SENTENCES = (
     ),
     noop("disturbed by other processes in each of {attempts} attempts: it may be higher"),
     noop("{count} labels"),
+    noop("epoch {number}"),
     noop("0 (automatic: one per core that the process may use when TensorFlow starts)"),
     noop(
         "denormal numbers are computed, not flushed to zero as TensorFlow and MindSpore do by themselves; a recurrent "
