@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ from harness.environments.machine import available_cores
 from harness.runs.launch import worker_environment, workplace
 
 CELLS = [(name, mode) for name in registry.backend_names() for mode in registry.entry(name).modes]
-pytestmark = pytest.mark.parametrize(("backend", "mode"), CELLS, ids=[f"{b}-{m}" for b, m in CELLS])
+pytestmark = pytest.mark.parametrize(("backend", "mode"), CELLS, ids=[f"{b}-{m}" for b, m in CELLS], scope="module")
 
 
-@cache
 def conformance(python: str, backend: str, mode: str, kind: str) -> dict[str, Any]:
     """Run all checks of one kind of one backend and mode in one process and return what it printed."""
     tests = Path(__file__).parent
@@ -37,7 +35,7 @@ def conformance(python: str, backend: str, mode: str, kind: str) -> dict[str, An
     return dict(msgspec.json.decode(done.stdout.strip().splitlines()[-1]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")  # a process that failed is not started again for the next test
 def found(backend: str, mode: str, python_of: Callable[[str], str]) -> dict[str, Any]:
     return conformance(python_of(backend), backend, mode, "computed")
 
