@@ -109,7 +109,7 @@ def doubts(honesty: Honesty) -> tuple[Sentence, ...]:
 def least(ask: Callable[[], float], most: float) -> float:
     """Return the first answer that is allowed, or after `ATTEMPTS` of them the least."""
     found = math.inf
-    for _ in range(ATTEMPTS):
+    for _ in range(ATTEMPTS):  # other processes can only lengthen what is left to do: one good answer is proof enough
         found = min(found, ask())
         if found <= most:
             break

@@ -126,6 +126,7 @@ def _ticks(cores: tuple[int, ...]) -> tuple[float, float] | None:
     for line in text.splitlines():
         name, *counts = line.split()
         if name in wanted:
+            # what follows these eight, the time of guests, is in the first two already (`man 5 proc`)
             user, nice, system, _idle, _waiting, hard, soft, steal = map(int, counts[:8])
             busy += user + nice + system + hard + soft
             stolen += steal
@@ -137,7 +138,7 @@ def _ticks(cores: tuple[int, ...]) -> tuple[float, float] | None:
 def _own_cgroup() -> Path | None:
     """Return the file that tells for how long the worker's control group was held back, if there is one."""
     for line in (_read(Path("/proc/self/cgroup")) or "").splitlines():
-        if line.startswith("0::"):
+        if line.startswith("0::"):  # the one line of version 2; others are hierarchies of version 1
             path = Path("/sys/fs/cgroup", line[3:].lstrip("/"), "cpu.stat")
             if path.is_file():
                 return path
@@ -148,7 +149,7 @@ def _throttled(path: Path | None) -> float | None:
     text = _read(path) if path else None
     for line in (text or "").splitlines():
         name, _, value = line.partition(" ")
-        if name == "throttled_usec":
+        if name == "throttled_usec":  # version 2; version 1 tells nanoseconds
             return int(value) / 1e6
         if name == "throttled_time":
             return int(value) / 1e9

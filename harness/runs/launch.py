@@ -88,7 +88,7 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
     """
     job_file = place / "job.json"
     job_file.write_bytes(msgspec.json.encode(job))
-    kills_before = _kernel_memory_kills()
+    kills_before = _kernel_memory_kills()  # of the whole machine: the kernel does not say whose process it was
     interrupted = False
     with (place / "stderr").open("wb") as stderr, (place / "stdout").open("wb") as stdout:
         try:
@@ -96,10 +96,10 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
                 [python, "-m", "harness.worker", str(job_file)],
                 cwd=place / "empty",
                 env=worker_environment(place, job.cores, path, job.settings),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,  # whoever asks a question gets an end of file, and does not hang
                 stdout=stdout,
                 stderr=stderr,
-                start_new_session=True,
+                start_new_session=True,  # its children die with it, and the terminal's Ctrl-C is for us alone
             )
         except OSError as error:
             raise EnvironmentFailure(
@@ -113,7 +113,7 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            _kill_group(process)
+            _kill_group(process)  # after a good end too: what it started must not disturb the next run
     return Ended(
         result=read_result(place / "out"),
         returncode=returncode,
