@@ -14,6 +14,7 @@ from zoo import case, dense_net, stage_zoo, zoo
 
 from harness.boltzmann import Stage
 from harness.contract import Backend, BoltzmannProgram, Program
+from harness.language import plain
 from harness.layers import Activation, Dense, Dropout
 from harness.measure.clock import unfinished_share
 from harness.optimizers import SGD
@@ -159,7 +160,7 @@ def computed(backend: Backend, mode: Mode) -> dict[str, Any]:
         "settings": backend.settings(),
         "devices": msgspec.to_builtins(backend.devices()),
         "traps": msgspec.to_builtins(backend.traps()),
-        "why_not": {device: backend.why_not(task, device, mode) for device in ("cpu", "gpu", "npu")},
+        "why_not": plain({device: backend.why_not(task, device, mode) for device in ("cpu", "gpu", "npu")}),
         "cases": {of.name: check_case(backend, mode, of) for of in zoo()},
         "golden": {name: golden(backend, mode, of) for name, of in golden_cases().items()},
         "stages": {of.name: check_stage(backend, mode, of) for of in stage_zoo()},
