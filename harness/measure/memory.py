@@ -24,7 +24,7 @@ def status_bytes(field: str) -> int | None:
     for line in lines:
         name, _, value = line.partition(":")
         if name == field:
-            return int(value.split()[0]) * 1024
+            return int(value.split()[0]) * 1024  # the kernel writes kB and means KiB
     return None
 
 
@@ -88,4 +88,5 @@ def device_process_bytes(device_kind: str) -> tuple[int | None, str | None]:
     except pynvml.NVMLError as error:
         return None, f"NVML answered: {error}"
     mine = [p.usedGpuMemory for p in processes if p.pid == os.getpid() and p.usedGpuMemory is not None]
+    # In a container the driver may know this process by another number.
     return (sum(mine), None) if mine else (None, "NVML does not list this process")

@@ -20,7 +20,7 @@ MOST_STEAL = 0.05
 """Share of the processors' time that the hypervisor may take; it is told in ticks, so one tick is let pass."""
 MOST_THROTTLED = 0.01
 """Share of the block's time for which the control group may be held back."""
-TICK_S = 0.01
+TICK_S = 0.01  # USER_HZ, by which /proc counts: 100 on x86 and ARM, whatever the kernel's own rate
 
 STAT = Path("/proc/stat")
 LOAD = Path("/proc/loadavg")
@@ -121,18 +121,19 @@ def _ticks(cores: tuple[int, ...]) -> tuple[float, float] | None:
     for line in text.splitlines():
         name, *counts = line.split()
         if name in wanted:
+            # The guests' time, which follows, is in `user` and `nice` already.
             user, nice, system, _idle, _waiting, hard, soft, steal = map(int, counts[:8])
             busy += user + nice + system + hard + soft
             stolen += steal
         elif not name.startswith("cpu"):
-            break
+            break  # the processors come first; the long lines of interrupts need not be read
     return busy * TICK_S, stolen * TICK_S
 
 
 def _own_cgroup() -> Path | None:
     """Return the file that tells for how long the worker's control group was held back, if there is one."""
     for line in (_read(Path("/proc/self/cgroup")) or "").splitlines():
-        if line.startswith("0::"):
+        if line.startswith("0::"):  # version 2 of control groups; version 1 has a number and names there
             path = Path("/sys/fs/cgroup", line[3:].lstrip("/"), "cpu.stat")
             if path.is_file():
                 return path
@@ -144,9 +145,9 @@ def _throttled(path: Path | None) -> float | None:
     for line in (text or "").splitlines():
         name, _, value = line.partition(" ")
         if name == "throttled_usec":
-            return int(value) / 1e6
+            return int(value) / 1e6  # of version 2, in microseconds
         if name == "throttled_time":
-            return int(value) / 1e9
+            return int(value) / 1e9  # of version 1, in nanoseconds
     return None
 
 
