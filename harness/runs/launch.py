@@ -71,8 +71,8 @@ def worker_environment(
     return kept | {
         "PYTHONPATH": os.pathsep.join([str(place / "code"), *([path] if path else [])]),
         "PYTHONSAFEPATH": "1",
-        "PYTHONNOUSERSITE": "1",
-        "PYTHONHASHSEED": "0",
+        "PYTHONNOUSERSITE": "1",  # the user's own packages must not stand beside the backend's
+        "PYTHONHASHSEED": "0",  # sets of names have one order in all runs
         "OMP_NUM_THREADS": str(len(cores)),
         **(settings or {}),
     }
@@ -97,7 +97,7 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                start_new_session=True,
+                start_new_session=True,  # a group of its own: it can be ended whole, and Ctrl-C reaches only us
             )
         except OSError as error:
             raise EnvironmentFailure(
@@ -111,7 +111,7 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            _kill_group(process)
+            _kill_group(process)  # after a good end too: what the worker started may still run
     return Ended(
         result=read_result(place / "out"),
         returncode=returncode,
@@ -162,6 +162,7 @@ def ending(ended: Ended, timeout_s: float) -> Outcome:
             status="timeout", reason=f"took longer than its limit of {timeout_s:g} s (--timeout)", stderr_tail=tail
         )
     name = signal.Signals(-ended.returncode).name if ended.returncode < 0 else None
+    # The kernel counts for the whole machine, and anybody can send SIGKILL: only both together say that memory ran out.
     if (name == "SIGKILL" and ended.kernel_killed_for_memory) or "bad_alloc" in tail:
         reason = "memory ran out: the process was ended by the system"
         return Outcome(status="out_of_memory", reason=reason, signal=name, stderr_tail=tail)
