@@ -119,9 +119,9 @@ def nvml_counters(device: DeviceKind) -> tuple[tuple[Counter, ...], str | None]:
         import pynvml
     except ImportError:
         return (), "nvidia-ml-py is not installed in the backend's environment"
-    # NVML counts all cards, CUDA those of this list: its device 0 is the first one named.
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip() or "0"
     try:
+        # NVML counts all cards, CUDA those of this list: its device 0 is the first one named.
         pynvml.nvmlInit()
         if visible.isdigit():
             handle = pynvml.nvmlDeviceGetHandleByIndex(int(visible))

@@ -88,5 +88,4 @@ def device_process_bytes(device_kind: str) -> tuple[int | None, str | None]:
     except pynvml.NVMLError as error:
         return None, f"NVML answered: {error}"
     mine = [p.usedGpuMemory for p in processes if p.pid == os.getpid() and p.usedGpuMemory is not None]
-    # In a container the driver may know this process by another number.
     return (sum(mine), None) if mine else (None, "NVML does not list this process")

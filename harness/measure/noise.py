@@ -121,7 +121,6 @@ def _ticks(cores: tuple[int, ...]) -> tuple[float, float] | None:
     for line in text.splitlines():
         name, *counts = line.split()
         if name in wanted:
-            # The guests' time, which follows, is in `user` and `nice` already.
             user, nice, system, _idle, _waiting, hard, soft, steal = map(int, counts[:8])
             busy += user + nice + system + hard + soft
             stolen += steal
@@ -133,7 +132,7 @@ def _ticks(cores: tuple[int, ...]) -> tuple[float, float] | None:
 def _own_cgroup() -> Path | None:
     """Return the file that tells for how long the worker's control group was held back, if there is one."""
     for line in (_read(Path("/proc/self/cgroup")) or "").splitlines():
-        if line.startswith("0::"):  # version 2 of control groups; version 1 has a number and names there
+        if line.startswith("0::"):
             path = Path("/sys/fs/cgroup", line[3:].lstrip("/"), "cpu.stat")
             if path.is_file():
                 return path
@@ -145,9 +144,9 @@ def _throttled(path: Path | None) -> float | None:
     for line in (text or "").splitlines():
         name, _, value = line.partition(" ")
         if name == "throttled_usec":
-            return int(value) / 1e6  # of version 2, in microseconds
+            return int(value) / 1e6
         if name == "throttled_time":
-            return int(value) / 1e9  # of version 1, in nanoseconds
+            return int(value) / 1e9
     return None
 
 

@@ -97,7 +97,7 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                start_new_session=True,  # a group of its own: it can be ended whole, and Ctrl-C reaches only us
+                start_new_session=True,
             )
         except OSError as error:
             raise EnvironmentFailure(
@@ -111,7 +111,7 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            _kill_group(process)  # after a good end too: what the worker started may still run
+            _kill_group(process)
     return Ended(
         result=read_result(place / "out"),
         returncode=returncode,
