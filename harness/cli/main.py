@@ -101,7 +101,7 @@ def _on_terminate(_signal: int, _frame: object) -> None:
 
 def main() -> None:
     """Run the command line and exit with its code; a mistake of the user is one sentence, never a traceback."""
-    signal.signal(signal.SIGTERM, _on_terminate)
+    signal.signal(signal.SIGTERM, _on_terminate)  # as with Ctrl-C, workers are ended and a record says so
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
     asked = os.environ.get("EVENBENCH_LANG", "")
     with language.use(asked if asked in language.LANGUAGES else language.of_the_user()):

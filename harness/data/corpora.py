@@ -131,6 +131,7 @@ def _split(corpus: RealCorpus, examples: Sequence[tuple[str, int]]) -> Corpus:
 
 def _read_imdb(corpus: RealCorpus, paths: Mapping[str, Path]) -> Corpus:
     reviews = imdb.read(paths["archive"], sha256=corpus.files["archive"].sha256, remedy=corpus.remedy)
+    # RandomState, not default_rng: only the old generator promises the same numbers from every version of NumPy.
     random = np.random.RandomState(0)
     texts, labels = {}, {}
     for part in ("train", "test"):
@@ -142,6 +143,7 @@ def _read_imdb(corpus: RealCorpus, paths: Mapping[str, Path]) -> Corpus:
 
 
 def _read_chnsenticorp(corpus: RealCorpus, paths: Mapping[str, Path]) -> Corpus:
+    # `newline=""`, so that line feeds within a review stay as they are.
     rows = csv.DictReader(io.StringIO(_lines(corpus, "reviews", paths["reviews"]), newline=""))
     return _split(corpus, [(row["review"], int(row["label"])) for row in rows if row["review"]])  # one is empty
 

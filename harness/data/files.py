@@ -193,7 +193,7 @@ class _RichBar:
 
     @total.setter
     def total(self, count: int) -> None:
-        self.progress.update(self.line, total=count or None)
+        self.progress.update(self.line, total=count or None)  # pooch says 0 where a mirror does not tell the size
 
     def update(self, count: int) -> None:
         self.progress.advance(self.line, count)

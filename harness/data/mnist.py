@@ -93,7 +93,7 @@ def _parts(file: BinaryIO, shape: tuple[int, ...] | None) -> tuple[bytes, tuple[
     if shape is not None and found != shape:
         raise _Refusal(f"holds an array of shape {found} instead of {shape}")
     expected = math.prod(found)
-    values = _read_up_to(file, expected + 1)
+    values = _read_up_to(file, expected + 1)  # one more, so that a file which holds too much is noticed
     if len(values) != expected:
         came = "more" if len(values) > expected else f"only {len(values)}"
         raise _Refusal(f"promises {expected} values of shape {found} but holds {came}")

@@ -61,7 +61,7 @@ def language_of(texts: Iterable[str]) -> Language:
 
 def tokens(text: str, language: Language) -> list[str]:
     """Cut a text into words."""
-    plain = MARKUP.sub(" ", text)
+    plain = MARKUP.sub(" ", text)  # a blank, or the words around a tag would be one
     words = chinese_words(plain) if language == "zh" else english_words(plain)
     return [sys.intern(word) for word in words]  # equal words share their memory: IMDB has twelve million
 
@@ -123,7 +123,7 @@ def encode(texts: Iterable[Sequence[str]], words: Sequence[str], length: int) ->
 def _row(text: Sequence[str], numbers: Mapping[str, int], length: int) -> NDArray[np.int32]:
     row = np.full(length, PADDING, np.int32)
     kept = text[-length:]
-    if kept:
+    if kept:  # `row[-0:]` is the whole row
         row[-len(kept) :] = [numbers.get(word, UNKNOWN) for word in kept]
     return row
 

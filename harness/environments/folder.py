@@ -60,6 +60,7 @@ def write_stamp(folder: Path, sha256: str, installer: Installer, watch: Stopwatc
     Raises:
         EnvironmentFailure: the interpreter does not answer, or the stamp cannot be written.
     """
+    # Isolated: packages on the user's PYTHONPATH are not its own.
     command = [str(installers.interpreter_in(folder)), "-I", "-c", LIST_VERSIONS]
     try:
         done = subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL)
@@ -71,6 +72,7 @@ def write_stamp(folder: Path, sha256: str, installer: Installer, watch: Stopwatc
             python=python,
             installer=installer,
             install_s=round(watch.seconds(), 3),
+            # Not stat: the interpreter that is linked to takes no room here.
             size_bytes=sum(path.lstat().st_size for path in folder.rglob("*")),
             evenbench=__version__,
         )
@@ -134,4 +136,4 @@ def locked(folder: Path) -> Iterator[int]:
             ) from error
         yield lock
     finally:
-        os.close(lock)
+        os.close(lock)  # the file stays: deleted, it could be locked by one while another makes it anew

@@ -30,7 +30,7 @@ def home() -> Path:
     folder = Path(named).expanduser().absolute() if named else platformdirs.user_data_path("evenbench")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=folder):  # a try: rights say nothing of a disk that is mounted read-only
             pass
     except (OSError, RuntimeError) as error:
         raise cannot_write(folder, error) from error

@@ -151,4 +151,5 @@ def _end(process: "subprocess.Popen[str]") -> None:
 def _clean_environment() -> dict[str, str]:
     """Return our environment without what would lead a child's Python back into our own packages."""
     ours = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "VIRTUAL_ENV", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
+    # Unbuffered, so that pip's lines are seen when they are written.
     return {name: value for name, value in os.environ.items() if name not in ours} | {"PYTHONUNBUFFERED": "1"}

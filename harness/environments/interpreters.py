@@ -126,7 +126,7 @@ def _wrong_release(backend: str, python: str) -> Sentence | None:
         return None
     try:
         done = subprocess.run(
-            [python, "-I", "-c", ASK_VERSION, framework],
+            [python, "-I", "-c", ASK_VERSION, framework],  # isolated: packages on the user's PYTHONPATH are not its own
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -192,7 +192,7 @@ def executable(path: str, *, base: Path, told_by: Words) -> str:
     """
     if os.sep not in path and (command := shutil.which(path)):
         return command
-    full = Path(os.path.normpath(base / os.path.expanduser(path)))
+    full = Path(os.path.normpath(base / os.path.expanduser(path)))  # not resolve(), which follows links
     if full.is_dir():
         raise UsageError(
             "{full} ({told_by}) is a folder: name the interpreter in it, as {python}",

@@ -34,6 +34,7 @@ def git_revision() -> str | None:
     if not (ROOT / ".git").exists():
         return None
     try:
+        # Without tags, whose names would stand in place of the commit.
         command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):

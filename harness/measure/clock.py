@@ -87,6 +87,7 @@ def timestamp() -> str:
 def clock_resolution_s() -> float:
     """Return the smallest step of the clock that 1,000 pairs of readings show, in seconds."""
     readings = [(time.perf_counter(), time.perf_counter()) for _ in range(1000)]
+    # The unit of the clock itself: all readings were equal.
     return min((second - first for first, second in readings if second > first), default=1e-9)
 
 
@@ -105,6 +106,7 @@ def time_work(
     program: Waitable, work: Callable[[], None], kind: BlockKind, *, steps: int, guard: Guard | None = None
 ) -> Block:
     """Do `work`, which is `steps` steps, wait for the device, and return what it took. The program must be idle."""
+    # Both looks stand outside the clock, for each takes about 0.1 ms.
     before = guard.look(time.process_time()) if guard else None
     cpu = time.process_time()
     start = time.perf_counter()
@@ -123,6 +125,7 @@ def time_block(program: Trainable, order: NDArray[np.int32], kind: BlockKind, gu
 
 def steps_for(target_s: float, block: Block) -> int:
     """Return how many steps the next block of a calibration should have, given the one before: at most eight times."""
+    # A clock too coarse for the block shows zero seconds.
     return min(math.ceil(block.steps * target_s / max(block.seconds, 1e-6)), 8 * block.steps)
 
 
@@ -234,6 +237,7 @@ class Trainer:
         """
         self._replaying = True
         cores = len(self.guard.cores) if self.guard else 1
+        # A long training has more than it needs: that is no part of the budget.
         planned_s = max(steady_s, self._steady_s())
         while clean_s(self.blocks, cores) < steady_s and self._steady_s() < planned_s + noise_budget_s:
             self.step %= len(self.order)
@@ -245,7 +249,7 @@ class Trainer:
         return sum(block.seconds for block in self.blocks if block.kind == "steady")
 
     def _next_block(self, steps: int) -> None:
-        whole = steps == self._steps_per_block
+        whole = steps == self._steps_per_block  # the rest before an evaluation is too short to calibrate by
         block = self._block(steps, "steady" if self._calibrated else "calibration")
         if self._calibrated:
             self._blocks_of_this_length += 1
@@ -256,10 +260,12 @@ class Trainer:
                 self._calibrated = True
             else:
                 self._steps_per_block = min(steps_for(self.target_s, block), len(self.order))
+                # A block cannot be longer than the order.
                 self._calibrated = self._steps_per_block == len(self.order) == steps
 
     def _block(self, steps: int, kind: BlockKind) -> Block:
         part = self.order[self.step : self.step + steps]
+        # What disturbed a calibration is of no interest: it is never read.
         block = time_block(self.program, part, kind, self.guard if kind == "steady" else None)
         if kind == "steady" and block.seconds < SHORTEST_BLOCK_S and steps < self._steps_per_block:
             block = replace(block, kind="short")

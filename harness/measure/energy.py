@@ -54,7 +54,7 @@ class Meter:
     def after(self, block: Block) -> None:
         """Count what was used since the last look if the block that just ended is one that is read."""
         before, seconds = self._last, self._watch.seconds()
-        self.skip()
+        self.skip()  # after every block: the energy of one that is not read must not fall to the next
         if block.kind not in READ:
             return
         self._seconds += seconds
@@ -103,7 +103,7 @@ def rapl_counters(powercap: Path) -> tuple[tuple[Counter, ...], Words | None]:
             elif not name.startswith("package"):
                 continue
             counter = _rapl(f"rapl {name}", zone)
-            counter.joules()
+            counter.joules()  # a try: the files are there for all, but may be read by root only
         except PermissionError as error:
             return (), Sentence(
                 "{path} may be read by root only (since Linux 5.10, CVE-2020-8694)", path=error.filename
@@ -131,12 +131,13 @@ def nvml_counters(device: DeviceKind) -> tuple[tuple[Counter, ...], Words | None
         return (), noop("nvidia-ml-py is not installed in the backend's environment")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip() or "0"
     try:
+        # NVML counts all cards, CUDA those of this list: its device 0 is the first one named.
         pynvml.nvmlInit()
         if visible.isdigit():
             handle = pynvml.nvmlDeviceGetHandleByIndex(int(visible))
         else:
-            handle = pynvml.nvmlDeviceGetHandleByUUID(visible)
-        pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
+            handle = pynvml.nvmlDeviceGetHandleByUUID(visible)  # the list may name cards by UUID instead
+        pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)  # a try: cards before Volta have no such counter
     except pynvml.NVMLError as error:
         return (), Sentence("NVML answered: {error}", error=error)
 
@@ -144,6 +145,6 @@ def nvml_counters(device: DeviceKind) -> tuple[tuple[Counter, ...], Words | None
         try:
             return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
         except pynvml.NVMLError as error:
-            raise OSError(str(error)) from error
+            raise OSError(str(error)) from error  # which `_look` takes for a gap, as it does with RAPL's files
 
     return (Counter(f"nvml {visible}", joules),), None

@@ -22,7 +22,7 @@ MOST_UNFINISHED = 0.1
 """Share of a block's work that may be left when `synchronize` comes back."""
 MOST_FRESH_OVER_SEEN = 1.5
 """How many times as long what was never seen may take as what was."""
-ATTEMPTS = 10
+ATTEMPTS = 10  # an honest run needs one: the first answer that is allowed ends it
 PAIRS = 10
 GROUP_S = 0.01
 MOST_CALLS = 50
@@ -131,7 +131,7 @@ def ratio(call: Callable[[Examples], None], fresh: Callable[[], Examples], seen:
         best_seen = min(best_seen, seconds_of(call, [seen] * calls))
         if pair > 0 and best_fresh <= MOST_FRESH_OVER_SEEN * best_seen:
             break
-    return best_fresh / max(best_seen, 1e-9)
+    return best_fresh / max(best_seen, 1e-9)  # a coarse clock may show zero
 
 
 def seconds_of(call: Callable[[Examples], None], inputs: list[Examples]) -> float:

@@ -50,7 +50,7 @@ def single(
         seconds: how long undisturbed calls are collected, unless `MOST_CALLS` come first.
         budget_s: how much longer it may take because of disturbed ones.
     """
-    examples = [np.array([i], np.int32) for i in range(len(outputs))]
+    examples = [np.array([i], np.int32) for i in range(len(outputs))]  # made beforehand: what is timed is the program
     watch = Stopwatch()
     program.host(program.predict("test", examples[0]))
     first_call_s = watch.seconds()
@@ -70,6 +70,7 @@ def single(
 
     while len(latencies) < MOST_CALLS and not enough(blocks, guard, seconds=seconds, budget_s=budget_s):
         before = len(latencies)
+        # How many calls it holds is known only afterwards.
         timed = time_work(program, group, "steady", steps=1, guard=guard)
         blocks.append(replace(timed, steps=len(latencies) - before))
     return Inference(
@@ -92,7 +93,7 @@ def batched(
 ) -> Inference:
     """Measure calls with a whole mini-batch of the test split each; the arguments are those of `single`."""
     size = min(batch_size, len(outputs))
-    starts = range(0, len(outputs) - size + 1, size)
+    starts = range(0, len(outputs) - size + 1, size)  # no smaller last one: it would be compiled anew
     batches = [np.arange(start, start + size, dtype=np.int32) for start in starts]
     watch = Stopwatch()
     first = program.host(program.predict("test", batches[0]))

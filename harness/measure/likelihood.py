@@ -67,6 +67,7 @@ class LogZ(Struct, frozen=True):
 def log_z_of(model: Model, pixel_means: Floats, temperatures: int, runs: int, seed: int) -> LogZ:
     """Estimate log Z of an RBM or a deep machine from both bases, and judge the estimates."""
     uniform = ais(model, None, temperatures=temperatures, runs=runs, seed=seed)
+    # Other random numbers, so that agreement is no echo.
     rates = ais(model, pixel_means, temperatures=temperatures, runs=runs, seed=seed + 1)
     larger = max(uniform.log_z, rates.log_z)
     return LogZ(larger, uniform, rates, why_unreliable(uniform, rates))
@@ -129,6 +130,7 @@ def ais(model: Model, pixel_means: Floats | None, *, temperatures: int, runs: in
     random = np.random.default_rng([seed, 8])
     h1 = _draw(np.zeros((runs, len(two.middle_bias)), np.float32), random)
     log_w = np.zeros(runs)
+    # Python's own numbers: NumPy's float64 would make the arrays float64 (NEP 50).
     betas = np.linspace(0, 1, temperatures).astype(np.float32).tolist()
     for colder, warmer in pairwise(betas):
         inputs = h1 @ two.weight.T + two.outer_bias - base
@@ -155,7 +157,7 @@ def _estimate(log_w: Doubles, base_log_z: float) -> Ais:
     total = log_sum_exp(log_w)
     return Ais(
         float(base_log_z + total - np.log(len(log_w))),
-        float(np.exp(2 * total - log_sum_exp(2 * log_w))),
+        float(np.exp(2 * total - log_sum_exp(2 * log_w))),  # by logarithms, for the weights themselves overflow
         float(log_w.std()),
     )
 
@@ -169,6 +171,7 @@ def mean_field_iterations(model: Model, v: Floats, tolerance: float, at_most: in
     """Return the first step whose mean absolute change is below the tolerance in both layers, or `at_most`."""
     means = islice(_mean_field(deep(model), v), at_most + 1)
     for step, layers in enumerate((zip(*pair, strict=True) for pair in pairwise(means)), start=1):
+        # An RBM's h2 has no units, and the mean of none is NaN.
         if all(np.abs(new - old).mean() < tolerance for old, new in layers if new.size):
             return step
     return at_most

@@ -25,7 +25,7 @@ def status_bytes(field: str) -> int | None:
     for line in lines:
         name, _, value = line.partition(":")
         if name == field:
-            return int(value.split()[0]) * 1024
+            return int(value.split()[0]) * 1024  # the kernel writes kB and means KiB
     return None
 
 

@@ -21,7 +21,7 @@ MOST_STEAL = 0.05
 """Share of the processors' time that the hypervisor may take; it is told in ticks, so one tick is let pass."""
 MOST_THROTTLED = 0.01
 """Share of the block's time for which the control group may be held back."""
-TICK_S = 0.01
+TICK_S = 0.01  # USER_HZ, by which /proc counts: 100 on x86 and ARM, whatever the kernel's own rate
 
 STAT = Path("/proc/stat")
 LOAD = Path("/proc/loadavg")
@@ -131,7 +131,7 @@ def _ticks(cores: tuple[int, ...]) -> tuple[float, float] | None:
             busy += user + nice + system + hard + soft
             stolen += steal
         elif not name.startswith("cpu"):
-            break
+            break  # the processors come first; the long lines of interrupts need not be read
     return busy * TICK_S, stolen * TICK_S
 
 

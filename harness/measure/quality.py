@@ -42,9 +42,11 @@ def quality(loss: Loss, predicted: NDArray[np.float32], y: NDArray[np.float32]) 
     """
     match loss:
         case "softmax_cross_entropy":
+            # Where there is a NaN, argmax names its place.
             right = (predicted.argmax(axis=1) == y) & np.isfinite(predicted).all(axis=1)
             return {"accuracy": float(np.mean(right))}
         case "sigmoid_cross_entropy":
+            # A NaN is not above zero, and would pass for class 0.
             right = ((predicted > 0) == (y > 0.5)) & np.isfinite(predicted)
             return {"accuracy": float(np.mean(right))}
         case "mean_squared_error":

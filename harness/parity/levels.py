@@ -147,6 +147,7 @@ def _weights(task: Task, random: np.random.Generator) -> dict[str, NDArray[np.fl
         for name, shape in layer_parameters(named).items():
             part = name.rpartition(".")[2]
             if isinstance(named.layer, BatchNorm | PReLU):
+                # A variance must be above zero, a scale away from it.
                 low, high = (-0.5, 0.5) if part in ("bias", "mean") else (0.2, 1.5)
             else:
                 kernel = next(iter(layer_parameters(named).values()))
@@ -251,6 +252,7 @@ def _difference(expected: NDArray[Any], came: NDArray[Any] | None, scale: float 
     if came is None or came.shape != expected.shape or not np.isfinite(came).all():
         return None
     largest = float(np.abs(expected).max(initial=0.0)) if scale is None else scale
+    # Where zeros are expected, any other number is a large error.
     return float(np.abs(came.astype(np.float64) - expected).max(initial=0.0)) / max(largest, 1e-30)
 
 
@@ -266,6 +268,7 @@ def first_difference(task: Task, reference: Arrays, candidate: Arrays) -> str | 
 
 def key(task: Task, preset: Preset, *facts: str) -> str:
     """Return a name for a verdict that changes with anything that could change it."""
+    # A dict's order is no difference.
     text = msgspec.json.encode([task, preset.optimizer, preset.boltzmann, *facts], order="deterministic")
     return hashlib.sha256(text).hexdigest()[:16]
 

@@ -44,6 +44,7 @@ class _Known:
         """Return how a file repeats a run that was taken before, or remember it as a new one under `taken_as`."""
         record = file.record
         facts = (record.started_at, record.machine, replace(record.spec, source=""), record.measured.phases)
+        # Of a run without phases these facts tell too little: its start is known to the second only.
         run = msgspec.json.encode(facts) if record.measured.phases.total_s is not None else file.content
         if before := self._by_content.get(file.content):
             return f"the same bytes as {before}"
@@ -235,7 +236,7 @@ def _carry(path: Path, target: Path) -> Iterator[str]:
         return odd
 
     if strange(str(path.parent), [path.name]):
-        pass
+        pass  # its name is among the links by now
     elif path.is_dir():
         shutil.copytree(path, target, ignore=strange, copy_function=shutil.copyfile)
     else:

@@ -133,7 +133,7 @@ def differences(one: NDArray[Any], two: NDArray[Any]) -> tuple[bool, float, floa
     for start in range(0, len(flat), CHUNK):
         a, b = flat[start : start + CHUNK], other[start : start + CHUNK]
         magnitude = max(magnitude, float(np.abs(a).max()), float(np.abs(b).max()))
-        if a.tobytes() != b.tobytes():
+        if a.tobytes() != b.tobytes():  # by `==`, NaN would differ from itself, and -0.0 would be 0.0
             equal = False
             difference = max(difference, float(np.abs(a.astype(np.float64) - b).max()))
     return equal, difference, magnitude

@@ -134,6 +134,7 @@ def last_state(values: NDArray[np.float64]) -> State:
 def _noise(values: NDArray[np.float64]) -> float:
     """Return the standard deviation of the noise: the median absolute difference of neighbours, as of a normal one."""
     differences = np.abs(values[1:] - values[:-1])
+    # Of a normal one, the deviation is 1.4826 times the median distance; a difference of two has twice the variance.
     return max(SMALLEST_NOISE, 1.4826 * _median(differences) / math.sqrt(2))
 
 
@@ -148,6 +149,7 @@ def _changepoints(scaled: NDArray[np.float64]) -> Sequence[int]:
     centred = scaled - scaled.sum() / len(scaled)
     if float(centred @ centred) <= penalty:
         return ()  # whatever levels explained could not be worth one changepoint
+    # The last one is the length.
     return [int(place) for place in _kernel_cpd().fit(scaled.reshape(-1, 1)).predict(pen=penalty)[:-1]]
 
 

@@ -109,7 +109,7 @@ class Store:
 
     def exists(self) -> bool:
         """Return whether there is a study in this folder."""
-        return os.path.exists(self.folder / STUDY)
+        return os.path.exists(self.folder / STUDY)  # not Path.exists, which raises where the folder may not be entered
 
     def refuse_existing(self) -> None:
         """Raise the UsageError that `create` would raise, before anything costly is done."""

@@ -114,6 +114,7 @@ class Conductor:
         records = []
         for spec in self.left:
             self.listener.started(spec)
+            # Absolute, for a worker starts in another folder.
             record = execute(self._ready(spec), self.setting, self.store.folder.absolute())
             self.store.add(record)
             self._forget_twins(spec)

@@ -73,8 +73,8 @@ def worker_environment(
     return kept | {
         "PYTHONPATH": os.pathsep.join([str(place / "code"), *([path] if path else [])]),
         "PYTHONSAFEPATH": "1",
-        "PYTHONNOUSERSITE": "1",
-        "PYTHONHASHSEED": "0",
+        "PYTHONNOUSERSITE": "1",  # the user's own packages must not stand beside the backend's
+        "PYTHONHASHSEED": "0",  # sets of names have one order in all runs
         "OMP_NUM_THREADS": str(len(cores)),
         **(settings or {}),
     }
@@ -164,6 +164,7 @@ def ending(ended: Ended, timeout_s: float) -> Outcome:
         why = Sentence("took longer than its limit of {seconds:g} s (--timeout)", seconds=timeout_s)
         return Outcome(status="timeout", **told(why), stderr_tail=tail)
     name = signal.Signals(-ended.returncode).name if ended.returncode < 0 else None
+    # The kernel counts for the whole machine, and anybody can send SIGKILL: only both together say that memory ran out.
     if (name == "SIGKILL" and ended.kernel_killed_for_memory) or "bad_alloc" in tail:
         reason = noop("memory ran out: the process was ended by the system")
         return Outcome(status="out_of_memory", reason=reason, signal=name, stderr_tail=tail)

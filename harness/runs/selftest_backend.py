@@ -43,6 +43,7 @@ class FakeProgram:
 
     def __init__(self, weights: Arrays) -> None:
         self.weights = {name: np.array(value, np.float32) for name, value in weights.items()}
+        # Not zeros, whose pages the kernel hands out only when they are written.
         self.kept = np.ones(KEPT_BYTES, np.uint8)
         self.watch = Stopwatch()
         self.idle_at = 0.0

@@ -102,6 +102,7 @@ class Search:
     def together(self) -> Settings:
         """Return of every knob the value that helped most by itself, without the knobs that did not help."""
         alone = [t for t in self.trials if len(t.settings) == 1 and self.value(t) > (1 + EQUAL) * self.stock_rate()]
+        # Of one knob's values the best comes last, and stays.
         return {name: value for t in sorted(alone, key=self.value) for name, value in t.settings.items()}
 
     def first(self) -> Settings:
@@ -220,6 +221,7 @@ class Search:
     def confirm(self, finalists: list[Settings]) -> None:
         """Run stock and the finalists again, in turn."""
         for number in range(REPEATS):
+            # To and fro, so that a drift of the machine falls on all alike.
             for settings in ({}, *finalists)[:: -1 if number % 2 else 1]:
                 again = self.bench.measure(settings)
                 known = self.known(settings)

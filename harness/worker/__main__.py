@@ -31,7 +31,7 @@ def main(path: str) -> int:
         run = run_of(job)
         outcome = attempt(run.go)
         write_result(job.out, Result(outcome=outcome, measured=run.measured()))
-        if outcome.status in COMPLETED and not job.trial:
+        if outcome.status in COMPLETED and not job.trial:  # the result is safe by now
             leave_evidence(run)
         return 0
     answers: list[Result] = []
@@ -126,12 +126,13 @@ def attempt(go: Callable[[], Outcome]) -> Outcome:
 
 def is_out_of_memory(kind: str, text: str) -> bool:
     """Return whether an exception, by its class's name or its text, says that memory ran out."""
+    # By name: the classes are the frameworks', of which at most one is here.
     named = kind in ("MemoryError", "OutOfMemoryError", "ResourceExhaustedError")
     return named or any(sign in text.lower() for sign in ("out of memory", "bad_alloc", "can't allocate memory"))
 
 
 if __name__ == "__main__":
     code = main(sys.argv[1])
-    sys.stdout.flush()
+    sys.stdout.flush()  # `os._exit` does not
     sys.stderr.flush()
     os._exit(code)  # a framework's threads must not get the chance to hang or crash a finished run

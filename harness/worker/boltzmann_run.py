@@ -80,6 +80,7 @@ class BoltzmannRun(Run):
             state, epoch = self.checkpoint.state, self.checkpoint.epoch
         elif isinstance(stage, Joint):
             self.judge_machine(f"{stage.name}, composed", stage, state)
+        # No two stages, and no two starts from a checkpoint, are to draw the same numbers.
         program = self.build_stage(stage, state, seed=self.job.spec.seed * 1_000_000 + number * 10_000 + epoch)
         updates = StageProgram(stage, program, per_epoch=self.per_epoch, update=epoch * self.per_epoch)
         self.trainer = trainer = Trainer(updates, order[epoch * self.per_epoch :], self.guard)
@@ -87,6 +88,7 @@ class BoltzmannRun(Run):
         self.phases["first_step_s"] = first_step_s
         saved = Stopwatch()
         for trained in range(1, stage.epochs - epoch + 1):
+            # Energy, as throughput, is that of the last stage alone, so it is only counted there.
             trainer.train_until(trained * self.per_epoch, self.after_block if is_last else self.save_now_and_then)
             epochs_left = stage.epochs - epoch - trained
             watched = is_last and self.watch(updates, epoch + trained)
@@ -128,7 +130,7 @@ class BoltzmannRun(Run):
         self.judge_machine(f"{stage.name}, trained", stage, state)
         if not is_last:
             self.before_s += trainer.train_seconds
-            self.trainer = None
+            self.trainer = None  # its seconds are in `before_s` now
         return state
 
     def keep_outcome(self, trainer: Trainer, states: dict[str, State]) -> None:

@@ -103,7 +103,7 @@ def _parameters(job: RunJob, number: int) -> Path:
 def surface_of(job: RunJob, backend: Backend, arrays: Arrays, *, weights: Arrays) -> Surface:
     """Return the outputs of the evaluated net over the points of the test split and half their extent around them."""
     points = np.asarray(arrays["test_x"], np.float64)
-    margin = 0.5 * np.maximum(np.ptp(points, axis=0), 1e-3)
+    margin = 0.5 * np.maximum(np.ptp(points, axis=0), 1e-3)  # points on a line: a surface without extent is refused
     low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
     across, up = (np.linspace(low[axis], high[axis], SURFACE_SIDE).round(6) for axis in (0, 1))
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)
@@ -140,6 +140,7 @@ def answers_of(task: Task, evaluated: NDArray[np.float32], arrays: Arrays) -> An
     is_finite = np.asarray(np.isfinite(evaluated).all(axis=1))
     predicted = np.where(is_finite, evaluated.argmax(axis=1), -1)
     counts = np.zeros((classes, classes), np.int64)
+    # `counts[...] += 1` counts a pair once, however often it occurs.
     np.add.at(counts, (labels[is_finite], predicted[is_finite]), 1)
     probabilities, surest = certainties(evaluated, is_finite)
     answered = surest[is_finite[surest]]
@@ -193,6 +194,7 @@ def pictures_of(
         return {}, None
     values = np.asarray(inputs[chosen], np.float64).reshape(-1, *shape).transpose(0, 2, 3, 1)
     low, high = values.min(), values.max()
+    # All pixels may be equal.
     scaled = (255 * (values - low) / max(high - low, 1e-12)).round().clip(0, 255).astype(np.uint8)
     found = {index: picture.tobytes() for index, picture in zip(chosen.tolist(), scaled, strict=True)}
     return found, (shape[1], shape[2], shape[0])

@@ -54,16 +54,16 @@ def make(job: MistakeJob) -> Mistake:
 @contextmanager
 def _captured(written: list[str]) -> Iterator[None]:
     """Append what this process writes to stdout and stderr meanwhile, by Python or below it, to `written`."""
-    sys.stdout.flush()
+    sys.stdout.flush()  # what was written so far does not belong to the mistake
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryFile() as file:  # not a pipe: nobody would read it before it is full
         kept = {number: os.dup(number) for number in (1, 2)}
         try:
             for number in kept:
                 os.dup2(file.fileno(), number)
             yield
         finally:
-            sys.stdout.flush()
+            sys.stdout.flush()  # what Python still holds does belong to it
             sys.stderr.flush()
             for number, copy in kept.items():
                 os.dup2(copy, number)

@@ -39,6 +39,7 @@ def levels(job: TraceJob, backend: Backend, inputs: Arrays) -> dict[str, Any]:
     found: dict[str, Any] = {}
     program = start(job, backend, inputs, job.task)
     found |= _under("parameters", program.parameters())
+    # Of the task as it is: `predict` drops nothing.
     found["forward/outputs"] = program.host(program.predict("train", order[0]))
     still = without_dropout(job.task)
     if still != job.task:

@@ -21,7 +21,7 @@ def bind(job: Job) -> None:
     Must come before the framework's import: thread pools are sized by the cores that are seen then.
     """
     if sys.platform == "linux":
-        pr_set_pdeathsig = 1
+        pr_set_pdeathsig = 1  # from <sys/prctl.h>, for Python has no name for it
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, job.cores)

@@ -117,7 +117,7 @@ class Run:
             if self.has_stopped_improving() and end < len(order):
                 self.stopped_early = True
                 break
-        if self.job.keep_outcome:
+        if self.job.keep_outcome:  # now, for all that follows trains on
             with self.host.left_out():
                 same_seed.write(self.job.out, trainer.losses, program.parameters())
         test_examples = len(self.arrays["test_y"])
@@ -282,4 +282,5 @@ def merit(found: dict[str, float | None]) -> float:
 
 def evaluation_steps(steps: int, evaluations: int) -> tuple[int, ...]:
     """Spread the evaluations evenly over the steps; the last is at the end."""
+    # A set, for with few steps some fall together.
     return tuple(sorted({math.ceil(steps * (i + 1) / evaluations) for i in range(evaluations)}))

@@ -136,6 +136,7 @@ class Checkpoint:
         arrays |= {f"state/{part}": value for part, value in state.items()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         facts = {"stage": np.array(stage), "epoch": np.array(epoch), "train_s": np.array(train_s)}
+        # As bytes: an array of objects would have to be pickled, and is not read without `allow_pickle`.
         facts["measured"] = np.frombuffer(msgspec.json.encode(measured), np.uint8)
         with whole(self.path) as temporary:
             np.savez(temporary, **arrays, **facts)  # type: ignore[arg-type, unused-ignore]
