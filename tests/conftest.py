@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     names = registry.backend_names()
     for item in items:
         given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        cell = [part for part in (given.get("backend", given.get("name")), given.get("mode")) if part is not None]
+        cell = [str(part) for part in (given.get("backend", given.get("name")), given.get("mode")) if part is not None]
         asked = cell if starts_a_framework(item) and cell and cell[0] in names else []
         item.add_marker(pytest.mark.xdist_group(" ".join([item.path.stem, *asked])))
     if "PYTEST_XDIST_WORKER" in os.environ:

@@ -14,8 +14,7 @@ from harness.contract import Entry
 from harness.layers import Activation, BatchNorm, Dense, Dropout
 from harness.optimizers import SGD, Adam, Momentum, Nesterov, StepSchedule
 from harness.parity.levels import LEVELS, Parity
-from harness.runs import parity
-from harness.runs.launch import Ended
+from harness.runs.launch import Ended, launch
 from harness.runs.parity import Checker
 from harness.spec import Task
 
@@ -84,13 +83,12 @@ FAULTS: dict[str, tuple[Task, str, str | None, str]] = {
 @pytest.fixture(scope="module", autouse=True)
 def one_import(python_of: Callable[[str], str]) -> Iterator[None]:
     """Let one process import PyTorch for all adapters; `torch._dynamo` is what the first optimizer imports."""
-    launch = parity.launch
     with forks(python_of("torch"), "torch_faults", "torch._dynamo") as forked, pytest.MonkeyPatch.context() as patch:
 
         def of_its_kind(*job: Any, path: str | None = None, **limit: Any) -> Ended:
             return (launch if path is None else forked.launch)(*job, path=path, **limit)
 
-        patch.setattr(parity, "launch", of_its_kind)
+        patch.setattr("harness.runs.parity.launch", of_its_kind)
         yield
 
 
