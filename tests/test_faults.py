@@ -91,7 +91,7 @@ def one_import(python_of: Callable[[str], str]) -> Iterator[None]:
         def of_its_kind(*job: Any, path: str | None = None, **limit: Any) -> Ended:
             return (launch if path is None else forked.launch)(*job, path=path, **limit)
 
-        patch.setattr(parity, "launch", of_its_kind)
+        patch.setattr("harness.runs.parity.launch", of_its_kind)
         yield
 
 
