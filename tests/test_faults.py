@@ -15,7 +15,6 @@ from harness.layers import Activation, BatchNorm, Dense, Dropout
 from harness.optimizers import SGD, Adam, Momentum, Nesterov, StepSchedule
 from harness.parity.levels import LEVELS, Parity
 from harness.runs import launch as launching
-from harness.runs import parity
 from harness.runs.launch import Ended
 from harness.runs.parity import Checker
 from harness.spec import Choice, Task
