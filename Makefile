@@ -15,7 +15,7 @@ demo: setup  ## the quick preset of every task on every framework; prints the re
 	$(BIN)/evenbench run
 
 test: setup  ## all tests: most in two processes side by side, then those that need the machine for themselves
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder -m "not alone"; beside=$$?; \
+	@$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder -m "not alone"; beside=$$?; \
 	$(BIN)/pytest -m alone; alone=$$?; test $$beside$$alone = 00
 
 check: $(STAMP)  ## format, lint and types; changes nothing

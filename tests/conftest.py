@@ -1,8 +1,8 @@
 """What many tests share, and how they are shared out where two processes run them side by side.
 
 `make test` runs first those that are not marked `alone`, in two processes. Each is bound to processors of its own: else
-the threads of two frameworks wait for one another. Tests of one group stay in one process, in their order, so that what
-they share is made once. The marked ones follow in a single process that has all processors.
+the threads of two frameworks wait for one another. The tests of a module stay in one process, in their order, so that
+what they share is made once. The marked ones follow in a single process that has all processors.
 """
 
 import os
@@ -48,20 +48,11 @@ def keep_to_own_processors(worker: int, workers: int) -> None:
         os.sched_setaffinity(0, own)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Make a group of each module, but of each backend and mode by itself where a module starts frameworks.
-
-    Those come first, for they take longest: whatever begins last is what one process waits for while the other works.
-    """
-    names = registry.backend_names()
-    for item in items:
-        given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        cell = [str(part) for part in (given.get("backend", given.get("name")), given.get("mode")) if part is not None]
-        asked = cell if starts_a_framework(item) and cell and cell[0] in names else []
-        item.add_marker(pytest.mark.xdist_group(" ".join([item.path.stem, *asked])))
+    """Begin with the modules that start frameworks, which take longest: at the end both processes should have work."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=starts_a_framework, reverse=True)
+        first = {item.path for item in items if starts_a_framework(item)}
+        items.sort(key=lambda item: item.path not in first)
 
 
 def starts_a_framework(item: pytest.Item) -> bool:

@@ -15,7 +15,6 @@ from harness.layers import Activation, BatchNorm, Dense, Dropout
 from harness.optimizers import SGD, Adam, Momentum, Nesterov, StepSchedule
 from harness.parity.levels import LEVELS, Parity
 from harness.runs import launch as launching
-from harness.runs import parity
 from harness.runs.launch import Ended
 from harness.runs.parity import Checker
 from harness.spec import Choice, Task
@@ -91,7 +90,7 @@ def one_import(python_of: Callable[[str], str]) -> Iterator[None]:
         def of_its_kind(*job: Any, path: str | None = None, **limit: Any) -> Ended:
             return (launch if path is None else forked.launch)(*job, path=path, **limit)
 
-        patch.setattr(parity, "launch", of_its_kind)
+        patch.setattr("harness.runs.parity.launch", of_its_kind)
         yield
 
 
