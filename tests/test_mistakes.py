@@ -23,6 +23,7 @@ import backends
 from harness import mistakes, registry
 from harness.cli.commands.mistakes import mistakes as mistakes_command
 from harness.cli.commands.run import run as run_command
+from harness.environments import installation
 from harness.environments.interpreters import Interpreter
 from harness.errors import UsageError
 from harness.mistakes import BLUNDERS, NAMES, Step, blunder, clarity, ending, names
@@ -258,7 +259,7 @@ def test_answers_are_remembered_until_the_packages_change(monkeypatch: pytest.Mo
         )
 
     monkeypatch.setattr(provoke, "_make", make)
-    monkeypatch.setattr(provoke, "installed_packages", lambda _: packages[0])
+    monkeypatch.setattr(installation, "installed_packages", lambda _: packages[0])
     name = ASKED[0]
     for kind, times in (("a", 1), ("a", 1), ("b", 2), ("a", 2), ("c", 3), ("c", 4), ("", 5), ("", 6)):
         packages[:] = [kind]
@@ -337,7 +338,7 @@ def test_an_unknown_mistake_is_named_with_those_that_there_are() -> None:
 
 def test_the_list_of_mistakes_needs_nothing_that_a_worker_has_not() -> None:
     allowed = (
-        "import sys; import harness.mistakes, harness.worker_mistake; print([m for m in sys.modules if m in sys.argv])"
+        "import sys; import harness.mistakes, harness.worker.mistake; print([m for m in sys.modules if m in sys.argv])"
     )
     heavy = ["pandas", "rich", "click", "scipy", "plotly", "platformdirs"]
     done = subprocess.run([sys.executable, "-c", allowed, *heavy], capture_output=True, text=True, check=True)
