@@ -20,6 +20,7 @@ TABLE = {
         knobs="backends.torch.knobs:KNOBS",
         mistakes="backends.torch.mistakes:STEP",
         variables=("ATEN_", "PYTORCH_", "TORCH"),
+        caches=("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
     ),
     "tensorflow": Entry(
         adapter="backends.tensorflow.adapter:backend",
@@ -37,7 +38,8 @@ TABLE = {
         default_mode="eager",
         knobs="backends.mindspore.knobs:KNOBS",
         mistakes="backends.mindspore.mistakes:STEP",
-        variables=("MS_", "GLOG_"),
+        variables=("MS_", "GLOG"),
+        not_inherited=("MS_COMPILER_CACHE_ENABLE", "MS_DEV_FORCE_USE_COMPILE_CACHE"),
     ),
     "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
 }

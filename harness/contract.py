@@ -151,6 +151,12 @@ class Backend(Protocol):
     def traps(self) -> tuple[Trap, ...]:
         """Return the known traps that apply on this machine right now."""
 
+    def compiled(self) -> dict[Mode, int]:
+        """Return how many graphs the framework itself has compiled or loaded in this process so far, by the mode.
+
+        Of `eager` there are none. Asked after training: a mode that the environment has switched off shows here.
+        """
+
     def build(
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
     ) -> Program:
@@ -184,5 +190,9 @@ class Entry(Struct, frozen=True, kw_only=True):
     """`module:name` of the `Step` that students' mistakes are planted in (see `harness/mistakes.py`)."""
     variables: tuple[str, ...] = ()
     """The beginnings of the environment variables that may change its speed or rounding, beside those of its knobs."""
+    caches: tuple[str, ...] = ()
+    """The environment variables that name the folders in which it keeps what it has compiled, from run to run."""
+    not_inherited: tuple[str, ...] = ()
+    """Environment variables with which it computes something else, which no worker takes over from the shell."""
     path: str | None = None
     """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""

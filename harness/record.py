@@ -73,7 +73,11 @@ class Evaluation(_Data, frozen=True, kw_only=True):
 
 
 class Phases(_Data, frozen=True, kw_only=True):
-    """Wall seconds per phase of the worker; null where the run did not get that far."""
+    """Wall seconds per phase of the worker; null where the run did not get that far.
+
+    What the framework's compiler keeps from process to process lies in a folder of the run's own, empty at its start.
+    (Before schema 5 in one that all runs shared.)
+    """
 
     import_s: float | None = None
     build_s: float | None = None
@@ -234,6 +238,8 @@ class Honesty(_Data, frozen=True, kw_only=True):
     """How many times as long never seen mini-batches took as ones that it had trained on."""
     predict_fresh_over_seen: float | None = None
     """The same for forward passes."""
+    compiled: dict[Mode, int] | None = None
+    """How many graphs the framework itself says it had compiled at the end, by mode; null where it was not asked."""
 
 
 class Measured(_Data, frozen=True, kw_only=True):
@@ -344,3 +350,6 @@ class Record(_Data, frozen=True, kw_only=True):
     installation: Installation = Installation()
     mistakes: tuple[Mistake, ...] = ()
     """What the backend said of students' mistakes on the run's device, once per study; none where that was left out."""
+    warm_start: Phases | None = None
+    """The start of a second process, as far as its first step, which found what the compiler of the first one had kept;
+    null where it had kept nothing."""

@@ -93,6 +93,16 @@ def variables() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *knobbed)))
 
 
+def caches() -> tuple[str, ...]:
+    """Return the variables that name the folders in which backends keep what they have compiled."""
+    return tuple(dict.fromkeys(name for described in backends.TABLE.values() for name in described.caches))
+
+
+def not_inherited() -> tuple[str, ...]:
+    """Return the variables that backends say no worker may take over from the shell."""
+    return tuple(dict.fromkeys(name for described in backends.TABLE.values() for name in described.not_inherited))
+
+
 def resolve(import_string: str) -> Any:
     """Import what `module:name` stands for."""
     module, _, attribute = import_string.partition(":")

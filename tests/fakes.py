@@ -35,6 +35,7 @@ NAMES = (
     "spikes",
     "imports",
     "tunable",
+    "keeps",
 )
 KNOBS = (
     Knob(name="cheating", variable="EVENBENCH_FAKE_CHEAT", values=("1",), meaning="Fastest of all, and wrong."),
@@ -256,3 +257,17 @@ def _asynchronous(*, honest: bool) -> Backend:
 
     reading = {name: waiting(name) for name in ("losses", "parameters", "predict", "gradients")}
     return fake(train=train, synchronize=synchronize, **reading)
+
+
+def keeps() -> Backend:
+    """Return a backend whose compiler takes half a second for the first step, unless it finds what it kept."""
+    kept = Path(os.environ.get("EVENBENCH_FAKE_CACHE", "nowhere"), "graph")
+
+    def train(self: Any, order: Any) -> None:
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            time.sleep(0.5)
+            kept.write_text("compiled")
+        NumpyProgram.train(self, order)
+
+    return fake(train=train)

@@ -19,6 +19,7 @@ from rich.cells import cell_len
 from harness import language
 from harness.cli import translations as catalogue
 from harness.errors import EvenbenchError, UsageError, unknown_name
+from harness.measure.conditions import not_inherited
 from harness.record import BlockKind, Status
 from harness.records.steady import Outcome
 from reports.formats.report import render
@@ -252,9 +253,7 @@ def test_a_users_mistake_is_said_in_chinese() -> None:
 
 
 def test_a_worker_is_not_told_the_language() -> None:
-    from harness.runs.launch import NOT_INHERITED
-
-    assert "LANGUAGE" in NOT_INHERITED
+    assert "LANGUAGE" in not_inherited()
 
 
 @pytest.mark.parametrize(

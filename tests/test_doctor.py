@@ -23,7 +23,7 @@ QUIET = doctor.Machine(
     memory_free_bytes=8_000_000_000,
     home="/home",
     disk_free_bytes=50_000_000_000,
-    fpmath_mode="",
+    not_passed_on=(),
     strangers=(),
 )
 SOUND = Description(
@@ -82,7 +82,7 @@ def test_the_adapters_own_sentence_replaces_ours() -> None:
     [
         ({"python": "3.13.0"}, "python", True),
         ({"strangers": ("tasks",)}, "sibling packages", True),
-        ({"fpmath_mode": "bf16"}, "reduced precision", True),
+        ({"not_passed_on": ("ONEDNN_DEFAULT_FPMATH_MODE",)}, "variables", False),
         ({"memory_free_bytes": 1}, "memory", True),
         ({"disk_free_bytes": 1}, "disk", False),
         ({"load_1min": 1.5}, "noise", False),

@@ -12,6 +12,7 @@ from harness.record import Honesty
 from harness.runs import selftest
 from harness.runs.selftest import Selftest
 from harness.runs.selftest_cases import CASES, Case, honest, number
+from harness.spec import Mode
 from reports.frame.frame import frame
 
 HONEST = Honesty(unfinished_share=0.01, train_fresh_over_seen=1.02, predict_fresh_over_seen=0.98)
@@ -48,7 +49,7 @@ def test_every_case_says_something_and_no_liar_passes_for_honest(found: Selftest
     ],
 )
 def test_a_run_that_is_doubted_is_not_comparable(change: dict[str, float], word: str) -> None:
-    (sentence,) = doubts(replace(HONEST, **change))
+    (sentence,) = doubts(replace(HONEST, **change), "eager")
     assert word in str(sentence)
     table = frame([record(parity=PASS, found=measured(honesty=replace(HONEST, **change)))])
     assert not table["comparable"].iloc[0]
@@ -56,9 +57,30 @@ def test_a_run_that_is_doubted_is_not_comparable(change: dict[str, float], word:
 
 
 def test_an_honest_run_and_one_that_was_not_asked_are_believed() -> None:
-    for asked in (HONEST, Honesty()):
-        assert doubts(asked) == ()
+    for asked in (HONEST, Honesty(), Honesty(compiled={}), Honesty(compiled={"graph": 0})):
+        assert doubts(asked, "eager") == ()
         assert frame([record(found=measured(honesty=asked))])["comparable"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("mode", "compiled", "doubted"),
+    [
+        ("eager", {}, False),
+        ("eager", {"graph": 2}, True),
+        ("graph", {"graph": 2}, False),
+        ("graph", {"graph": 0}, True),
+        ("graph", {}, True),
+        ("xla", {"graph": 3, "xla": 1}, False),
+        ("xla", {"graph": 3, "xla": 0}, True),
+        ("graph", None, False),
+    ],
+)
+def test_a_run_in_another_mode_than_its_own_is_not_comparable(
+    mode: Mode, compiled: dict[Mode, int] | None, doubted: bool
+) -> None:
+    asked = replace(HONEST, compiled=compiled)
+    assert bool(doubts(asked, mode)) == doubted
+    assert frame([record(mode=mode, found=measured(honesty=asked))])["comparable"].iloc[0] != doubted
 
 
 @pytest.mark.alone("times calls of a few milliseconds")

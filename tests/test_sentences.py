@@ -138,8 +138,8 @@ def plain_parts(message: str) -> list[str]:
 def heard() -> Iterator[tuple[str, Words]]:
     """Yield what doctor, parity, launch, honesty, tune, interpreters and environments say, each under who says it."""
     poor = replace(
-        QUIET, python="3.13.1", load_1min=9.0, memory_free_bytes=1, disk_free_bytes=1, fpmath_mode="BF16",
-        strangers=("tasks",),
+        QUIET, python="3.13.1", load_1min=9.0, memory_free_bytes=1, disk_free_bytes=1,
+        not_passed_on=("ONEDNN_DEFAULT_FPMATH_MODE",), strangers=("tasks",),
     )  # fmt: skip
     bad = replace(SOUND, matmul_error=math.nan, flushes_denormals=False, settings={"threads": "7"})
     for trap in (*doctor.machine_traps(poor), *doctor.backend_traps(bad, 2)):
@@ -165,7 +165,9 @@ def heard() -> Iterator[tuple[str, Words]]:
         outcome = ending(Ended(**(facts | how)), 2.0)
         yield f"launch {outcome.status}", outcome.said or outcome.reason
     lazy = Honesty(unfinished_share=0.9, train_fresh_over_seen=3.0, predict_fresh_over_seen=4.0)
-    yield from (("honesty", doubt) for doubt in doubts(lazy))
+    yield from (("honesty", doubt) for doubt in doubts(lazy, "eager"))
+    for doubtful in (doubts(Honesty(compiled={}), "graph"), doubts(Honesty(compiled={"graph": 1}), "eager")):
+        yield from (("honesty", doubt) for doubt in doubtful)
     yield "clock", Diverged(3, math.nan).said
     for device in ("cpu", "gpu"):
         for mode in ("eager", "graph"):

@@ -12,6 +12,7 @@ os.environ.setdefault("GLOG_v", "3")  # errors only, read at import: probing an 
 import mindspore as ms
 import numpy as np
 from mindspore import ops
+from mindspore.graph.api import ms_compile_cache  # the phases that the graph compiler was asked for, in 2.10.0
 from numpy.typing import NDArray
 
 from backends.mindspore import DEVICES, nets
@@ -222,7 +223,13 @@ class MindSporeBackend:
                 "busy with waiting (seen with 2.10.0): MS_DEV_LAUNCH_BLOCKING=1 makes it up to ten times faster"
             )
             found.append(Trap(name="spinning threads", sentence=sentence, harmful=False))
+        if os.environ.get("MS_JIT") == "0":
+            sentence = noop("MS_JIT=0 turns mindspore.jit off, so that graph mode computes op by op: unset it")
+            found.append(Trap(name="no compiling", sentence=sentence))
         return tuple(found)
+
+    def compiled(self) -> dict[Mode, int]:
+        return {"graph": len(ms_compile_cache)}
 
     def build(
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int

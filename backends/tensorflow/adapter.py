@@ -77,16 +77,12 @@ class TensorflowProgram:
         rates = tf.TensorSpec((None, 2), tf.float32)
         xla = self.mode == "xla"
 
-        def compiled(function: Any, *signature: Any, jit_compile: bool = xla) -> Any:
-            # autograph would rewrite Python's loops and branches, and there is none that depends on a tensor
-            return tf.function(function, input_signature=signature, jit_compile=jit_compile, autograph=False)
-
         if xla:
-            self.run_step = compiled(self.one_step, x, y, scalar, scalar)
-        self.run_gradients = compiled(self.loss_and_gradients, x, y)
-        self.run_forward = compiled(self.forward, x, indices)
+            self.run_step = nets.wrapped(self.one_step, x, y, scalar, scalar, xla=True)
+        self.run_gradients = nets.wrapped(self.loss_and_gradients, x, y, xla=xla)
+        self.run_forward = nets.wrapped(self.forward, x, indices, xla=xla)
         # never by XLA, which would compile the loop anew for every number of steps
-        self.run_block = compiled(self.loop, x, y, order, rates, jit_compile=False)
+        self.run_block = nets.wrapped(self.loop, x, y, order, rates)
 
     def loss_and_gradients(self, x: Any, y: Any) -> tuple[Any, list[Any]]:
         """Return the mean loss of a mini-batch and its gradients, in training mode.
@@ -258,6 +254,9 @@ class TensorflowBackend:
             )
             found.append(Trap(name="automatic XLA", sentence=sentence))
         return tuple(found)
+
+    def compiled(self) -> dict[Mode, int]:
+        return {mode: sum(f.experimental_get_tracing_count() for f in found) for mode, found in nets.WRAPPED.items()}
 
     def build(
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int

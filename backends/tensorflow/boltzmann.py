@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from backends.tensorflow import DEVICES
+from backends.tensorflow import DEVICES, nets
 from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
 from harness.language import Sentence
@@ -153,8 +153,8 @@ class TensorflowBoltzmann:
         tapes = {name: tf.TensorSpec((None, None, units), tf.float32) for name, (_, units) in shapes.items()}
         order, rates = tf.TensorSpec((None, None), tf.int64), tf.TensorSpec((None, 2), tf.float32)
         if self.mode == "xla":
-            update = compiled(update, x, scalar, scalar, uniform, jit_compile=True)
-        return compiled(partial(self.loop, update), x, order, rates, tapes)
+            update = nets.wrapped(update, x, scalar, scalar, uniform, xla=True)
+        return nets.wrapped(partial(self.loop, update), x, order, rates, tapes)
 
     def one_update(self, gibbs_steps: int, x: Any, rate: Any, momentum: Any, uniform: Tensors) -> Any:
         """Make one update on a mini-batch x `(B, V)` and return its statistics; draw what `uniform` does not have."""
@@ -205,7 +205,7 @@ class TensorflowBoltzmann:
         if self.mode == "eager":
             return run
         signature = tf.TensorSpec((None, pixels), tf.float32), tf.TensorSpec((None,), tf.int64)
-        return compiled(run, *signature, jit_compile=self.mode == "xla")
+        return nets.wrapped(run, *signature, xla=self.mode == "xla")
 
     def forward(self, steps: int, pictures: Any, indices: Any) -> Any:
         """Return what the machine makes of some pictures."""
@@ -257,8 +257,3 @@ class TensorflowBoltzmann:
                 )
             )
         return DeviceMemory(peak_bytes=tf.config.experimental.get_memory_info("GPU:0")["peak"])
-
-
-def compiled(function: Any, *signature: Any, jit_compile: bool = False) -> Any:
-    """Return a `tf.function`; autograph cannot convert `match` (seen in 2.21.0) and would have nothing to do."""
-    return tf.function(function, input_signature=signature, jit_compile=jit_compile, autograph=False)

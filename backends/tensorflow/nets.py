@@ -6,6 +6,7 @@ and including the next `Dense` or `Maxout`. A `Flatten` that no such layer follo
 """
 
 import math
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +36,10 @@ from harness.layers import (
     SimpleRNN,
 )
 from harness.model import NamedLayer, layer_parameters, named_layers, takes_tokens
-from harness.spec import Loss, Task
+from harness.spec import Loss, Mode, Task
+
+WRAPPED: dict[Mode, weakref.WeakSet[Any]] = {"graph": weakref.WeakSet(), "xla": weakref.WeakSet()}
+"""The functions of the programs that are alive, by what compiles them: asked how often they were traced."""
 
 PARTS = {
     "weight": "kernel",
@@ -266,3 +270,14 @@ def loss(kind: Loss, outputs: Any, y: Any) -> Any:
             return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=outputs))
         case "mean_squared_error":
             return tf.reduce_mean(tf.math.squared_difference(outputs, y))
+
+
+def wrapped(function: Any, *signature: Any, xla: bool = False) -> Any:
+    """Return a `tf.function` with one signature, so that no batch size and no number of steps traces again.
+
+    With `xla` it must be compiled by XLA: TensorFlow raises where it cannot.
+    """
+    # Autograph cannot convert `match` (seen in 2.21.0), and no loop or branch depends on a tensor.
+    found = tf.function(function, input_signature=signature, jit_compile=xla, autograph=False)
+    WRAPPED["xla" if xla else "graph"].add(found)
+    return found

@@ -6,6 +6,7 @@ One module per kind of device, `torch.cpu`, `torch.cuda` or `torch.npu`, answers
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,9 @@ COMPILE_OPTIONS: dict[str, Any] = {"reorder_for_peak_memory": False}
 gives zero gradients for both convolutions, without a word, and only the dense layers learn. Can go when `evenbench
 parity --backend torch --mode graph` passes without it."""
 
+NO_COMPILING = ("TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE", "TORCH_COMPILE_OVERRIDE_BACKENDS")
+"""Variables of the shell that turn the compiler off, or put another in its place."""
+
 
 class TorchProgram:
     """One task on one device; `compiled` is the model itself in eager mode."""
@@ -40,6 +44,8 @@ class TorchProgram:
         layout = torch.channels_last if os.environ.get(LAYOUT_VARIABLE) == "1" else torch.contiguous_format
         self.layout: dict[str, Any] = {"memory_format": layout}
         self.net = nets.model(task, weights).to(self.device, **self.layout)
+        if mode == "graph":
+            nets.compile_or_raise()
         self.compiled: Any = torch.compile(self.net, options=COMPILE_OPTIONS) if mode == "graph" else self.net
         self.names = tuple(weights)
         self.updater = Updater(optimizer, self.net)
@@ -177,7 +183,18 @@ class TorchBackend:
                 "a recurrent net can run far slower for it (seen with 2.13.0): EVENBENCH_FLUSH_DENORMALS=1 flushes"
             )
             found.append(Trap(name="denormals", sentence=sentence, harmful=False))
+        for name in (name for name in NO_COMPILING if os.environ.get(name, "0") not in ("", "0")):
+            why = Sentence(
+                "{variable} turns torch.compile off, so that graph mode computes op by op: unset it", variable=name
+            )
+            found.append(Trap(name="no compiling", sentence=str(why), said=why))
         return tuple(found)
+
+    def compiled(self) -> dict[Mode, int]:
+        # What inductor has loaded, be it compiled just now or taken from its cache. Dynamo's own counters do not tell:
+        # with TORCH_COMPILE_OVERRIDE_BACKENDS=0-99:eager it captures graphs, and runs them op by op.
+        inductor = sys.modules.get("torch._inductor.codecache")
+        return {"graph": len(inductor.PyCodeCache.modules) if inductor else 0}
 
     def build(
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int

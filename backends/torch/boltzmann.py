@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backends.torch import DEVICES
+from backends.torch import DEVICES, nets
 from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
 from harness.language import Sentence
@@ -108,6 +108,8 @@ class TorchBoltzmann:
         self.w = {name: torch.from_numpy(np.array(value, np.float32)).to(self.device) for name, value in state.items()}
         self.data: Tensors = {}
         self.rows: list[Tensor] = []
+        if mode == "graph":
+            nets.compile_or_raise()
         self.update: Any = torch.compile(self.one_update, dynamic=False) if mode == "graph" else self.one_update
 
     def load(self, arrays: Arrays) -> None:

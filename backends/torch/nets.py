@@ -121,3 +121,15 @@ def loss(kind: Loss, outputs: Tensor, y: Tensor) -> Tensor:
             return functional.binary_cross_entropy_with_logits(outputs, y)
         case "mean_squared_error":
             return functional.mse_loss(outputs, y)
+
+
+def compile_or_raise() -> None:
+    """Make torch.compile raise where it would go on op by op without a word.
+
+    After 8 tasks in one process it does so by its default (`recompile_limit`), and after any failure of the compiler
+    with TORCHDYNAMO_SUPPRESS_ERRORS=1. Seen in 2.13.0.
+    """
+    config = torch._dynamo.config
+    config.suppress_errors = False
+    config.fail_on_recompile_limit_hit = True
+    config.recompile_limit = config.accumulated_recompile_limit = 10_000

@@ -17,7 +17,7 @@ from harness.environments import machine, managed
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import ROOT
 from harness.language import Sentence, told
-from harness.measure.shell import shell_settings
+from harness.measure.conditions import here, shell_settings
 from harness.record import Installation
 from harness.registry import entry
 from harness.spec import Choice
@@ -102,8 +102,8 @@ def proof_facts(choice: Choice, interpreter: Interpreter) -> tuple[str, ...]:
     if entry(choice.backend).path is not None or not packages:
         return ()
     where = (choice.backend, choice.device, choice.mode, interpreter.python, packages, code_digest(choice.backend))
-    shell = (f"{name}={value}" for name, value in sorted(shell_settings().items()))
-    return (*where, machine.processor(), *shell)
+    conditions = here(machine.machine(), machine.available_cores(), shell_settings())
+    return (*where, *(f"{name}={value}" for name, value in conditions.items()))
 
 
 def installed_packages(interpreter: Interpreter) -> str:

@@ -1,5 +1,6 @@
 """The machine and the revision of Evenbench itself, gathered once per study and never inside a timed part."""
 
+import functools
 import os
 import platform
 import subprocess
@@ -13,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds `harness`, `backends`, `tasks` and `reports`."""
 
 
+@functools.cache
 def machine() -> Machine:
     """Return the facts of this computer."""
     from cpuinfo import get_cpu_info
@@ -47,12 +49,3 @@ def available_cores() -> tuple[int, ...]:
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
-
-
-def processor() -> str:
-    """Return what the kernel says of the processor: its kernels, and so its rounding, depend on it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    return "".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))

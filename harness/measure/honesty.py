@@ -1,12 +1,12 @@
-"""Does a program do its work while the clock runs? Three questions, asked of every run after all that counts.
+"""Does a program do its work while the clock runs? Four questions, asked of every run after all that counts.
 
-Is there work left when `synchronize` comes back? Are mini-batches that it has trained on before faster than ones that
-it never saw? And outputs that it has given before? A program that computes answers no, however fast it is. An answer
-is taken again before it is held against a run, for the machine may have been busy elsewhere.
+Did the framework compile it, or not, as its mode says? Is there work left when `synchronize` comes back? Are
+mini-batches that it has trained on before faster than ones that it never saw? And outputs that it has given before? An
+answer by the clock is taken again before it is held against a run, for the machine may have been busy elsewhere.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from harness.language import Sentence
 from harness.measure.clock import Stopwatch, Trainer, unfinished_share
 from harness.measure.quality import CHUNK
 from harness.record import Honesty
+from harness.spec import Mode
 
 MOST_UNFINISHED = 0.1
 """Share of a block's work that may be left when `synchronize` comes back."""
@@ -85,9 +86,24 @@ def longest(trainer: Trainer) -> int:
     return max(block.steps for block in trainer.blocks)
 
 
-def doubts(honesty: Honesty) -> tuple[Sentence, ...]:
-    """Return the sentences that say why the times of a run are not to be believed, none if they are."""
-    found = []
+def other_mode(compiled: Mapping[Mode, int] | None, mode: Mode) -> Sentence | None:
+    """Return the sentence that says that a program did not run in its mode, by the framework's own count of graphs."""
+    if compiled is None:
+        return None
+    if mode != "eager" and not compiled.get(mode):
+        return Sentence(
+            "the framework compiled nothing, so that this was not its {mode} mode: see what `evenbench doctor` says "
+            "of this shell's variables",
+            mode=mode,
+        )
+    if mode == "eager" and (count := sum(compiled.values())):
+        return Sentence("the framework compiled {count} graphs, so that this was not eager mode", count=count)
+    return None
+
+
+def doubts(honesty: Honesty, mode: Mode) -> tuple[Sentence, ...]:
+    """Return the sentences that say why the times of a run in a mode are not to be believed, none if they are."""
+    found = list(filter(None, (other_mode(honesty.compiled, mode),)))
     if (share := honesty.unfinished_share or 0.0) > MOST_UNFINISHED:
         found.append(Sentence("`synchronize` came back with {share:.0%} of the work still to do", share=share))
     if (times := honesty.train_fresh_over_seen or 0.0) > MOST_FRESH_OVER_SEEN:

@@ -21,6 +21,7 @@ from harness.environments.machine import available_cores
 from harness.environments.siblings import strangers
 from harness.errors import EnvironmentFailure, UsageError
 from harness.language import Sentence, Words
+from harness.measure.conditions import not_inherited
 from harness.runs.execute import describe
 from harness.worker.jobs import Description
 
@@ -40,8 +41,8 @@ class Machine(Struct, frozen=True, kw_only=True):
     memory_free_bytes: int
     home: str
     disk_free_bytes: int
-    fpmath_mode: str
-    """ONEDNN_DEFAULT_FPMATH_MODE, empty if it is not set."""
+    not_passed_on: tuple[str, ...]
+    """Variables of this shell that no worker takes over, for they would make it compute something else."""
     strangers: tuple[str, ...]
     """Sibling packages that do not lie beside `harness`."""
 
@@ -142,11 +143,13 @@ def machine_traps(machine: Machine) -> tuple[Trap, ...]:
             names=names,
         )
         found.append(_trap("sibling packages", why))
-    if machine.fpmath_mode.upper() not in ("", "STRICT"):
+    if machine.not_passed_on:
         why = Sentence(
-            "ONEDNN_DEFAULT_FPMATH_MODE={mode} lets products be less than float32: unset it", mode=machine.fpmath_mode
+            "{names} would change what is computed, or where: what Evenbench runs does not take it over from this "
+            "shell, but programs of yours will",
+            names=", ".join(machine.not_passed_on),
         )
-        found.append(_trap("reduced precision", why))
+        found.append(_trap("variables", why, harmful=False))
     if machine.memory_free_bytes < LEAST_MEMORY_BYTES:
         free = machine.memory_free_bytes / 1e9
         found.append(
@@ -181,6 +184,6 @@ def look_at_machine() -> Machine:
         memory_free_bytes=psutil.virtual_memory().available,
         home=str(folder),
         disk_free_bytes=shutil.disk_usage(folder).free,
-        fpmath_mode=os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", ""),
+        not_passed_on=tuple(name for name in not_inherited() if os.environ.get(name) and name != "LANGUAGE"),
         strangers=strangers(),
     )

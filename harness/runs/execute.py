@@ -3,9 +3,12 @@
 `execute` takes a run with all that it needs and returns a Record; nothing above it knows where the run happened.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 import harness
 from harness.contract import Entry
@@ -19,7 +22,7 @@ from harness.record import COMPLETED, Ceiling, Installation, Machine, Measured, 
 from harness.records import pictures, same_seed
 from harness.registry import entry
 from harness.runs import evidence
-from harness.runs.launch import ending, judge, launch
+from harness.runs.launch import Ended, ending, judge, launch
 from harness.runs.launch import worker_environment as worker_environment
 from harness.runs.launch import workplace as workplace
 from harness.spec import DeviceKind, RunSpec, Task
@@ -90,19 +93,26 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
             machines=str(folder / f"{spec.run_id}.machines"),
             keep_outcome=bool(ready.same_seed),
         )
-        ended = launch(place, job, ready.interpreter.python, timeout_s=spec.timeout_s, path=backend.path)
+        compiled = None if ready.trial else place / "compiled"  # of its own, for the first step of a run is a figure
+        how: dict[str, Any] = {"timeout_s": spec.timeout_s, "path": backend.path, "compiled": compiled}
+        ended = launch(place, job, ready.interpreter.python, **how)
         if not ended.interrupted and job.checkpoint is not None:
             Path(job.checkpoint).unlink(missing_ok=True)  # only an interrupted run is run again
         pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
         outcome = judge(ended, spec.timeout_s)
-        twin = None
+        twin = warm = None
         if outcome.status in COMPLETED:
-            how = ending(ended, spec.timeout_s)
-            late = "" if ended.returncode == 0 else how.said or how.reason
+            last = ending(ended, spec.timeout_s)
+            late = "" if ended.returncode == 0 else last.said or last.reason
             evidence.keep(place / "out", folder, spec.run_id, data=data, started_at=started_at, ending=late)
             if ready.same_seed:
                 kept = place / "out" / same_seed.OUTCOME
                 twin = same_seed.settle(kept, spec.run_id, twins=ready.same_seed, folder=folder)
+            if compiled is not None and any(path.is_file() for path in compiled.rglob("*")):
+                again = replace(job, out=str(place / "again"), trial=True, start_only=True, checkpoint=None)
+                started = start_again(place, again, ready.interpreter.python, how)
+                outcome = ending(started, spec.timeout_s) if started.interrupted else outcome
+                warm = started.result.measured.phases if started.result and started.result.measured else None
     measured = ended.result.measured if ended.result else None
     return Record(
         evenbench=harness.__version__,
@@ -124,7 +134,14 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
         tuned_settings=spec.settings,
         installation=ready.installation,
         mistakes=ready.mistakes,
+        warm_start=warm,
     )
+
+
+def start_again(place: Path, job: RunJob, python: str, how: Mapping[str, Any]) -> Ended:
+    """Start a run once more, as far as its first step, where its compiler's folders are filled; return how it ended."""
+    Path(job.out).mkdir()
+    return launch(place, job, python, **how)
 
 
 def ceiling(library: str, device: DeviceKind, interpreter: Interpreter, cores: tuple[int, ...]) -> Ceiling:

@@ -11,26 +11,17 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from harness import registry
+from harness.environments.home import cache_folder
 from harness.environments.machine import ROOT
 from harness.errors import EnvironmentFailure
 from harness.language import Sentence, noop, told
+from harness.measure.conditions import CACHES, not_inherited
 from harness.record import Outcome
 from harness.worker.jobs import Job, Result
 from harness.worker.process import read_result
 
 PACKAGES = ("harness", "backends", "tasks")
-NOT_INHERITED = (
-    "ONEDNN_DEFAULT_FPMATH_MODE",
-    "NVIDIA_TF32_OVERRIDE",
-    "KMP_AFFINITY",
-    "GOMP_CPU_AFFINITY",
-    "KMP_DUPLICATE_LIB_OK",
-    "KMP_INIT_AT_FORK",
-    "LANGUAGE",
-)
-"""Variables of the user's shell that would quietly change a framework's arithmetic or placement, the two that
-scikit-learn sets when this process imports it, which it does in one study and not in the next, and the language that
-this process speaks: records are in English."""
 TAIL_BYTES = 4096
 SILENT = noop("it wrote nothing to stderr")
 
@@ -63,25 +54,40 @@ def workplace() -> Iterator[Path]:
 
 
 def worker_environment(
-    place: Path, cores: tuple[int, ...], path: str | None, settings: Mapping[str, str] | None = None
+    place: Path,
+    cores: tuple[int, ...],
+    path: str | None,
+    settings: Mapping[str, str] | None = None,
+    *,
+    compiled: Path | None = None,
 ) -> dict[str, str]:
     """Return the worker's environment variables: the user's, without those that would spoil the comparison.
 
-    `settings` are those of a tuned profile; they win over all others.
+    `settings` are those of a tuned profile; they win over all others. What compilers keep lies in the folder
+    `compiled`; without one in that which all jobs share whose start is not timed.
     """
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in NOT_INHERITED}
-    return kept | {
-        "PYTHONPATH": os.pathsep.join([str(place / "code"), *([path] if path else [])]),
-        "PYTHONSAFEPATH": "1",
-        "PYTHONNOUSERSITE": "1",  # the user's own packages must not stand beside the backend's
-        "PYTHONHASHSEED": "0",  # sets of names have one order in all runs
-        "OMP_NUM_THREADS": str(len(cores)),
-        **(settings or {}),
-    }
+    left_out = not_inherited()
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in left_out}
+    folder = compiled or cache_folder() / "compiled"
+    caches = {name: str(folder / name.lower()) for name in (*CACHES, *registry.caches())}
+    return (
+        kept
+        | caches
+        | {
+            "PYTHONPATH": os.pathsep.join([str(place / "code"), *([path] if path else [])]),
+            "PYTHONSAFEPATH": "1",
+            "PYTHONNOUSERSITE": "1",  # the user's own packages must not stand beside the backend's
+            "PYTHONHASHSEED": "0",  # sets of names have one order in all runs
+            "OMP_NUM_THREADS": str(len(cores)),
+            **(settings or {}),
+        }
+    )
 
 
-def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | None = None) -> Ended:
-    """Run one job in a process of its own and return how it ended.
+def launch(
+    place: Path, job: Job, python: str, *, timeout_s: float, path: str | None = None, compiled: Path | None = None
+) -> Ended:
+    """Run one job in a process of its own and return how it ended; for `compiled` see `worker_environment`.
 
     Raises:
         EnvironmentFailure: the interpreter could not be started at all.
@@ -95,7 +101,7 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
             process = subprocess.Popen(
                 [python, "-m", "harness.worker", str(job_file)],
                 cwd=place / "empty",
-                env=worker_environment(place, job.cores, path, job.settings),
+                env=worker_environment(place, job.cores, path, job.settings, compiled=compiled),
                 stdin=subprocess.DEVNULL,  # whoever asks a question gets an end of file, and does not hang
                 stdout=stdout,
                 stderr=stderr,
@@ -115,7 +121,7 @@ def launch(place: Path, job: Job, python: str, *, timeout_s: float, path: str | 
         finally:
             _kill_group(process)  # after a good end too: what it started must not disturb the next run
     return Ended(
-        result=read_result(place / "out"),
+        result=read_result(Path(job.out)),
         returncode=returncode,
         interrupted=interrupted,
         stderr_tail=_tail(place / "stderr"),

@@ -19,6 +19,7 @@ from harness.environments.installation import proof_facts
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores
 from harness.language import Sentence, Words, told
+from harness.measure.honesty import other_mode
 from harness.parity import hints
 from harness.parity import levels as parity
 from harness.parity.levels import Level, Parity
@@ -26,7 +27,7 @@ from harness.record import LevelName, ParityLevel, ParityVerdict
 from harness.runs.launch import judge, launch, workplace
 from harness.spec import Choice, Preset, Task
 from harness.worker.jobs import TraceJob
-from harness.worker.parity import TRACE
+from harness.worker.parity import COMPILED, TRACE
 
 TIMEOUT_S = 300.0
 OTHER_DRAWS = (1, 2)
@@ -172,7 +173,11 @@ class Checker:
             if outcome.status != "ok":
                 raise TraceFailed(outcome.said or outcome.reason)
             with np.load(place / "out" / TRACE, allow_pickle=False) as file:
-                return dict(file)
+                found = dict(file)
+        compiled: Any = {n.removeprefix(COMPILED): int(count) for n, count in found.items() if n.startswith(COMPILED)}
+        if (why := other_mode(compiled, trace_job.mode)) is not None:
+            raise TraceFailed(why)
+        return found
 
 
 def record_verdict(verdict: Parity) -> ParityVerdict:

@@ -219,6 +219,9 @@ class FakeBackend:
     def traps(self) -> tuple[Trap, ...]:
         return ()
 
+    def compiled(self) -> dict[Mode, int]:
+        return {}
+
     def build(
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
     ) -> FakeProgram:

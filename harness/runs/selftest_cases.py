@@ -115,7 +115,7 @@ def honest_twin(case: Case, record: Record) -> Iterator[Finding]:
     """Yield what holds for every honest program."""
     yield ended_well(case, record)
     yield speed_is_known(case, record)
-    reasons = tuple(map(str, honesty.doubts(record.measured.honesty)))
+    reasons = tuple(map(str, honesty.doubts(record.measured.honesty, record.spec.mode)))
     asked = None not in (
         record.measured.honesty.unfinished_share,
         record.measured.honesty.train_fresh_over_seen,
@@ -192,7 +192,7 @@ def doubted(word: str) -> Callable[[Case, Record], Iterator[Finding]]:
     def judge(case: Case, record: Record) -> Iterator[Finding]:
         from reports.frame.frame import frame
 
-        reasons = tuple(map(str, honesty.doubts(record.measured.honesty)))
+        reasons = tuple(map(str, honesty.doubts(record.measured.honesty, record.spec.mode)))
         why_not = frame([record])["why_not_comparable"].iloc[0]
         right = any(word in reason for reason in reasons) and all(reason in why_not for reason in reasons)
         came = "; ".join(reasons) or f"believed, at {throughput(record) or 0:,.0f} examples/s"

@@ -17,6 +17,8 @@ from harness.spec import Task
 from harness.worker.jobs import TraceJob
 
 TRACE = "trace.npz"
+COMPILED = "compiled/"
+"""Before a mode: how many graphs the framework said it had compiled at the end."""
 
 
 def trace(job: TraceJob) -> Outcome:
@@ -29,6 +31,7 @@ def trace(job: TraceJob) -> Outcome:
         inputs = dict(file)
     found: dict[str, Any] = {f"versions/{name}": np.array(version) for name, version in backend.versions().items()}
     found |= prefixes(job, backend, inputs) if job.prefixes else levels(job, backend, inputs)
+    found |= {f"{COMPILED}{mode}": np.array(count) for mode, count in backend.compiled().items()}
     np.savez(Path(job.out, TRACE), **found)
     return Outcome(status="ok")
 

@@ -13,12 +13,12 @@ from harness.contract import Backend, BoltzmannProgram, Program, Split
 from harness.language import Sentence, apart, finished, told
 from harness.measure import honesty
 from harness.measure.clock import Stopwatch, Trainer, loss_curve
+from harness.measure.conditions import shell_settings
 from harness.measure.energy import Meter
 from harness.measure.inference import Predicting, batched, single
 from harness.measure.memory import HostMemory, device_process_bytes
 from harness.measure.noise import Guard
 from harness.measure.quality import CHUNK, outputs, quality
-from harness.measure.shell import shell_settings
 from harness.record import Evaluation, Honesty, Inference, Measured, Memory, Outcome, Phases, StageMeasured
 from harness.records import same_seed
 from harness.registry import resolve
@@ -74,6 +74,7 @@ class Run:
             return Outcome(status="unsupported", **told(reason))
         self.facts["device_name"] = next(d.name for d in backend.devices() if d.kind == spec.device)
         self.work(backend)
+        self.honesty = msgspec.structs.replace(self.honesty, compiled=backend.compiled())
         return self.judge()
 
     def work(self, backend: Backend) -> None:
@@ -122,7 +123,7 @@ class Run:
                 same_seed.write(self.job.out, trainer.losses, program.parameters())
         test_examples = len(self.arrays["test_y"])
         self.honesty = honesty.waits(program, trainer, test_examples=test_examples)
-        if honesty.doubts(self.honesty):
+        if honesty.doubts(self.honesty, self.job.spec.mode):
             return  # there is no speed to be read
         self.keep_measuring(trainer)
         self.memory = self.read_memory()  # before inference, so that it is that of training

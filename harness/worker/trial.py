@@ -27,7 +27,8 @@ class Trial(Run):
         """Time the steps of a trainer."""
         self.trainer = trainer
         self.phases["first_step_s"] = trainer.first_step()
-        self.keep_measuring(trainer)
+        if not self.job.start_only:
+            self.keep_measuring(trainer)
 
     def judge(self) -> Outcome:
         """Say that it went well; a trial has no target."""

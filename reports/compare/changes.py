@@ -9,11 +9,12 @@ from msgspec import Struct
 
 from harness.knobs import label
 from harness.language import noop
+from harness.measure import conditions
+from harness.measure.conditions import PROCESSOR
 from harness.record import Machine, Record
 from harness.versions import base
 
-MACHINE, PROGRAM = noop("machine"), "evenbench"
-PROCESSOR, MEMORY = noop("processor"), noop("memory")
+MACHINE, PROGRAM, MEMORY = noop("machine"), "evenbench", noop("memory")
 HARDWARE = (PROCESSOR, noop("processors"), MEMORY)
 """If one of these differs, it is another machine; a new kernel is a change of the same one."""
 
@@ -72,10 +73,11 @@ def _values(records: Iterable[Record]) -> dict[tuple[str, str], tuple[str, ...]]
 
 def _facts(record: Record) -> Iterator[Fact]:
     machine, measured, backend = record.machine, record.measured, base(record.spec.backend)
-    yield MACHINE, PROCESSOR, machine.cpu
+    held = conditions.of(record)
+    yield MACHINE, PROCESSOR, held[PROCESSOR]
     yield MACHINE, HARDWARE[1], str(machine.cores)
     yield MACHINE, MEMORY, _memory(machine)
-    yield MACHINE, noop("processors used"), f"{len(record.affinity)}: {', '.join(map(str, record.affinity))}"
+    yield MACHINE, conditions.USED, held[conditions.USED]
     yield MACHINE, noop("system"), f"{machine.system} {machine.kernel}"
     yield MACHINE, noop("processor flags"), " ".join(sorted(machine.cpu_flags))
     yield PROGRAM, noop("version"), record.evenbench

@@ -14,7 +14,8 @@ def break_even(found: Sequence[RowRuns]) -> tuple[str, ...]:
     """Return after how many steps each compiled mode has won back what it costs to build, against eager mode.
 
     The costs are build and first step, the gain is the difference of the steps; medians of comparable rows. Where the
-    runs' steps overlap there is no gain to speak of.
+    runs' steps overlap there is no gain to speak of. The first step is a cold one, with nothing kept by the compiler;
+    where it keeps something, what a later process pays is said too.
     """
     eager = {(s.row.backend, s.row.profile, s.row.device_name): s for s in found if s.row.mode == "eager"}
     lines = []
@@ -51,6 +52,13 @@ def break_even(found: Sequence[RowRuns]) -> tuple[str, ...]:
                 eager_step=text.milliseconds(plain_step),
             )
         )
+        if (warm := side.median("warm_first_step_s")) is not None:
+            sentence = _(
+                "{row}: its compiler keeps what it made; a later process makes its first step in {warm} s, "
+                "the first one in {cold} s."
+            )
+            cold = text.seconds(side.median("first_step_s") or 0.0)
+            lines.append(sentence.format(row=side.label, warm=text.seconds(warm), cold=cold))
     return tuple(lines)
 
 

@@ -28,7 +28,10 @@ EVERY = (
         "“not comparable”: a row without a parity pass, without a completed run, or too noisy, "
         "is shown but never ranked."
     ),
-    noop("first step: import, build, load and first step together; epoch: its steps at the pace of the steady blocks."),
+    noop(
+        "first step: import, build, load and first step together, with nothing kept by the compiler of an earlier run; "
+        "epoch: its steps at the pace of the steady blocks."
+    ),
     noop("memory: peak of the process above its state before the framework was imported. These three are medians."),
     noop("Test quality is that of every completed run, in the order of the seeds."),
     noop(

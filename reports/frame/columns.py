@@ -62,7 +62,14 @@ FRAME: dict[str, Column] = {
     "build_s": Column("real", "Seconds to build the model."),
     "load_s": Column("real", "Seconds to put the data on the device."),
     "first_step_s": Column("real", "Seconds of the very first step, with what is compiled on it; of the last stage."),
-    "time_to_first_step_s": Column("real", "Import, build, load and first step together, in seconds."),
+    "time_to_first_step_s": Column(
+        "real",
+        "Import, build, load and first step together, in seconds; what a compiler keeps from run to run was empty.",
+    ),
+    "warm_first_step_s": Column(
+        "real", "Seconds of the first step of a second process that found what the compiler of the first had kept."
+    ),
+    "warm_time_to_first_step_s": Column("real", "Import, build, load and first step of that process together."),
     "train_s": Column("real", "Seconds of the training proper, first step and calibration included; of all stages."),
     "stopped_early": Column("flag", "Training ended by the preset's early stopping."),
     "epoch_s": Column("real", "Steps of one epoch times step_s: seconds of an epoch in the steady state."),
@@ -133,6 +140,10 @@ FRAME: dict[str, Column] = {
     "cores_used": Column("whole", "Processors that the worker was allowed to use."),
     "memory_bytes": Column("whole", "Memory of the machine."),
     "kernel": Column("text", "Operating system and its kernel."),
+    "conditions": Column(
+        "text",
+        "Processor, processors used and variables of the shell, as a JSON object; runs under others are never pooled.",
+    ),
     "python": Column("text", "Version of the worker's Python."),
     "git_revision": Column("text", "Commit of Evenbench, with -dirty behind it if files differed."),
     "evenbench": Column("text", "Version of Evenbench."),

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.language import Sentence, Words, joined, noop
+from harness.measure import conditions
 from harness.measure.honesty import doubts
 from harness.measure.noise import AND
 from harness.mistakes import clarity
-from harness.record import COMPLETED, Measured, ParityVerdict, Record, StageMeasured
+from harness.record import COMPLETED, ParityVerdict, Phases, Record, StageMeasured
 from harness.records.steady import TOO_NOISY, Reading, examples_per_s, read
 from harness.registry import reference_name
 from harness.spec import Task, fingerprint
@@ -74,7 +75,7 @@ class RowOf:
             _identity(record, digest)
             | speed
             | figures(record, speed["step_s"], work)
-            | _phases(record.measured)
+            | _phases(record)
             | _quality(record)
             | _environment(record)
             | _installation(record)
@@ -129,7 +130,7 @@ def why_not_comparable(record: Record, reading: Reading) -> Words:
         reasons.append(_without_parity(parity))
     if outcome.status not in COMPLETED:
         reasons.append(Sentence("the run ended as {kind}", kind=outcome.status))
-    reasons += doubts(record.measured.honesty)
+    reasons += doubts(record.measured.honesty, record.spec.mode)
     if not reading.recorded:
         reasons.append(noop("no steady block was measured"))
     elif record.measured.batch_size < 1:
@@ -205,16 +206,24 @@ def _relative_quartiles(values: Sequence[float]) -> float | None:
     return (high - low) / middle
 
 
-def _phases(measured: Measured) -> Row:
-    phases = measured.phases
+def _start(phases: Phases) -> float | None:
+    """Return the seconds from nothing to the end of the first step."""
     first = (phases.import_s, phases.build_s, phases.load_s, phases.first_step_s)
     known = [part for part in first if part is not None]
+    return sum(known) if len(known) == len(first) else None
+
+
+def _phases(record: Record) -> Row:
+    measured, warm = record.measured, record.warm_start or Phases()
+    phases = measured.phases
     return {
         "import_s": phases.import_s,
         "build_s": phases.build_s,
         "load_s": phases.load_s,
         "first_step_s": phases.first_step_s,
-        "time_to_first_step_s": sum(known) if len(known) == len(first) else None,
+        "time_to_first_step_s": _start(phases),
+        "warm_first_step_s": warm.first_step_s,
+        "warm_time_to_first_step_s": _start(warm),
         "train_s": phases.train_s,
         "stopped_early": measured.stopped_early,
         "evaluate_s": phases.evaluate_s,
@@ -250,6 +259,7 @@ def _environment(record: Record) -> Row:
         "cores_used": len(record.affinity),
         "memory_bytes": machine.memory_bytes,
         "kernel": f"{machine.system} {machine.kernel}",
+        "conditions": _object(conditions.of(record)) if measured.settings else "",
         "python": measured.python,
         "git_revision": record.git_revision,
         "evenbench": record.evenbench,

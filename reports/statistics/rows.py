@@ -43,6 +43,8 @@ class Row(Struct, frozen=True, kw_only=True):
     profile: str
     device_name: str
     framework_version: str
+    conditions: dict[str, str] = {}
+    """Under which its runs were made (`harness/measure/conditions.py`); none where all ended before they told them."""
     run_ids: tuple[str, ...]
     runs: int
     ok_runs: int

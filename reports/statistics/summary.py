@@ -14,6 +14,7 @@ import msgspec
 import pandas as pd
 
 from harness.language import noop
+from harness.measure.conditions import SHELL, differing
 from harness.record import COMPLETED, Status
 from harness.records.steady import Outcome
 from reports.frame.instruments import MOST_DIFFERENT
@@ -21,8 +22,9 @@ from reports.statistics import methods
 from reports.statistics.ranking import ordered, ranked
 from reports.statistics.rows import CELL, SPLITS, Group, Quality, Row, Spread
 
-ROW = ("backend", "mode", "profile", "device_name", "framework_version", "versions")
-"""What makes a row. A run that died too early to tell the last three is counted in with the only known one."""
+LATE = ("device_name", "framework_version", "versions", "conditions")
+ROW = ("backend", "mode", "profile", *LATE)
+"""What makes a row. A run that died too early to tell the last four is counted in with the only known one."""
 METRICS = ("accuracy", "mean_squared_error")
 READ = (
     *CELL, *SPLITS, *ROW, *METRICS, "run_id", "seed", "repeat", "status", "reason", "parity",
@@ -80,7 +82,7 @@ def _with_late_facts(runs: pd.DataFrame) -> pd.DataFrame:
     """Fill in what a run that ended early could not tell, where its companions leave no doubt."""
     found = runs.copy()
     for _, part in runs.groupby(["backend", "mode", "profile"], sort=False):
-        for name in ("device_name", "framework_version", "versions"):
+        for name in LATE:
             known = {value for value in part[name].unique() if value}
             if len(known) == 1:
                 found.loc[part.index, name] = known.pop()
@@ -99,7 +101,8 @@ def _row(runs: pd.DataFrame) -> Row:
     interval = _interval(list(accuracies.values()))
     left_out = measured[["discarded_blocks", "disturbed_blocks"]].sum()
     return Row(
-        **{name: first[name] for name in ROW if name != "versions"},
+        **{name: first[name] for name in ROW if name not in ("versions", "conditions")},
+        conditions=json.loads(first["conditions"] or "{}"),
         run_ids=tuple(runs["run_id"].tolist()),
         runs=len(runs),
         ok_runs=int((runs["status"] == "ok").sum()),
@@ -132,12 +135,23 @@ def _row(runs: pd.DataFrame) -> Row:
 
 
 def _labelled(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Give every row its name: backend, mode and profile, and where others have the same, what tells it from them."""
     names = [f"{row.backend} {row.mode}{'' if row.profile == 'stock' else f' ({row.profile})'}" for row in rows]
+    alike = {name: [row for row, other in zip(rows, names, strict=True) if other == name] for name in names}
     labels = [
-        name if names.count(name) == 1 else " ".join(filter(None, (name, row.framework_version, row.device_name)))
+        name if len(alike[name]) == 1 else " ".join(filter(None, (name, *_apart(row, alike[name]))))
         for name, row in zip(names, rows, strict=True)
     ]
     return tuple(msgspec.structs.replace(row, label=label) for label, row in zip(labels, rows, strict=True))
+
+
+def _apart(row: Row, alike: Sequence[Row]) -> tuple[str, ...]:
+    """Return what tells a row from others of the same name: version and device, and conditions that differ."""
+    others = dict.fromkeys(
+        name for other in alike for name in differing(row.conditions, other.conditions) if other.conditions
+    )
+    shown = (f"{name.removeprefix(SHELL)}={row.conditions.get(name, '')}" for name in others)
+    return (row.framework_version, row.device_name, *shown)
 
 
 def _interval(accuracies: list[float]) -> methods.Interval | None:

@@ -24,6 +24,7 @@ from harness.data.text_files import TextFile
 from harness.environments import machine
 from harness.errors import UsageError
 from harness.language import _
+from harness.measure import conditions
 from harness.record import Record
 from harness.records.next_command import next_command
 from harness.records.store import Store, check_name
@@ -167,6 +168,8 @@ def _resumed(store: Store, asked: dict[str, Any]) -> tuple[Plan, tuple[RunSpec, 
     study = store.study()
     left = left_of(study, store)
     choices = tuple(dict.fromkeys(spec.choice for spec in left))
+    if left:
+        _warn_of_other_conditions(store)
     plan = Plan(
         study=study,
         interpreters=find_interpreters(choices, asked["pythons"], named=True, warn=_warn) if left else {},
@@ -176,6 +179,20 @@ def _resumed(store: Store, asked: dict[str, Any]) -> tuple[Plan, tuple[RunSpec, 
         files={file.name: found_again(file) for file in study.files if file.name in {spec.dataset for spec in left}},
     )
     return plan, left
+
+
+def _warn_of_other_conditions(store: Store) -> None:
+    """Say what is not as it was when the study's runs so far were made: what is run now has rows of its own."""
+    now = conditions.here(machine.machine(), machine.available_cores(), conditions.shell_settings())
+    held = [conditions.of(record) for record in store.records()[0] if record.measured.settings]
+    others = {item for before in held for item in conditions.differing(before, now).items()}
+    if others:
+        shown = (f"{name.removeprefix(conditions.SHELL)}: {a or '-'} -> {b or '-'}" for name, (a, b) in sorted(others))
+        sentence = _(
+            "the runs of this study so far were made under other conditions, and are not pooled with those that follow "
+            "({differences}); to pool them, go on as it was begun"
+        )
+        _warn(sentence.format(differences="; ".join(shown)))
 
 
 def _show_plan(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, as_json: bool) -> None:
