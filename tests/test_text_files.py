@@ -2,15 +2,16 @@
 
 import gzip
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.data import datasets, text_files
+from harness.data import datasets, text_files, texts
 from harness.data.text_files import TextFile
 from harness.data.texts import Corpus
 from harness.errors import DataError, UsageError
@@ -204,3 +205,20 @@ def test_a_path_is_told_from_a_name(write: Write, tmp_path: Path, monkeypatch: p
         datasets.chosen("films")
     with pytest.raises(UsageError, match="the data set reviews-en has no columns or encoding to choose"):
         datasets.chosen("reviews-en", text_column="text")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_and_labels_are_compared_in_one_form(form: Literal["NFC", "NFD"], write: Write) -> None:
+    def other(word: str) -> str:
+        return unicodedata.normalize("NFC" if form == "NFD" else "NFD", word)
+
+    labels = ["ni\u00f1o", unicodedata.normalize("NFD", "ni\u00f1o")] * 5
+    lines = [f"{quoted(text)},{label}" for text, label in zip(GOOD, labels, strict=True)]
+    header = unicodedata.normalize(form, "r\u00e9sum\u00e9,\u00e9toile")
+    path = write("\n".join([header, *lines, *(f"{text},z" for text in "abcdefg")]))
+    found = text_files.read(path, text_column=other("r\u00e9sum\u00e9"))
+    assert found.classes == ("ni\u00f1o", "z")
+
+
+def test_the_fingerprint_of_a_users_file_names_what_cuts_its_words() -> None:
+    assert re.fullmatch(r"1 jieba [\d.]+, 2 icu4py [\d.]+", texts.tokeniser_of_any())

@@ -18,7 +18,7 @@ from harness.data.images import normalised as normalised
 from harness.data.mnist import IdxFile as IdxFile
 from harness.data.mnist import IdxImages as IdxImages
 from harness.data.text_files import TextFile
-from harness.data.texts import Language, tokeniser
+from harness.data.texts import Language, tokeniser, tokeniser_of_any
 from harness.errors import DataError, UsageError, unknown_name
 from harness.language import noop
 
@@ -111,7 +111,7 @@ def fingerprint(dataset: Dataset) -> str:
             content = [tokeniser(dataset.language), *((key, file.sha256) for key, file in dataset.files.items())]
         case TextFile():
             columns = (dataset.text_column, dataset.label_column, dataset.encoding)
-            content = [tokeniser("zh"), dataset.sha256, *columns]  # the language is known by the texts only
+            content = [tokeniser_of_any(), dataset.sha256, *columns]  # the language is known by the texts only
     return hashlib.sha256(msgspec.json.encode([PIPELINE_VERSION, dataset.name, *content])).hexdigest()[:12]
 
 

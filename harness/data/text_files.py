@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from harness.data.texts import CHINESE, Corpus, language_of, same, split
+from harness.data.texts import CHINESE, Corpus, language_of, normal, same, split
 from harness.errors import DataError
 from harness.language import noop
 
@@ -95,7 +95,7 @@ def read(path: Path, *, text_column: Column = None, label_column: Column = None,
                 "{path} has an empty {what} in line {line}: fill it or delete the line", path=path, what=what, line=line
             )
         texts.append(row[at_text])
-        labels.append(row[at_label].strip())
+        labels.append(_normal(row[at_label]))
     classes = tuple(sorted(set(labels)))
     _check_classes(path, classes, texts, labels)
     numbers = np.array([classes.index(label) for label in labels], np.int32)
@@ -188,10 +188,15 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
 
 def _header(first: list[str], *asked: Column) -> list[str] | None:
     """Return the names of the columns if the first row holds them."""
-    names = [name.strip() for name in first]
+    names = [_normal(name) for name in first]
     by_name = any(isinstance(column, str) and not column.isdecimal() for column in asked)
     known = any(name.casefold() in TEXT_NAMES + LABEL_NAMES for name in names)
     return names if by_name or known else None
+
+
+def _normal(name: str) -> str:
+    """Return a name or label in the form in which it is compared: composed, without blanks around it."""
+    return normal(name).strip()
 
 
 def _columns(
@@ -235,8 +240,8 @@ def _columns(
 def _place(path: Path, asked: Column, header: list[str] | None, count: int, known: Sequence[str]) -> int | None:
     if asked is None:
         return next((i for i, name in enumerate(header or ()) if name.casefold() in known), None)
-    if header and str(asked) in header:
-        return header.index(str(asked))
+    if header and _normal(str(asked)) in header:
+        return header.index(_normal(str(asked)))
     if str(asked).isdecimal() and 1 <= int(asked) <= count:
         return int(asked) - 1
     there = f"{', '.join(header)}" if header else f"1 to {count}"
