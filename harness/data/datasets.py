@@ -4,6 +4,7 @@ In which form a model gets them is said in `harness/data/forms.py`.
 """
 
 import hashlib
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,7 +26,8 @@ from harness.language import noop
 VARIABLE = files.VARIABLE
 PIPELINE_VERSION = 1
 """Raised when the same raw bytes become other arrays."""
-PATH_ENDINGS = (".csv", ".tsv", ".txt", ".gz")
+PATH_ENDINGS = (".csv", ".tsv", ".txt", ".gz", ".zip", ".xls", ".xlsx", ".ods", ".json", ".jsonl", ".parquet", ".html")
+"""What ends in one of these is a path; not all of them can be read, but the reason is another than an unknown name."""
 
 
 class Embedded(Struct, frozen=True, kw_only=True):
@@ -79,8 +81,7 @@ def chosen(
     """
     if choice not in TABLE and (any(mark in choice for mark in "/\\") or choice.lower().endswith(PATH_ENDINGS)):
         path = Path(choice).expanduser().absolute()
-        if not path.is_file():
-            what = noop("is a folder") if path.is_dir() else noop("does not exist")
+        if what := _why_no_file(path):
             raise DataError(
                 "the file {path} {what}: name a file of labelled texts, or one of {names}",
                 path=path,
@@ -94,6 +95,16 @@ def chosen(
             "the data set {choice} has no columns or encoding to choose: these belong to a file's path", choice=choice
         )
     return found
+
+
+def _why_no_file(path: Path) -> str | None:
+    """Return why there is no file, or None if there is one; whether it can be read is found out by reading it."""
+    try:
+        return noop("is a folder") if stat.S_ISDIR(path.stat().st_mode) else None
+    except (FileNotFoundError, NotADirectoryError):
+        return noop("does not exist")
+    except OSError:
+        return None
 
 
 def fingerprint(dataset: Dataset) -> str:
