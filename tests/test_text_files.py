@@ -1,6 +1,7 @@
 """Any file of labelled texts: columns are found or named, and every doubt is one sentence that says what to change."""
 
 import bz2
+import encodings.aliases
 import errno
 import gzip
 import io
@@ -171,8 +172,19 @@ def test_a_missing_file_or_a_folder_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.alone("Hypothesis gives each example a deadline")
-@given(content=st.one_of(st.text(alphabet='ab",\t\n\r\x00é'), st.binary()), encoding=st.sampled_from([None, "gb18030"]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    content=st.one_of(
+        st.text(alphabet='ab",\t\n\r\x00é'),
+        st.text(st.sampled_from('ab1.",;\t\n\r <{[\ufeff\u2028é好')),
+        st.binary(),
+        st.builds(bytes.__add__, st.sampled_from([kind[0] for kind in text_bytes.BEGINNINGS]), st.binary()),
+        st.lists(
+            st.sampled_from(['"a, b"', "text", "label", "pos", '"', " ", "0.5", ",", ";", "\t", "\n", "\r\n"])
+        ).map("".join),
+    ),
+    encoding=st.one_of(st.none(), st.sampled_from(sorted({*encodings.aliases.aliases.values()})), st.text()),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_nothing_but_a_sentence_comes_of_nonsense(content: str | bytes, encoding: str | None, tmp_path: Path) -> None:
     path = tmp_path / "nonsense.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
