@@ -34,6 +34,13 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def digest_of_words(corpus: Corpus) -> str:
+    lines = (
+        " ".join(splits.tokens(one, corpus.language)) for split in ("train", "test") for one in corpus.texts[split]
+    )
+    return sha256("".join(f"{line}\n" for line in lines).encode())
+
+
 SMALL: RealCorpus = msgspec.structs.replace(
     TABLE["rt-polarity"],
     name="small",
@@ -252,6 +259,21 @@ def test_the_original_files_are_accepted_and_split(name: str, originals: dict[st
     labels = np.concatenate([found.labels["train"], found.labels["test"]])
     first = next(label for text, label in zip(texts, labels, strict=True) if text.startswith(BEGINNINGS[name]))
     assert first == (name != "uci-sentences")
+
+
+WORDS = {
+    "imdb": "bccd48b47acbb363c4167f9d4d559686f48deabe7ac1f41319b3b83f14024f94",
+    "chnsenticorp": "e5ec5d6bdad1a93f8ef3b55ac15bc2f116c67ef1bc90569b9f8ea624ea277b44",
+    "rt-polarity": "1534d4f9d0f06baa2f67ca53bee826d7756705444228f41ffa5974af448eece8",
+    "uci-sentences": "6f35ae5d3284ab6332512a43bb6274fc9175bdac56b176f7f8b49d7954b6d94a",
+}
+"""Of all words of version 1; other words need another `TOKENISER_VERSION`."""
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_original_texts_are_cut_into_the_words_of_their_version(name: str, originals: dict[str, Corpus]) -> None:
+    assert splits.TOKENISER_VERSION == 1
+    assert digest_of_words(originals[name]) == WORDS[name]
 
 
 @pytest.mark.parametrize("name", [name for name in TABLE if name != "imdb"])

@@ -1,5 +1,6 @@
 """Made-up reviews: the same everywhere, labelled by the order of words, no help for who counts or memorises."""
 
+import hashlib
 import re
 from functools import cache
 
@@ -47,6 +48,20 @@ def judged(review: str, grammar: Grammar) -> bool:
 @pytest.mark.parametrize("language", GRAMMARS)
 def test_the_texts_are_the_same_bytes_everywhere(language: str) -> None:
     assert made_up.digest(made(language)) == made_up.SHA256[language], "other bytes: write the new digest there"
+
+
+WORDS = {
+    "en": "1c74c322144617c9b6678b6c6b62e54a0d10ce3826b529f81a1bfabf684451f1",
+    "zh": "8d8a6912bb96c69687b130903cee6ffdc40360514cdfd4494c0405c15300b8be",
+}
+
+
+@pytest.mark.parametrize("language", GRAMMARS)
+def test_the_texts_are_cut_into_the_words_of_their_version(language: str) -> None:
+    corpus = made(language)
+    lines = (" ".join(text.tokens(one, corpus.language)) for split in ("train", "test") for one in corpus.texts[split])
+    assert text.TOKENISER_VERSION == 1
+    assert hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest() == WORDS[language]
 
 
 @pytest.mark.parametrize("language", GRAMMARS)

@@ -1,9 +1,12 @@
 """Texts become numbers: one rule for each language, the dictionary by frequency, the last words, padding in front."""
 
 import os
+import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -115,3 +118,110 @@ def test_the_dictionary_is_of_the_training_texts_only() -> None:
         "test_y": [1],
     }
     assert all(values.dtype == np.int32 for values in arrays.values())
+
+
+HINDI = "क्या यह फ़िल्म अच्छी है? नहीं! क्‍षेत्र"
+TAMIL = "இந்தப் படம் நன்றாக இருந்தது"
+ARABIC = "كَتَبَ الطَّالِبُ الدَّرْسَ"
+OTHER_SCRIPTS = {
+    HINDI: ["क्या", "यह", "फ\u093cिल्म", "अच्छी", "है", "?", "नहीं", "!", "क्\u200dषेत्र"],
+    TAMIL: ["இந்தப்", "படம்", "நன்றாக", "இருந்தது"],
+    ARABIC: ["كَتَبَ", "الطَّالِبُ", "الدَّرْسَ"],
+    "Phim này rất hay, tiếng Việt": ["phim", "này", "rất", "hay", "tiếng", "việt"],
+    "한국어 영화는 정말 좋았다.": ["한국어", "영화는", "정말", "좋았다"],
+    "من نمی\u200cخواهم بروم.": ["من", "نمی\u200cخواهم", "بروم"],
+    "צה״ל ניצח, ג׳ירפה": ["צה״ל", "ניצח", "ג׳ירפה"],
+    "l’or col·lega naïve co\u00adope\u00adrate": ["l'or", "col·lega", "naïve", "cooperate"],
+    "\u200fشكرا\u200f Ǆ J\u030c İ ẞ 5\u20e3": ["شكرا", "ǆ", "ǰ", "i̇", "ß", "5\u20e3"],
+    "สวัสดีครับ อาหารอร่อยมาก!": ["สวัสดี", "ครับ", "อาหาร", "อร่อย", "มาก", "!"],
+    "ພາສາລາວ": ["ພາສາ", "ລາວ"],
+    "おいしいレストラン": ["おいしい", "レストラン"],
+}
+"""Texts and their words: combining marks stay, and scripts without blanks are cut by a dictionary."""
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("sentence", OTHER_SCRIPTS)
+def test_words_of_other_scripts_stay_whole_in_both_forms(sentence: str, form: Literal["NFC", "NFD"]) -> None:
+    expected = [unicodedata.normalize("NFC", word) for word in OTHER_SCRIPTS[sentence]]
+    assert text.tokens(unicodedata.normalize(form, sentence), "en") == expected
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_words_of_other_scripts_stay_whole_between_chinese_characters(form: Literal["NFC", "NFD"]) -> None:
+    sentence = unicodedata.normalize(form, "房间很好，café naïve हिन्दी 한국어 สวัสดีครับ！WiFi3星")
+    expected = ["房间", "很", "好", "café", "naïve", "हिन्दी", "한국어", "สวัสดี", "ครับ", "!", "wifi3", "星"]
+    assert text.tokens(sentence, "zh") == expected
+
+
+@pytest.mark.parametrize("letter", ["\uf91d", "\u8c48"])
+def test_a_character_for_compatibility_is_as_chinese_as_its_twin(letter: str) -> None:
+    assert text.language_of([unicodedata.normalize("NFC", letter)]) == text.language_of([letter]) == "zh"
+
+
+LETTERS = st.sampled_from(
+    "ab1'’·!<>/ _-.éèßǅŉK½豈好房间Ａｱがﾞкйعَכָּحकिज़्नீจ้ำัเ가각각\u0301\u0323\u0338\u200c\u200d\u00ad\u200b\ufeff\ufe0f🙂"
+)
+WRITINGS = st.one_of(st.text(), st.text(LETTERS), st.lists(st.sampled_from([*OTHER_SCRIPTS])).map(" ".join))
+PROPERTY = settings(deadline=None, max_examples=300)  # the first texts load dictionaries
+
+
+@pytest.mark.alone("Hypothesis gives each example a deadline")
+@pytest.mark.parametrize("language", ["en", "zh"])
+@PROPERTY
+@given(sentence=WRITINGS)
+def test_composed_and_decomposed_twins_have_the_same_words_and_stay_together(language: Language, sentence: str) -> None:
+    composed, decomposed = (unicodedata.normalize(form, sentence) for form in ("NFC", "NFD"))
+    assert text.tokens(composed, language) == text.tokens(decomposed, language) == text.tokens(sentence, language)
+    assert text.same(composed) == text.same(decomposed) == text.same(sentence)
+    assert text.language_of([composed]) == text.language_of([decomposed])
+
+
+@pytest.mark.alone("Hypothesis gives each example a deadline")
+@pytest.mark.parametrize("language", ["en", "zh"])
+@PROPERTY
+@given(sentence=WRITINGS)
+def test_a_word_begins_with_no_mark_and_is_normal_and_in_lower_case(language: Language, sentence: str) -> None:
+    for word in text.tokens(sentence, language):
+        assert not unicodedata.category(word[0]).startswith(("M", "Z", "C")), word
+        assert word == text.normal(word) == unicodedata.normalize("NFC", word.lower())
+
+
+@pytest.mark.alone("Hypothesis gives each example a deadline")
+@PROPERTY
+@given(sentence=WRITINGS)
+def test_words_with_blanks_between_are_cut_into_the_same_words(sentence: str) -> None:
+    words = text.tokens(sentence, "en")
+    assert text.tokens(" ".join(words), "en") == words
+
+
+@pytest.mark.alone("Hypothesis gives each example a deadline")
+@PROPERTY
+@given(sentence=st.text(st.characters(codec="ascii")))
+def test_plain_english_is_cut_as_it_always_was(sentence: str) -> None:
+    plain = text.MARKUP.sub(" ", sentence).lower()
+    assert text.tokens(sentence, "en") == re.findall(r"[^\W_]+(?:'[^\W_]+)*|[!?]", plain)
+
+
+TWINS = [
+    ("Une soirée réussie", unicodedata.normalize("NFD", "Une soirée réussie")),
+    ("훌륭한 영화", unicodedata.normalize("NFD", "훌륭한 영화")),
+    ("phim rất hay", unicodedata.normalize("NFD", "PHIM RẤT HAY")),
+    ("ＷＩＦＩ很快", "wifi很快"),
+    ("a very good film", "a very <b>good</b> film"),
+    ("cooperate", "co\u00adoperate"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), TWINS)
+def test_twins_never_land_on_both_sides(one: str, other: str) -> None:
+    fillers = [f"filler number {number}" for number in range(40)]
+    for seed in range(10):
+        texts = [one, *fillers, other]
+        labels = np.array([number % 2 for number in range(len(texts))], np.int32)
+        found = text.split(texts, labels, language="en", classes=("0", "1"), seed=seed)
+        assert {one, other} <= set(found.texts["train"]) or {one, other} <= set(found.texts["test"])
+
+
+def test_texts_that_differ_in_a_vowel_sign_are_two() -> None:
+    assert len({text.same("दिन"), text.same("दीन"), text.same("दान")}) == 3

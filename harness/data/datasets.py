@@ -4,6 +4,7 @@ In which form a model gets them is said in `harness/data/forms.py`.
 """
 
 import hashlib
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,14 +19,15 @@ from harness.data.images import normalised as normalised
 from harness.data.mnist import IdxFile as IdxFile
 from harness.data.mnist import IdxImages as IdxImages
 from harness.data.text_files import TextFile
-from harness.data.texts import Language, tokeniser
+from harness.data.texts import Language, tokeniser, tokeniser_of_any
 from harness.errors import DataError, UsageError, unknown_name
 from harness.language import noop
 
 VARIABLE = files.VARIABLE
 PIPELINE_VERSION = 1
 """Raised when the same raw bytes become other arrays."""
-PATH_ENDINGS = (".csv", ".tsv", ".txt", ".gz")
+PATH_ENDINGS = (".csv", ".tsv", ".txt", ".gz", ".zip", ".xls", ".xlsx", ".ods", ".json", ".jsonl", ".parquet", ".html")
+"""What ends in one of these is a path; not all of them can be read, but the reason is another than an unknown name."""
 
 
 class Embedded(Struct, frozen=True, kw_only=True):
@@ -79,8 +81,7 @@ def chosen(
     """
     if choice not in TABLE and (any(mark in choice for mark in "/\\") or choice.lower().endswith(PATH_ENDINGS)):
         path = Path(choice).expanduser().absolute()
-        if not path.is_file():
-            what = noop("is a folder") if path.is_dir() else noop("does not exist")
+        if what := _why_no_file(path):
             raise DataError(
                 "the file {path} {what}: name a file of labelled texts, or one of {names}",
                 path=path,
@@ -94,6 +95,16 @@ def chosen(
             "the data set {choice} has no columns or encoding to choose: these belong to a file's path", choice=choice
         )
     return found
+
+
+def _why_no_file(path: Path) -> str | None:
+    """Return why there is no file, or None if there is one; whether it can be read is found out by reading it."""
+    try:
+        return noop("is a folder") if stat.S_ISDIR(path.stat().st_mode) else None
+    except (FileNotFoundError, NotADirectoryError):
+        return noop("does not exist")
+    except OSError:
+        return None
 
 
 def fingerprint(dataset: Dataset) -> str:
@@ -111,7 +122,7 @@ def fingerprint(dataset: Dataset) -> str:
             content = [tokeniser(dataset.language), *((key, file.sha256) for key, file in dataset.files.items())]
         case TextFile():
             columns = (dataset.text_column, dataset.label_column, dataset.encoding)
-            content = [tokeniser("zh"), dataset.sha256, *columns]  # the language is known by the texts only
+            content = [tokeniser_of_any(), dataset.sha256, *columns]  # the language is known by the texts only
     return hashlib.sha256(msgspec.json.encode([PIPELINE_VERSION, dataset.name, *content])).hexdigest()[:12]
 
 

@@ -171,8 +171,14 @@ def _prepare_arrays(dataset: Dataset, form: Form, data_dir: Path | None) -> Path
             arrays = forms.arrays(material, form, dataset=dataset.name)
         for name in ARRAYS:
             _save(folder / f"{name}.npy", arrays[name])
+        if datasets.fingerprint(dataset) != found:
+            raise DataError(
+                "the data set {name} changed while it was read: wait until nothing writes into its file any more",
+                name=dataset.name,
+            )
 
-    name = f"{dataset.name}-{datasets.fingerprint(dataset)}{forms.suffix(form)}"
+    found = datasets.fingerprint(dataset)
+    name = f"{dataset.name}-{found}{forms.suffix(form)}"
     return write_once(cache_folder() / "data" / name, fill)
 
 

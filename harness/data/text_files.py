@@ -1,17 +1,15 @@
 """Read labelled texts from any file of columns, CSV or TSV: every doubt is an error that says what to change.
 
-Tabs separate the columns of a file whose first line holds one, commas those of any other. Between commas a text may
-stand in double quotes (RFC 4180); between tabs a quotation mark is a mark as any other. A first line that names its
-columns, in a way that is known or asked for, is no example.
+Tabs separate the columns of a file whose first line holds one, semicolons those of one whose first line holds them and
+no comma (as spreadsheets write in much of Europe), commas those of any other. Between commas or semicolons a text may
+stand in double quotes (RFC 4180), with blanks before them; between tabs a quotation mark is a mark as any other. A
+first line that names its columns, in a way that is known or asked for, is no example.
 """
 
-import codecs
 import csv
-import gzip
 import hashlib
 import io
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from harness.data.texts import CHINESE, Corpus, language_of, same, split
+from harness.data.text_bytes import LARGEST, content, decoded
+from harness.data.texts import Corpus, language_of, normal, same, split
 from harness.errors import DataError
 from harness.language import noop
 
@@ -34,6 +33,35 @@ TOO_MANY_TABS = noop(
 TOO_MANY_COMMAS = noop(
     "{path} has {row} columns in line {begin} instead of {columns}: put texts that hold commas into double quotes"
 )
+TOO_MANY_SEMICOLONS = noop(
+    "{path} has {row} columns in line {begin} instead of {columns}: put texts that hold semicolons into double quotes"
+)
+TOO_FEW = noop(
+    "{path} has {row} columns in line {begin} instead of {columns}: add what is missing, or put a text that goes on in "
+    "the next line into double quotes"
+)
+TOO_FEW_TABS = noop(
+    "{path} has {row} columns in line {begin} instead of {columns}: add what is missing (between tabs a text is a line)"
+)
+BROKEN_BETWEEN_TABS = noop(
+    "{path} has {row} columns in line {begin} instead of {columns}, for a quoted text goes on in the next line: "
+    "between tabs a text is one line, so take its line breaks out or save the file with commas"
+)
+BROKEN_BETWEEN_TABS_AT_FIRST = noop(
+    "{path} has a quoted text that begins in line {begin} and stands beside a tab ({error}): its first line has no "
+    "tab, so commas separate its columns; between tabs a text is one line, so take its line breaks out"
+)
+UNCLOSED = noop(
+    "{path} has a double quote in line {begin} that nothing closes ({error}): close it, or write it twice if it is a "
+    "mark inside a quoted text"
+)
+DAMAGED = noop(
+    "{path} has a damaged row that begins in line {begin} ({error}): a double quote that closes a text stands directly "
+    "before the next column, and one inside a quoted text is written twice"
+)
+ANNOUNCED = re.compile("sep=([,;\t])(?=[\r\n])")
+"""The first line by which a spreadsheet is told what separates the columns."""
+QUOTED = re.compile('"[^"]*"')
 
 Row = tuple[int, list[str]]
 """The number of the line in which a row begins, from 1, and its columns."""
@@ -53,7 +81,7 @@ class TextFile(Struct, frozen=True, kw_only=True):
     @property
     def sha256(self) -> str:
         """The digest of the file as it is now."""
-        return hashlib.sha256(_bytes(self.path)).hexdigest()
+        return hashlib.sha256(content(self.path)).hexdigest()
 
     @property
     def name(self) -> str:
@@ -80,7 +108,7 @@ def read(path: Path, *, text_column: Column = None, label_column: Column = None,
         DataError: the file is missing, damaged, in another encoding, has no such column, an empty text or label, a
             single class, or too few examples of one.
     """
-    text = _decoded(path, encoding)
+    text = decoded(path, encoding)
     rows = list(_rows(path, text))
     if not rows:
         raise DataError("{path} is empty: expected are lines with a text and a label", path=path)
@@ -95,103 +123,87 @@ def read(path: Path, *, text_column: Column = None, label_column: Column = None,
                 "{path} has an empty {what} in line {line}: fill it or delete the line", path=path, what=what, line=line
             )
         texts.append(row[at_text])
-        labels.append(row[at_label].strip())
+        labels.append(_normal(row[at_label]))
     classes = tuple(sorted(set(labels)))
     _check_classes(path, classes, texts, labels)
     numbers = np.array([classes.index(label) for label in labels], np.int32)
     return split(texts, numbers, language=language_of(texts), classes=classes)
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        raw = path.expanduser().read_bytes()
-        return gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(
-            "{path} is a damaged gzip file ({error}): get the file again", path=path, error=error
-        ) from error
-    except FileNotFoundError as error:
-        raise DataError("the file {path} does not exist: check its path", path=path) from error
-    except OSError as error:
-        raise DataError(
-            "{path} cannot be read ({strerror}): check its path and rights", path=path, strerror=error.strerror or error
-        ) from error
-
-
-def _decoded(path: Path, encoding: str | None) -> str:
-    content = _bytes(path)
-    name = encoding or "utf-8"
-    try:
-        known = codecs.lookup(name).name
-    except LookupError as error:
-        raise DataError(
-            "unknown encoding {name!r} for {path}: known are utf-8, gb18030, latin-1 and others", name=name, path=path
-        ) from error
-    try:
-        return content.decode("utf-8-sig" if known == "utf-8" else known)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            "{path} is not in {name}, byte {content:#04x} in line {line} does not fit: name its encoding,"
-            " {likely} may be the one",
-            path=path,
-            name=name,
-            content=content[error.start],
-            line=line,
-            likely=_likely(content),
-        ) from error
-    except LookupError as error:
-        raise DataError(
-            "{name} is no encoding of texts, but was named for {path}: try utf-8 or gb18030", name=name, path=path
-        ) from error
-
-
-def _likely(content: bytes) -> str:
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content[:1000]:
-        return "utf-16"
-    try:
-        if len(CHINESE.findall(content.decode("gb18030"))) > len(content) / 20:
-            return "gb18030"
-    except UnicodeDecodeError:
-        pass
-    return "latin-1"
+def _delimiter(text: str) -> str:
+    first = re.split("[\r\n]", text, maxsplit=1)[0]
+    if "\t" in first:
+        return "\t"
+    unquoted = QUOTED.sub("", first)
+    return ";" if ";" in unquoted and "," not in unquoted else ","
 
 
 def _rows(path: Path, text: str) -> Iterator[Row]:
-    first = text.partition("\n")[0]
-    tabs = "\t" in first
+    announced = ANNOUNCED.match(text)
+    delimiter = announced[1] if announced else _delimiter(text)
+    tabs = delimiter == "\t"
+    csv.field_size_limit(max(csv.field_size_limit(), LARGEST))  # of the whole process; a text may be a book
     reader = csv.reader(
         io.StringIO(text, newline=""),
-        delimiter="\t" if tabs else ",",
+        delimiter=delimiter,
         quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
+        skipinitialspace=not tabs,  # or a quotation mark behind a blank would be a mark of the text
         strict=True,
     )
     begin, columns = 1, None
+    if announced:
+        next(reader)
+        begin = 2
     try:
         for row in reader:
             if row:
                 columns = columns or len(row)
                 if len(row) != columns:
-                    sentence = TOO_MANY_TABS if tabs else TOO_MANY_COMMAS
+                    sentence = _why_uneven(row, columns, delimiter)
                     raise DataError(sentence, path=path, row=len(row), begin=begin, columns=columns)
                 yield begin, row
             begin = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(
-            "{path} has a damaged row that begins in line {begin} ({error}): a double quote inside a "
-            "quoted text is written twice",
-            path=path,
-            begin=begin,
-            error=error,
-        ) from error
+        damaged = _lines(text, begin, reader.line_num)
+        raise DataError(_why_damaged(damaged, str(error)), path=path, begin=begin, error=error) from error
+
+
+def _why_uneven(row: list[str], columns: int, delimiter: str) -> str:
+    """Return what is to be said of a row with more or fewer columns than the first one."""
+    if delimiter != "\t":
+        return (TOO_MANY_SEMICOLONS if delimiter == ";" else TOO_MANY_COMMAS) if len(row) > columns else TOO_FEW
+    if len(row) > columns:
+        return TOO_MANY_TABS
+    return BROKEN_BETWEEN_TABS if any(is_open(column) for column in row) else TOO_FEW_TABS
+
+
+def is_open(column: str) -> bool:
+    """Return whether a text begins with a quotation mark that it does not close."""
+    return column.startswith('"') and column.count('"') % 2 == 1
+
+
+def _why_damaged(damaged: str, error: str) -> str:
+    """Return what is to be said of a row that csv cannot read."""
+    if '"\t' in damaged or '\t"' in damaged:
+        return BROKEN_BETWEEN_TABS_AT_FIRST
+    return UNCLOSED if error.startswith("unexpected end") else DAMAGED
+
+
+def _lines(text: str, first: int, last: int) -> str:
+    return "".join(io.StringIO(text, newline="").readlines()[first - 1 : last])
 
 
 def _header(first: list[str], *asked: Column) -> list[str] | None:
     """Return the names of the columns if the first row holds them."""
-    names = [name.strip() for name in first]
+    names = [_normal(name) for name in first]
     by_name = any(isinstance(column, str) and not column.isdecimal() for column in asked)
     known = any(name.casefold() in TEXT_NAMES + LABEL_NAMES for name in names)
     return names if by_name or known else None
+
+
+def _normal(name: str) -> str:
+    """Return a name or label in the form in which it is compared: composed, without blanks around it."""
+    return normal(name).strip()
 
 
 def _columns(
@@ -201,7 +213,8 @@ def _columns(
     count = len(header) if header else len(body[0][1])
     if count < 2:
         raise DataError(
-            "{path} has a single column: expected are texts and labels, with a comma or a tab between", path=path
+            "{path} has a single column: expected are texts and labels, with a comma, a semicolon or a tab between",
+            path=path,
         )
     found_text = _place(path, text_column, header, count, TEXT_NAMES)
     found_label = _place(path, label_column, header, count, LABEL_NAMES)
@@ -234,13 +247,25 @@ def _columns(
 
 def _place(path: Path, asked: Column, header: list[str] | None, count: int, known: Sequence[str]) -> int | None:
     if asked is None:
-        return next((i for i, name in enumerate(header or ()) if name.casefold() in known), None)
-    if header and str(asked) in header:
-        return header.index(str(asked))
+        found = next((name for name in header or () if name.casefold() in known), None)
+        return None if found is None else _only(path, header or [], found, [name.casefold() for name in header or ()])
+    if header and _normal(str(asked)) in header:
+        return _only(path, header, _normal(str(asked)), header)
     if str(asked).isdecimal() and 1 <= int(asked) <= count:
         return int(asked) - 1
     there = f"{', '.join(header)}" if header else f"1 to {count}"
     raise DataError("{path} has no column {asked!r}: there are {there}", path=path, asked=str(asked), there=there)
+
+
+def _only(path: Path, header: list[str], name: str, spelled: list[str]) -> int:
+    """Return the place of a name, by which no other column may be meant."""
+    if spelled.count(spelled[header.index(name)]) > 1:
+        raise DataError(
+            "{path} has several columns named {name!r}: rename all but one, or give the number of one",
+            path=path,
+            name=name,
+        )
+    return header.index(name)
 
 
 def _check_classes(path: Path, classes: Sequence[str], texts: Sequence[str], labels: Sequence[str]) -> None:
@@ -248,6 +273,14 @@ def _check_classes(path: Path, classes: Sequence[str], texts: Sequence[str], lab
         have = f"only the label {classes[0]!r}" if classes else "no examples"
         raise DataError("{path} has {have}: expected are examples of two classes or more", path=path, have=have)
     different = Counter(dict(zip(map(same, texts), labels, strict=True)).values())
+    if min(different[label] for label in classes) < FEWEST and _are_measured(classes):
+        raise DataError(
+            "{path} has {count} different numbers as labels, such as {shown}, some of them in too few texts: name a "
+            "column of classes, or make classes of the numbers",
+            path=path,
+            count=len(classes),
+            shown=classes[0],
+        )
     for label in classes:
         if different[label] < FEWEST:
             shown = label if len(label) <= 40 else f"{label[:40]}..."
@@ -260,3 +293,11 @@ def _check_classes(path: Path, classes: Sequence[str], texts: Sequence[str], lab
                 different=different[label],
                 fewest=FEWEST,
             )
+
+
+def _are_measured(labels: Sequence[str]) -> bool:
+    """Return whether all labels are numbers, and one at least has a fraction."""
+    try:
+        return any(float(label) % 1 for label in labels)
+    except ValueError:
+        return False

@@ -1,8 +1,16 @@
 """From texts to rows of numbers, the way of the lectures: cut into words, number the words, cut to length, pad.
 
-English is cut by one rule: lower case, markup out, runs of letters and digits are words, an apostrophe inside joins
-(so "don't" stays one word and keeps its negation), and ! and ? are words too; other marks are dropped. Chinese is
-cut by jieba, after full-width letters and marks became half-width; what has no letter or digit is dropped, but ! and ?.
+A text is normalised once, before anything is looked for in it: Unicode's form NFC, in which a letter and its accent are
+one character where there is one, without the characters that nobody sees (soft hyphens, marks of direction, selectors).
+Not NFKC, which would make other words of what English readers tell apart (½, x²); Chinese alone is brought into it, so
+that full-width letters and marks become half-width.
+
+Words of all scripts are cut by one rule: lower case, markup out, runs of letters and digits with their combining marks
+are words, an apostrophe inside joins (so "don't" stays one word and keeps its negation), as do the marks that other
+scripts write within words, and ! and ? are words too; other marks are dropped. Scripts that put no blank between words
+(Thai, Lao, Khmer, Burmese, Japanese kana) are cut by the dictionaries of ICU. A text is Chinese if the file holds a
+Chinese character: jieba cuts its characters and what is ASCII, the one rule all else; what has no letter or digit is
+dropped, but ! and ?.
 
 Number 0 is the padding, 1 any word that the dictionary does not hold, then come the words by falling frequency in the
 training texts. A text longer than the model reads keeps its last words, for reviews end with their verdict; a
@@ -19,7 +27,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import metadata
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -32,11 +40,27 @@ PADDING, UNKNOWN = 0, 1
 SPECIAL = ("<padding>", "<unknown>")
 """What stands for the numbers 0 and 1 in a list of words; no text gives these, for brackets are no letters."""
 TOKENISER_VERSION = 1
-"""Raised when the same text becomes other words."""
+"""Raised when a text of the data sets that are named becomes other words."""
+OTHER_TEXTS_VERSION = 2
+"""Raised when any other text does. Version 2 cuts words of other scripts as whole ones, and no text of the named sets
+holds any, so that their fingerprints stay."""
 
 MARKUP = re.compile(r"<br\s*/?>|</?[a-z][^<>]*>", re.IGNORECASE)
-WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[!?]")
 CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+HAN = r"\u3005-\u3007\u3100-\u312f\u31a0-\u31bf\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""What jieba is asked about beside ASCII (with the phonetic signs of Chinese), within the brackets of a pattern."""
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u180b-\u180d\u180f\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
+)
+"""Characters without a look of their own. Not the joiners, which tell Persian and Indian words apart, and not the blank
+of no width, which parts words."""
+WITHOUT_BLANKS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3041-\u30ff\u31f0-\u31ff\ua9e0-\ua9ff\uaa60-\uaadf]"
+)
+"""Thai and Lao, Burmese, Khmer, the Tai scripts and kana."""
+INSIDE = "'\u00b7\u05f3\u05f4\u180e\u200c"
+"""What joins two letters to a word: the apostrophe, the dot of Catalan, the two marks of Hebrew, the separator of
+Mongolian vowels and the non-joiner of Persian; see "Word Boundary Rules" of Unicode's annex 29."""
 
 
 class Corpus(Struct, frozen=True, kw_only=True):
@@ -50,31 +74,101 @@ class Corpus(Struct, frozen=True, kw_only=True):
 
 
 def tokeniser(language: Language) -> str:
-    """Return what decides how texts of a language are cut; a part of the fingerprints of data sets."""
+    """Return what decides how the named texts of a language are cut; a part of the fingerprints of data sets."""
     return f"{TOKENISER_VERSION} jieba {metadata.version('jieba')}" if language == "zh" else f"{TOKENISER_VERSION}"
+
+
+def tokeniser_of_any() -> str:
+    """Return what decides how texts are cut of which nothing is known, as those of users."""
+    return f"{tokeniser('zh')}, {OTHER_TEXTS_VERSION} icu4py {metadata.version('icu4py')}"
+
+
+def normal(text: str) -> str:
+    """Return the one form of a text in which it is looked at: NFC, without what nobody sees.
+
+    What is invisible goes first, for a character between a letter and its accent would keep them apart.
+    """
+    return unicodedata.normalize("NFC", INVISIBLE.sub("", text))
 
 
 def language_of(texts: Iterable[str]) -> Language:
     """Return `zh` if any text holds a Chinese character, else `en`."""
-    return "zh" if any(CHINESE.search(text) for text in texts) else "en"
+    return "zh" if any(CHINESE.search(normal(text)) for text in texts) else "en"
 
 
 def tokens(text: str, language: Language) -> list[str]:
     """Cut a text into words."""
-    plain = MARKUP.sub(" ", text)  # a blank, or the words around a tag would be one
-    words = chinese_words(plain) if language == "zh" else english_words(plain)
+    plain = _plain(text)
+    words = chinese_words(plain) if language == "zh" else words_by_rule(plain)
     return [sys.intern(word) for word in words]  # equal words share their memory: IMDB has twelve million
 
 
-def english_words(text: str) -> list[str]:
-    """Cut a text without markup at all that is neither a letter, a digit nor an apostrophe inside a word."""
-    return WORD.findall(text.lower().replace("’", "'"))
+def _plain(text: str) -> str:
+    return MARKUP.sub(" ", normal(text))  # a blank, or the words around a tag would be one
+
+
+def words_by_rule(text: str) -> list[str]:
+    """Cut a normal text without markup into words of any script but Chinese."""
+    found = _patterns().word.findall(_lower(text, "NFC").replace("’", "'"))
+    return [part for word in found for part in _parts(word)] if WITHOUT_BLANKS.search(text) else found
 
 
 def chinese_words(text: str) -> list[str]:
-    """Cut a text without markup with jieba (its accurate mode), and drop blanks and marks."""
-    cut: list[str] = _jieba().lcut(unicodedata.normalize("NFKC", text).lower())
+    """Cut a normal text without markup with jieba (its accurate mode), and drop blanks and marks.
+
+    jieba knows Chinese and ASCII and makes single letters of all else: words with other letters are not shown to it.
+    """
+    found: list[str] = []
+    chinese = ""
+    for place, piece in enumerate(_patterns().not_chinese.split(_lower(text, "NFKC"))):
+        if place % 2 and not piece.isascii():
+            found += [*_by_jieba(chinese), *words_by_rule(piece)]
+            chinese = ""
+        else:
+            chinese += piece
+    return found + _by_jieba(chinese)
+
+
+def _by_jieba(text: str) -> list[str]:
+    cut: list[str] = _jieba().lcut(text) if text else []
     return [word for word in cut if word in "!?" or any(letter.isalnum() for letter in word)]
+
+
+def _lower(text: str, form: Literal["NFC", "NFKC"]) -> str:
+    """Return a text in lower case, in a form again: capital J with a caron is two characters, the small one is one."""
+    return unicodedata.normalize(form, unicodedata.normalize(form, text).lower())
+
+
+def _parts(word: str) -> list[str]:
+    """Return what ICU finds within a word, if it is of a script that puts no blanks between words."""
+    if not WITHOUT_BLANKS.search(word):
+        return [word]
+    from icu4py.breakers import WordBreaker  # here, for its 40 MB are wanted by few
+
+    return [found for part in WordBreaker(word, "en") for found in _patterns().word.findall(part)]
+
+
+class _Patterns(NamedTuple):
+    word: re.Pattern[str]
+    """A word of any script."""
+    not_chinese: re.Pattern[str]
+    """A word without Chinese characters, as one group, so that it stays when a text is split."""
+    letters: re.Pattern[str]
+    """Letters and digits with their marks."""
+
+
+@cache
+def _patterns() -> _Patterns:
+    """Return the patterns that know all combining marks, of which `re` has no name: a search of some 0.2 s."""
+    marks = re.escape("".join(filter(lambda one: unicodedata.category(one)[0] == "M", map(chr, range(sys.maxunicode)))))
+    joined = rf"(?:\u200c?[{marks}\u200d])+"  # after a mark these joiners choose its form, with no letter to come
+    run = rf"[^\W_]+(?:{joined}[^\W_]*)*"
+    others = rf"[^\W_0-9{HAN}]"  # a number in Chinese belongs to no word
+    return _Patterns(
+        word=re.compile(rf"{run}(?:[{INSIDE}]{run})*|[!?]"),
+        not_chinese=re.compile(rf"({others}+(?:{joined}{others}*)*)"),
+        letters=re.compile(run),
+    )
 
 
 @cache
@@ -154,8 +248,13 @@ TEST_SHARE = 0.2
 
 
 def same(text: str) -> str:
-    """Return what two texts share that must not be on both sides: the letters and digits, whatever their case."""
-    return "".join(letter for letter in text.casefold() if letter.isalnum()) or text.strip()
+    """Return what two texts share that must not be on both sides: the letters and digits, whatever their case and form.
+
+    Form NFKC here, so that texts which differ in the width of their letters only, and give the same words in Chinese,
+    are equal: rather two texts too many on one side than one on both.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _plain(text)).casefold())
+    return "".join(_patterns().letters.findall(folded)) or normal(text).strip()
 
 
 def split(
