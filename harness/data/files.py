@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from harness.environments.home import cannot_write
-from harness.errors import DataError
+from harness.errors import DataError, why
 from harness.language import noop
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def find(
         found = {key: _first(places, file.spellings) for key, file in wanted.items()}
     except (OSError, RuntimeError) as error:
         raise DataError(
-            "the data folder {folder} cannot be read ({error}): {hint}", folder=folder, error=error, hint=hint
+            "the data folder {folder} cannot be read ({error}): {hint}", folder=folder, error=why(error), hint=hint
         ) from error
     missing = ", ".join(wanted[key].name for key, path in found.items() if path is None)
     if missing:

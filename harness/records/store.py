@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.errors import StoreError, UsageError
+from harness.errors import StoreError, UsageError, why
 from harness.record import SCHEMA, Record
 from harness.records.next_command import next_command
 from harness.spec import SOURCE_END, RunSpec
@@ -145,7 +145,7 @@ class Store:
                 studies=known_studies(self.folder.parent),
             ) from None
         except (OSError, msgspec.MsgspecError) as error:
-            raise StoreError("{path} cannot be read: {error}", path=path, error=error) from error
+            raise StoreError("{path} cannot be read: {error}", path=path, error=why(error)) from error
 
     def add(self, record: Record) -> Path:
         """Write a record and return its path.
@@ -237,7 +237,7 @@ def each(files: Iterable[Path]) -> Iterator[Record | Damaged]:
         try:
             yield share(with_source(decoder.decode(path.read_bytes()), path))
         except (OSError, msgspec.MsgspecError) as error:
-            yield Damaged(path=str(path), reason=str(error))
+            yield Damaged(path=str(path), reason=why(error))
 
 
 def gathered(read: Iterable[Record | Damaged]) -> tuple[list[Record], list[Damaged]]:

@@ -101,7 +101,7 @@ def load(folder: Path, records: Callable[[Store], tuple[list[Record], list[Damag
     try:
         plan = store.study()
     except StoreError as error:
-        damaged_plan = [Damaged(path=str(folder / STUDY), reason=str(error))]
+        damaged_plan = [Damaged(path=str(folder / STUDY), reason=str(error.fields["error"]))]  # `path` says which file
     found, damaged = records(store)
     order = {spec.run_id: number for number, spec in enumerate(plan.specs)} if plan else {}
     found.sort(key=lambda record: order.get(record.spec.run_id, len(order)))

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from harness import registry
-from harness.errors import UsageError
+from harness.errors import UsageError, why
 from harness.language import Sentence, Words, noop
 from harness.spec import DeviceKind
 
@@ -105,7 +105,7 @@ def read(wanted: str) -> Needs:
             wanted=wanted,
         ) from error
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise UsageError("{path} cannot be read: {reason}", path=path, reason=error) from error
+        raise UsageError("{path} cannot be read: {reason}", path=path, reason=why(error)) from error
     return parse(text, str(path))
 
 
