@@ -42,8 +42,11 @@ def compare(
     """Compare study B with study A, each a name inside the results folder or a study's own folder.
 
     Says what changed around them (versions, settings, machine) and gives a verdict for every row that both have. Rows
-    of different task versions or data are refused. Ends with 1 if a row that passed parity in A does not in B or ended
-    otherwise, if one is shown to be slower than --fail-on-slower allows, or if nothing is comparable.
+    of different task versions or data are refused.
+
+    Ends with 1 if a row that passed parity in A does not in B or ended otherwise, or if one is shown to be slower than
+    --fail-on-slower allows; with 3 if nothing could be shown, since nothing is comparable or, with --fail-on-slower, no
+    row has two processes in both studies; with 2 if the call was wrong; else with 0.
     """
     from harness.cli.commands.power import share
 
@@ -73,10 +76,9 @@ def compare(
         click.echo(_("wrote {path}").format(path=output), err=True)
     elif text:
         click.echo(text, nl=False)
-    if why := found.why_nothing():
+    if why := found.why_nothing_shown():
         click.echo(printable(why), err=True)
-        return 1
-    return 1 if found.is_worse() else 0
+    return found.exit_code()
 
 
 def _written(found: "Compared", form: str) -> str:
