@@ -1,5 +1,6 @@
 """The options that several commands share, each as a decorator, and what options are checked for."""
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -7,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from harness.errors import UsageError
+from harness.json_text import for_stream
 from harness.records.next_command import DEFAULT_RESULTS, RESULTS_VARIABLE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -58,6 +60,13 @@ def data_dir_option(command: F) -> F:
 def json_option(command: F) -> F:
     """Add `--json`: data for programs on stdout instead of tables for people."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def print_json(value: Any) -> None:
+    """Print data for another program, whole under every encoding of stdout."""
+    import msgspec
+
+    click.echo(for_stream(msgspec.json.format(msgspec.json.encode(value)).decode(), sys.stdout))
 
 
 def refuse_what_is_planned(context: click.Context) -> None:

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
-from harness.cli.options import filled, json_option, results_option
+from harness.cli.options import filled, json_option, print_json, results_option
 from harness.language import _
 
 
@@ -42,7 +41,7 @@ def choose(study: str, wanted: str, **asked: Any) -> int:
         click.echo(_("{path} was left out: {reason}").format(path=damaged.path, reason=damaged.reason), err=True)
     choice = decide(read, wishes)
     if asked["as_json"]:
-        click.echo(msgspec.json.format(msgspec.json.encode(choice), indent=2).decode())
+        print_json(choice)
     else:
         from rich.console import Console
 

@@ -1,5 +1,6 @@
 """The command `evenbench compare`: two studies, and an exit code for continuous integration."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import click
 
 from harness.cli.options import filled, json_option, results_option
 from harness.errors import StoreError, UsageError, unknown_name
+from harness.json_text import for_stream
 from harness.language import _
 from reports.words.text import printable
 
@@ -75,7 +77,7 @@ def compare(
             ) from error
         click.echo(_("wrote {path}").format(path=output), err=True)
     elif text:
-        click.echo(text, nl=False)
+        click.echo(for_stream(text, sys.stdout) if wanted == "json" else text, nl=False)
     if why := found.why_nothing_shown():
         click.echo(printable(why), err=True)
     return found.exit_code()

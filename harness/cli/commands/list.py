@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import registry
-from harness.cli.options import json_option, results_option
+from harness.cli.options import json_option, print_json, results_option
 from harness.environments import managed, pins
 from harness.errors import StoreError
 from harness.language import _, noop
@@ -30,9 +30,7 @@ def list_(kind: str | None, results: str, as_json: bool) -> None:
     """List the tasks, the backends and the studies, or only one KIND of them."""
     found = {name: _LOOK[name](Path(results).expanduser()) for name in ((kind,) if kind else KINDS)}
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        print_json(found)
         return
     from rich.console import Console
 

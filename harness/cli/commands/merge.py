@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from harness.cli.options import json_option, results_option
+from harness.cli.options import json_option, print_json, results_option
 from harness.errors import UsageError
 from harness.language import _, ngettext
 from harness.measure.clock import timestamp
@@ -41,7 +40,7 @@ def merge(name: str, studies: tuple[str, ...], results: str, as_json: bool) -> N
     folder = here / check_name(name)
     study = join(folder, [find(source, here) for source in studies], created_at=timestamp())
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode({"study": str(folder), "sources": study.merged_from})))
+        print_json({"study": str(folder), "sources": study.merged_from})
     for source in study.merged_from:
         for files, what in (
             (source.duplicates, _("taken from elsewhere already")),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import json_option, results_option
+from harness.cli.options import json_option, print_json, results_option
 from harness.errors import UsageError
 from harness.language import _, noop
 from harness.records.next_command import next_command
@@ -44,10 +44,7 @@ def power(study: str | None, difference: str, power: str, results: str, as_json:
             command=next_command("run", "--repeats", "3", results=here),
         )
     if as_json:
-        import msgspec
-
-        text = msgspec.json.encode({"study": folder.resolve().name, "repeats": found.repeats(), "needs": found})
-        click.echo(msgspec.json.format(text, indent=2).decode())
+        print_json({"study": folder.resolve().name, "repeats": found.repeats(), "needs": found})
         return
     _show(folder.resolve().name, found)
 

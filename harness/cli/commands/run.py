@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from harness.cli.choices import (
     choice_options,
@@ -17,7 +16,7 @@ from harness.cli.choices import (
     parse_bytes,
     parse_seeds,
 )
-from harness.cli.options import data_dir_option, filled, json_option, refuse_what_is_planned, results_option
+from harness.cli.options import data_dir_option, filled, json_option, print_json, refuse_what_is_planned, results_option
 from harness.cli.progress import Progress
 from harness.data import datasets
 from harness.data.text_files import TextFile
@@ -185,7 +184,7 @@ def _show_plan(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, as_json: 
         sentence = _("a run looks for its device ({devices}) when it starts; without one it is recorded as unsupported")
         click.echo(sentence.format(devices=_(", ").join(devices)), err=True)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(left)).decode())
+        print_json(left)
         return
     for spec in left:
         click.echo(spec.run_id)
@@ -237,7 +236,7 @@ def _print_json(records: tuple[Record, ...], study: Path) -> None:
         }
         for r in records
     ]
-    click.echo(msgspec.json.format(msgspec.json.encode({"study": str(study), "runs": runs})).decode())
+    print_json({"study": str(study), "runs": runs})
 
 
 def _print_report(study: Path) -> None:

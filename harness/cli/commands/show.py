@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import click
-import msgspec
 
-from harness.cli.options import filled, json_option, results_option
+from harness.cli.options import filled, json_option, print_json, results_option
 
 
 @click.command()
@@ -22,7 +21,7 @@ def show(run: str, study: str | None, results: str, as_json: bool) -> None:
     )
     record = studies.find_run(studies.load(folder), run)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(record), indent=2).decode())
+        print_json(record)
         return
     from rich.console import Console
 
