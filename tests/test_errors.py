@@ -24,7 +24,7 @@ def look_for_data(folder: Path) -> object:
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a plan": ("read_bytes", lambda folder: Store(folder).study()),
-    "needs": ("read_text", lambda folder: needs.read(str(folder / "n.toml"))),
+    "needs": ("open", lambda folder: needs.read(str(folder / "n.toml"))),
     "data": ("iterdir", look_for_data),
 }
 

@@ -6,6 +6,7 @@ One module per kind of device, `torch.cpu`, `torch.cuda` or `torch.npu`, answers
 import importlib.util
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -162,7 +163,7 @@ class TorchBackend:
             )
         if mode == "graph" and device == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
             return noop("torch.compile needs a C++ compiler on the CPU and finds none: install g++")
-        return None
+        return blank_for_compiler() if mode == "graph" and device == "cpu" else None
 
     def traps(self) -> tuple[Trap, ...]:
         found = []
@@ -177,6 +178,8 @@ class TorchBackend:
                 "a recurrent net can run far slower for it (seen with 2.13.0): EVENBENCH_FLUSH_DENORMALS=1 flushes"
             )
             found.append(Trap(name="denormals", sentence=sentence, harmful=False))
+        if why := blank_for_compiler():
+            found.append(Trap(name="blank in a path", sentence=str(why), said=why, harmful=False))
         return tuple(found)
 
     def build(
@@ -221,6 +224,28 @@ def use_full_precision() -> None:
 def flushes_denormals() -> bool:
     """Return whether a product of 1e-40, which is below float32's smallest normal number, comes out as zero."""
     return not (torch.tensor([1e-20]) * torch.tensor([1e-20])).any()
+
+
+def blank_for_compiler() -> Sentence | None:
+    """Return which blank in a path breaks `torch.compile` on the CPU, None where there is none.
+
+    Seen with 2.13.0: it gives g++ its paths unquoted, which ends as "C++ compile error" without a word of the blank
+    ("input file is the same as output file", "cannot find -ltorch"). Can go when a compile in such a folder works.
+    """
+    places = {
+        "TMPDIR": tempfile.gettempdir(),
+        "TORCHINDUCTOR_CACHE_DIR": os.environ.get("TORCHINDUCTOR_CACHE_DIR", ""),
+        "EVENBENCH_HOME": os.path.dirname(torch.__file__),  # where the environment lies that holds it
+    }
+    for name, path in places.items():
+        if any(character.isspace() for character in path):
+            return Sentence(
+                "torch.compile ends with a C++ compile error where the compiler's paths hold a blank (seen with "
+                "2.13.0), as {path!r} does: let {variable} name a folder without one",
+                path=path,
+                variable=name,
+            )
+    return None
 
 
 def npu_is_available() -> bool:

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from harness import paths
 from harness.errors import UsageError
 from harness.json_text import for_stream
 from harness.records.next_command import DEFAULT_RESULTS, RESULTS_VARIABLE
@@ -32,6 +34,16 @@ def filled(_context: click.Context, parameter: click.Parameter, given: Any) -> A
     return given
 
 
+def as_path(context: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
+    """Return what an option that takes a path was given, if it can be one, None where it was not given.
+
+    Raises:
+        UsageError: it is blank, or no path.
+    """
+    text = filled(context, parameter, given)
+    return None if text is None else paths.given(text, parameter.opts[0])
+
+
 def results_option(command: F) -> F:
     """Add `--results DIR`, the folder that holds the studies."""
     option = click.option(
@@ -40,7 +52,7 @@ def results_option(command: F) -> F:
         envvar=RESULTS_VARIABLE,
         show_default=True,
         metavar="DIR",
-        callback=filled,
+        callback=as_path,
         help="Folder that holds the studies; EVENBENCH_RESULTS sets it too.",
     )
     return option(command)
@@ -51,7 +63,7 @@ def data_dir_option(command: F) -> F:
     option = click.option(
         "--data-dir",
         envvar="EVENBENCH_DATA",
-        callback=filled,
+        callback=as_path,
         help="Folder with the original data files.  [default: EVENBENCH_DATA]",
     )
     return option(command)

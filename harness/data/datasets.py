@@ -4,12 +4,14 @@ In which form a model gets them is said in `harness/data/forms.py`.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from harness import paths
 from harness.data import corpora, files, forms, images, made_up, mnist
 from harness.data.corpora import RealCorpus
 from harness.data.forms import Arrays, Material
@@ -78,9 +80,9 @@ def chosen(
         DataError: the file cannot be read.
     """
     if choice not in TABLE and (any(mark in choice for mark in "/\\") or choice.lower().endswith(PATH_ENDINGS)):
-        path = Path(choice).expanduser().absolute()
-        if not path.is_file():
-            what = noop("is a folder") if path.is_dir() else noop("does not exist")
+        path = paths.given(choice, "--dataset").absolute()
+        if not os.path.isfile(path):  # not Path.is_file, which raises where its folder may not be entered
+            what = noop("is a folder") if os.path.isdir(path) else noop("does not exist")
             raise DataError(
                 "the file {path} {what}: name a file of labelled texts, or one of {names}",
                 path=path,

@@ -104,7 +104,7 @@ def read(path: Path, *, text_column: Column = None, label_column: Column = None,
 
 def _bytes(path: Path) -> bytes:
     try:
-        raw = path.expanduser().read_bytes()
+        raw = path.read_bytes()
         return gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(

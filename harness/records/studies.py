@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from harness import paths
 from harness.errors import StoreError, UsageError
 from harness.record import Record
 from harness.records.next_command import next_command
@@ -22,7 +23,7 @@ class Loaded(NamedTuple):
     @property
     def name(self) -> str:
         """The study's name, which is its folder's."""
-        return self.folder.resolve().name
+        return paths.shown(self.folder.resolve().name)
 
     def missing(self) -> tuple[str, ...]:
         """Return the ids of the planned runs that have no readable record."""
@@ -41,9 +42,9 @@ def find(study: str | Path, results: Path) -> Path:
     Raises:
         UsageError: there is none; the text lists those that there are.
     """
-    for folder in (results / study, Path(study)):
+    for folder in (results / study, paths.given(str(study), "STUDY")):
         if str(study) and _holds_a_study(folder):
-            return folder
+            return paths.check(folder, "STUDY")
     raise UsageError("there is no study {study!r}: {studies}", study=str(study), studies=known_studies(results))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from harness.environments.home import temporary_folder
 from harness.environments.machine import ROOT
 from harness.errors import EnvironmentFailure
 from harness.language import Sentence, noop, told
@@ -53,7 +54,8 @@ def workplace() -> Iterator[Path]:
     `code` holds links to the three packages alone: with the folder around them on the path, an installed Evenbench
     would put its own NumPy before the backend's.
     """
-    with tempfile.TemporaryDirectory(prefix="evenbench-", ignore_cleanup_errors=True) as name:
+    where = temporary_folder()
+    with tempfile.TemporaryDirectory(prefix="evenbench-", dir=where, ignore_cleanup_errors=True) as name:
         place = Path(name)
         for folder in ("code", "empty", "out"):
             (place / folder).mkdir()

@@ -8,11 +8,10 @@ columns, so that `--resume` reads the same again.
 import math
 import random
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from msgspec import Struct
 
-from harness import registry
+from harness import paths, registry
 from harness.data.text_files import TextFile
 from harness.errors import DataError, UsageError
 from harness.measure.clock import timestamp
@@ -203,7 +202,7 @@ def found_again(chosen: ChosenFile) -> TextFile:
         DataError: the file is gone, cannot be read, or has changed.
     """
     file = TextFile(
-        path=Path(chosen.path),
+        path=paths.given(chosen.path, chosen.name),
         text_column=chosen.text_column,
         label_column=chosen.label_column,
         encoding=chosen.encoding,

@@ -1,6 +1,5 @@
 """The command `evenbench choose`: a decision by weighted needs, printed."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -35,7 +34,7 @@ def choose(study: str, wanted: str, **asked: Any) -> int:
     from reports.statistics.study import StudyRead
 
     wishes = needs.read(wanted)
-    folder = studies.find(study, Path(asked["results"]).expanduser())
+    folder = studies.find(study, asked["results"])
     read = StudyRead.of(folder, for_pictures=False)
     for damaged in read.loaded.damaged:
         click.echo(_("{path} was left out: {reason}").format(path=damaged.path, reason=damaged.reason), err=True)

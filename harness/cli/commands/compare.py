@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import filled, json_option, results_option
-from harness.errors import StoreError, UsageError, unknown_name
+from harness.cli.options import as_path, filled, json_option, results_option
+from harness.errors import UsageError, unknown_name
 from harness.json_text import for_stream
 from harness.language import _
 from reports.words.text import printable
@@ -34,12 +34,12 @@ FORMATS = ("terminal", "md", "json")
     help="terminal, md or json.  [default: terminal, or by the ending of -o]",
 )
 @click.option(
-    "-o", "--output", metavar="FILE", callback=filled, help="File for the md or json comparison.  [default: stdout]"
+    "-o", "--output", metavar="FILE", callback=as_path, help="File for the md or json comparison.  [default: stdout]"
 )
 @results_option
 @json_option
 def compare(
-    a: str, b: str, fail_on_slower: str | None, form: str | None, output: str | None, results: str, as_json: bool
+    a: str, b: str, fail_on_slower: str | None, form: str | None, output: Path | None, results: Path, as_json: bool
 ) -> int:
     """Compare study B with study A, each a name inside the results folder or a study's own folder.
 
@@ -53,7 +53,7 @@ def compare(
     from harness.cli.commands.power import share
 
     limit = None if fail_on_slower is None else share("--fail-on-slower", fail_on_slower, most=10.0)
-    wanted = form or ("json" if as_json else Path(output).suffix.removeprefix(".") if output else "terminal")
+    wanted = form or ("json" if as_json else output.suffix.removeprefix(".") if output else "terminal")
     if wanted not in FORMATS:
         raise unknown_name("format", wanted, FORMATS)
     if as_json and wanted != "json":
@@ -64,15 +64,14 @@ def compare(
     from reports.compare.studies import compare_studies
     from reports.statistics.study import StudyRead
 
-    here = Path(results).expanduser()
-    folders = [studies.find(name, here) for name in (a, b)]
+    folders = [studies.find(name, results) for name in (a, b)]
     found = compare_studies(*(StudyRead.of(folder, for_pictures=False) for folder in folders), limit=limit)
     text = _written(found, wanted)
     if output is not None:
         try:
-            Path(output).write_text(text, "utf-8", newline="")
-        except OSError as error:
-            raise StoreError(
+            output.write_text(text, "utf-8", newline="")
+        except OSError as error:  # no StoreError, which ends with 1: that would say that B is worse
+            raise UsageError(
                 "cannot write {path}: {strerror}; name another file with -o", path=output, strerror=error.strerror
             ) from error
         click.echo(_("wrote {path}").format(path=output), err=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 )
 @results_option
 @json_option
-def power(study: str | None, difference: str, power: str, results: str, as_json: bool) -> None:
+def power(study: str | None, difference: str, power: str, results: Path, as_json: bool) -> None:
     """Say how many repeats each pair of rows needs, by the spread in STUDY (without it: the newest one)."""
     wanted = share("--difference", difference, most=10.0)
     target = share("--power", power, most=1.0)
@@ -33,7 +33,7 @@ def power(study: str | None, difference: str, power: str, results: str, as_json:
     from reports.statistics.power import needs
     from reports.statistics.study import StudyRead
 
-    here = Path(results).expanduser()
+    here = results
     folder = studies.newest(here) if study is None else studies.find(study, here)
     found = needs(StudyRead.of(folder, for_pictures=False).groups, ratio=1 + wanted, power=target)
     if not found.pairs:

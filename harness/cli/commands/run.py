@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from harness import paths
 from harness.cli.choices import (
     choice_options,
     find_choices,
@@ -21,6 +22,7 @@ from harness.cli.progress import Progress
 from harness.data import datasets
 from harness.data.text_files import TextFile
 from harness.environments import machine
+from harness.environments.home import temporary_folder
 from harness.errors import UsageError
 from harness.language import _
 from harness.record import Record
@@ -97,7 +99,8 @@ def run(**asked: Any) -> int:
     CPU. Groups of tasks: main, text, boltzmann, optimizers.
     Every run is a process of its own; its record is stored at once under RESULTS/STUDY.
     """
-    results = Path(asked["results"]).expanduser().absolute()
+    results = asked["results"].absolute()
+    temporary_folder()  # where its workers would work: looked for now, under --dry-run too
     new = asked["resume"] is None
     if new:
         plan = _planned(asked)
@@ -141,7 +144,7 @@ def _planned(asked: dict[str, Any]) -> Plan:
         tuned=find_tuned(tasks, runnable, asked["preset"], found) if "tuned" in profiles else {},
     )
     return Plan(
-        study=study_of(wish, name=asked["study"], command=tuple(sys.argv[1:]), files=files.values()),
+        study=study_of(wish, name=asked["study"], command=tuple(map(paths.shown, sys.argv[1:])), files=files.values()),
         interpreters=found,
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],

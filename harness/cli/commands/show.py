@@ -12,13 +12,11 @@ from harness.cli.options import filled, json_option, print_json, results_option
 @click.option("--study", callback=filled, help="Study that holds the run.  [default: the newest one]")
 @results_option
 @json_option
-def show(run: str, study: str | None, results: str, as_json: bool) -> None:
+def show(run: str, study: str | None, results: Path, as_json: bool) -> None:
     """Show all that is known of RUN: its name, or a part of it that no other run of the study has."""
     from harness.records import studies
 
-    folder = (
-        studies.newest(Path(results).expanduser()) if study is None else studies.find(study, Path(results).expanduser())
-    )
+    folder = studies.newest(results) if study is None else studies.find(study, results)
     record = studies.find_run(studies.load(folder), run)
     if as_json:
         print_json(record)
