@@ -17,7 +17,6 @@ from records_factory import record, write_study
 from test_streams import TRACEBACK
 
 import backends
-from harness import paths
 from harness.cli.main import evenbench
 from harness.data import files
 from harness.environments import home as homes
@@ -26,6 +25,7 @@ from harness.errors import EvenbenchError, UsageError
 from harness.records import studies
 from harness.records.store import Store, check_name
 from harness.runs.launch import workplace
+from harness.whole_files import given_path
 
 ROOT = Path(HERE).parent
 DRY_RUN = ("run", "--task", "xor", "--backend", "well", "--preset", "smoke", "--dry-run")
@@ -107,7 +107,7 @@ def test_any_path_is_one_sentence_or_a_path(name: str, parts: list[str]) -> None
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_not_refused_can_be_opened_and_written_down(parts: list[str]) -> None:
     try:
-        path = paths.given("/".join(parts), "--results")
+        path = given_path("/".join(parts), "--results")
     except UsageError as error:
         str(error).encode()
         return
@@ -127,7 +127,7 @@ def test_what_is_not_refused_can_be_opened_and_written_down(parts: list[str]) ->
 )
 def test_what_cannot_be_a_path_is_refused_by_its_reason(path: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as raised:
-        paths.given(path, "--results")
+        given_path(path, "--results")
     assert raised.value.fields["option"] == "--results"
     assert len(str(raised.value)) < 400
 
@@ -148,7 +148,7 @@ def test_a_variable_that_names_no_path_is_named(variable: str, path: str, monkey
         "EVENBENCH_HOME": homes.home,
         "EVENBENCH_PROFILES": homes.profiles_folder,
         "EVENBENCH_DATA": lambda: files.find("mnist", {}, None, subfolders=(), expected="x"),
-        "EVENBENCH_RESULTS": lambda: refused(("show", "torch")) and paths.given(path, variable),
+        "EVENBENCH_RESULTS": lambda: refused(("show", "torch")) and given_path(path, variable),
     }
     with pytest.raises(UsageError, match=f"^{variable} is given"):
         looks[variable]()
@@ -171,14 +171,14 @@ def test_a_folder_that_is_gone_is_one_sentence(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     with pytest.raises(UsageError, match="the current folder, from which it starts, is gone"):
-        paths.given("results", "--results")
-    assert paths.given("/results", "--results") == Path("/results")
+        given_path("results", "--results")
+    assert given_path("/results", "--results") == Path("/results")
 
 
 def test_a_relative_path_stays_so_and_a_home_is_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/somewhere")
-    assert paths.given("a/../b", "-o") == Path("a/../b")
-    assert paths.given("~/x", "-o") == Path("/somewhere/x")
+    assert given_path("a/../b", "-o") == Path("a/../b")
+    assert given_path("~/x", "-o") == Path("/somewhere/x")
 
 
 @pytest.mark.parametrize("path", ["~nobody_here/x", "a\\u0000b", "n" * 256])

@@ -15,7 +15,7 @@ from test_compare import rows
 
 from harness.cli.main import COMMANDS
 from harness.cli.streams import PLAIN, readable
-from harness.json_text import for_stream
+from reports.words.json_text import for_stream
 
 ROOT = Path(HERE).parent
 TRACEBACK = ("Traceback", "Exception ignored", "Error in sys.excepthook")

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from harness import paths
 from harness.errors import UsageError
-from harness.json_text import for_stream
 from harness.records.next_command import DEFAULT_RESULTS, RESULTS_VARIABLE
+from harness.whole_files import given_path
+from reports.words.json_text import for_stream
 
 F = TypeVar("F", bound=Callable[..., Any])
 FOR_EVERY_RUN = ("resume", "results", "pythons", "data_dir", "no_parity", "no_mistakes", "dry_run", "as_json")
@@ -41,7 +41,7 @@ def as_path(context: click.Context, parameter: click.Parameter, given: str | Non
         UsageError: it is blank, or no path.
     """
     text = filled(context, parameter, given)
-    return None if text is None else paths.given(text, parameter.opts[0])
+    return None if text is None else given_path(text, parameter.opts[0])
 
 
 def results_option(command: F) -> F:

@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from harness import paths
 from harness.data import corpora, files, forms, images, made_up, mnist
 from harness.data.corpora import RealCorpus
 from harness.data.forms import Arrays, Material
@@ -23,6 +22,7 @@ from harness.data.text_files import TextFile
 from harness.data.texts import Language, tokeniser
 from harness.errors import DataError, UsageError, unknown_name
 from harness.language import noop
+from harness.whole_files import given_path
 
 VARIABLE = files.VARIABLE
 PIPELINE_VERSION = 1
@@ -80,7 +80,7 @@ def chosen(
         DataError: the file cannot be read.
     """
     if choice not in TABLE and (any(mark in choice for mark in "/\\") or choice.lower().endswith(PATH_ENDINGS)):
-        path = paths.given(choice, "--dataset").absolute()
+        path = given_path(choice, "--dataset").absolute()
         if not os.path.isfile(path):  # not Path.is_file, which raises where its folder may not be entered
             what = noop("is a folder") if os.path.isdir(path) else noop("does not exist")
             raise DataError(

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from harness import paths
 from harness.environments.home import cannot_write
 from harness.errors import DataError, why
 from harness.language import noop
+from harness.whole_files import given_path
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -46,12 +46,12 @@ def find(
     Raises:
         DataError: the folder or a file is missing.
     """
-    folder = data_dir or (paths.given(os.environ[VARIABLE], VARIABLE) if os.environ.get(VARIABLE) else None)
+    folder = data_dir or (given_path(os.environ[VARIABLE], VARIABLE) if os.environ.get(VARIABLE) else None)
     if folder is None:
         return None
     hint = f"expected are {expected}, there or in its folder {' or '.join(subfolders)}"
     try:
-        folder = paths.given(str(folder), "--data-dir").absolute()
+        folder = given_path(str(folder), "--data-dir").absolute()
         if not folder.is_dir():
             what = noop("is a file, not a folder") if folder.exists() else noop("does not exist")
             raise DataError("the data folder {folder} {what}: {hint}", folder=folder, what=what, hint=hint)

@@ -11,9 +11,8 @@ from typing import Generic, TypeVar
 import msgspec
 import platformdirs
 
-from harness import paths
 from harness.errors import UsageError, why
-from harness.whole_files import write_whole
+from harness.whole_files import check_path, given_path, write_whole
 
 T = TypeVar("T")
 
@@ -28,7 +27,7 @@ def home() -> Path:
         UsageError: the folder cannot be made or written.
     """
     named = os.environ.get(VARIABLE)
-    folder = paths.given(named, VARIABLE).absolute() if named else _of_the_user()
+    folder = given_path(named, VARIABLE).absolute() if named else _of_the_user()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):  # a try: rights say nothing of a disk that is mounted read-only
@@ -40,7 +39,7 @@ def home() -> Path:
 
 def _of_the_user() -> Path:
     try:
-        return paths.given(str(platformdirs.user_data_path("evenbench")), "XDG_DATA_HOME")
+        return given_path(str(platformdirs.user_data_path("evenbench")), "XDG_DATA_HOME")
     except (UsageError, RuntimeError) as error:  # platformdirs raises the second, where nobody knows the home
         raise UsageError(
             "Evenbench has no folder to keep things in: name one with {variable} ({reason})",
@@ -56,7 +55,7 @@ def temporary_folder() -> Path:
         UsageError: none can be written, or its name cannot stand in a job.
     """
     try:
-        return paths.check(Path(tempfile.gettempdir()), "TMPDIR")
+        return check_path(Path(tempfile.gettempdir()), "TMPDIR")
     except FileNotFoundError as error:
         raise UsageError(
             "no temporary folder can be written: name one with TMPDIR, or make room ({reason})", reason=why(error)
@@ -76,7 +75,7 @@ def environments_folder() -> Path:
 def profiles_folder() -> Path:
     """Return the folder of the tuned profiles: EVENBENCH_PROFILES, or one in the home."""
     named = os.environ.get(PROFILES_VARIABLE)
-    return paths.given(named, PROFILES_VARIABLE).absolute() if named else home() / "profiles"
+    return given_path(named, PROFILES_VARIABLE).absolute() if named else home() / "profiles"
 
 
 class Remembered(Generic[T]):

@@ -16,7 +16,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness import paths, registry, versions
+from harness import registry, versions
 from harness.environments import config, pins
 from harness.environments import managed as environments
 from harness.environments.managed import Environment
@@ -24,6 +24,7 @@ from harness.environments.pins import Variant
 from harness.errors import EnvironmentFailure, UsageError
 from harness.language import Sentence, Words, noop
 from harness.spec import DeviceKind
+from harness.whole_files import check_path, given_path
 
 Source = Literal["--python", "config", "managed", "current"]
 ASK_VERSION = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
@@ -65,7 +66,7 @@ def parse(options: Iterable[str]) -> dict[str, str]:
                 "--python expects NAME=PATH, as in torch=/opt/python/bin/python; received {option!r}", option=option
             )
         registry.entry(name)
-        paths.given(path, "--python")
+        given_path(path, "--python")
         if name in found:
             raise UsageError("--python names {name} twice: {found} and {path}", name=name, found=found[name], path=path)
         found[name] = path
@@ -193,8 +194,8 @@ def executable(path: str, *, base: Path, told_by: Words, option: str = "--python
         UsageError: it is missing, a folder, or no program.
     """
     if os.sep not in path and "\0" not in path and (command := shutil.which(path)):
-        return str(paths.check(Path(command), "PATH"))
-    full = Path(os.path.normpath(base / paths.given(path, option)))  # not resolve(), which follows links
+        return str(check_path(Path(command), "PATH"))
+    full = Path(os.path.normpath(base / given_path(path, option)))  # not resolve(), which follows links
     if os.path.isdir(full):
         raise UsageError(
             "{full} ({told_by}) is a folder: name the interpreter in it, as {python}",

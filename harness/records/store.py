@@ -17,11 +17,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness import paths
 from harness.errors import StoreError, UsageError, why
 from harness.record import SCHEMA, Record
 from harness.records.next_command import next_command
 from harness.spec import SOURCE_END, RunSpec
+from harness.whole_files import LONGEST_NAME, shown_path
 
 STUDY = "study.json"
 INTERRUPTED = r"\.interrupted-\d+$"
@@ -80,7 +80,7 @@ def with_source(record: Record, path: Path) -> Record:
     """Return the record with the name of the study that its file was merged from, if its file's name has one."""
     if SOURCE_END not in path.stem:
         return record
-    stem = re.sub(INTERRUPTED, "", paths.shown(path.stem))
+    stem = re.sub(INTERRUPTED, "", shown_path(path.stem))
     end = f"{SOURCE_END}{record.spec.run_id}"
     if not stem.endswith(end):
         return record
@@ -238,7 +238,7 @@ def each(files: Iterable[Path]) -> Iterator[Record | Damaged]:
         try:
             yield share(with_source(decoder.decode(path.read_bytes()), path))
         except (OSError, msgspec.MsgspecError) as error:
-            yield Damaged(path=paths.shown(path), reason=why(error))
+            yield Damaged(path=shown_path(path), reason=why(error))
 
 
 def gathered(read: Iterable[Record | Damaged]) -> tuple[list[Record], list[Damaged]]:
@@ -302,11 +302,11 @@ def known_studies(results: Path) -> UsageError:
 
 def check_name(name: str) -> str:
     """Return a study's name, or raise if it could leave the results folder or break a shell line."""
-    if not re.fullmatch(r"[\w][\w.+-]{0,99}", name) or len(name.encode()) > paths.LONGEST_NAME:
+    if not re.fullmatch(r"[\w][\w.+-]{0,99}", name) or len(name.encode()) > LONGEST_NAME:
         raise UsageError(
             "a study's name is letters, digits, '.', '_', '+' and '-' (up to 100, and {most} bytes), but this is "
             "{name!r}",
             name=name,
-            most=paths.LONGEST_NAME,
+            most=LONGEST_NAME,
         )
     return name

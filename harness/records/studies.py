@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from harness import paths
 from harness.errors import StoreError, UsageError
 from harness.record import Record
 from harness.records.next_command import next_command
 from harness.records.store import STUDY, Damaged, Store, Study, known_studies
+from harness.whole_files import check_path, given_path, shown_path
 
 
 class Loaded(NamedTuple):
@@ -23,7 +23,7 @@ class Loaded(NamedTuple):
     @property
     def name(self) -> str:
         """The study's name, which is its folder's."""
-        return paths.shown(self.folder.resolve().name)
+        return shown_path(self.folder.resolve().name)
 
     def missing(self) -> tuple[str, ...]:
         """Return the ids of the planned runs that have no readable record."""
@@ -42,9 +42,9 @@ def find(study: str | Path, results: Path) -> Path:
     Raises:
         UsageError: there is none; the text lists those that there are.
     """
-    for folder in (results / study, paths.given(str(study), "STUDY")):
+    for folder in (results / study, given_path(str(study), "STUDY")):
         if str(study) and _holds_a_study(folder):
-            return paths.check(folder, "STUDY")
+            return check_path(folder, "STUDY")
     raise UsageError("there is no study {study!r}: {studies}", study=str(study), studies=known_studies(results))
 
 

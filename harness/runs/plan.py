@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from harness import paths, registry
+from harness import registry
 from harness.data.text_files import TextFile
 from harness.errors import DataError, UsageError
 from harness.measure.clock import timestamp
 from harness.model import takes_tokens
 from harness.records.store import ChosenFile, Store, Study
 from harness.spec import Choice, RunSpec, Task
+from harness.whole_files import given_path
 
 PUBLISHED = ("full", "paper")
 """Presets whose figures stand in documents."""
@@ -202,7 +203,7 @@ def found_again(chosen: ChosenFile) -> TextFile:
         DataError: the file is gone, cannot be read, or has changed.
     """
     file = TextFile(
-        path=paths.given(chosen.path, chosen.name),
+        path=given_path(chosen.path, chosen.name),
         text_column=chosen.text_column,
         label_column=chosen.label_column,
         encoding=chosen.encoding,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 
 from harness.errors import StoreError, UsageError, unknown_name
-from harness.json_text import for_stream
 from harness.whole_files import write_whole
 from reports.frame.columns import FRAME, STAGES, VERDICTS
 from reports.statistics.study import StudyRead
+from reports.words.json_text import for_stream
 
 if TYPE_CHECKING:  # pandas, and all that needs it, is imported while other processes read
     from reports.content.content import Content

@@ -8,8 +8,8 @@ import click
 
 from harness.cli.options import as_path, filled, json_option, results_option
 from harness.errors import UsageError, unknown_name
-from harness.json_text import for_stream
 from harness.language import _
+from reports.words.json_text import for_stream
 from reports.words.text import printable
 
 if TYPE_CHECKING:

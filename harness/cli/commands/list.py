@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness import paths, registry
+from harness import registry
 from harness.cli.options import json_option, print_json, results_option
 from harness.environments import managed, pins
 from harness.errors import StoreError
@@ -14,6 +14,7 @@ from harness.language import _, noop
 from harness.model import is_trained, parameter_shapes
 from harness.records.next_command import next_command
 from harness.records.store import Store
+from harness.whole_files import shown_path
 from reports.words.text import printable
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _studies(results: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for folder in studies.everything(results):
         done = Store(folder).done()
-        facts: dict[str, Any] = {"name": paths.shown(folder.name), "created_at": None, "recorded": len(done)}
+        facts: dict[str, Any] = {"name": shown_path(folder.name), "created_at": None, "recorded": len(done)}
         facts |= {"planned": None, "problem": None}
         try:
             plan = Store(folder).study()

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from harness import paths
 from harness.cli.choices import (
     choice_options,
     find_choices,
@@ -33,6 +32,7 @@ from harness.runs.execute import Setting
 from harness.runs.plan import Wish, found_again, left_of, study_of
 from harness.runs.profiles import check_name as check_profile
 from harness.spec import RunSpec
+from harness.whole_files import shown_path
 
 
 @click.command()
@@ -144,7 +144,7 @@ def _planned(asked: dict[str, Any]) -> Plan:
         tuned=find_tuned(tasks, runnable, asked["preset"], found) if "tuned" in profiles else {},
     )
     return Plan(
-        study=study_of(wish, name=asked["study"], command=tuple(map(paths.shown, sys.argv[1:])), files=files.values()),
+        study=study_of(wish, name=asked["study"], command=tuple(map(shown_path, sys.argv[1:])), files=files.values()),
         interpreters=found,
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],

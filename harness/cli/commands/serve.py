@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from harness import paths
 from harness.cli.options import filled, results_option
 from harness.errors import EnvironmentFailure, UsageError
 from harness.language import _
 from harness.records.next_command import next_command
+from harness.whole_files import given_path
 
 
 @click.command()
@@ -28,7 +28,7 @@ def serve(folder: str | None, host: str, port: int, results: Path) -> None:
 
     from reports.formats.serve import LOOPBACK, create_app
 
-    here = results if folder is None else paths.given(folder, "RESULTS")
+    here = results if folder is None else given_path(folder, "RESULTS")
     if not os.path.isdir(here):  # not Path.is_dir, which raises where the folder may not be entered
         raise UsageError(
             "there is no folder {folder}: `{command}` makes studies in it",

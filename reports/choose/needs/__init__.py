@@ -12,10 +12,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from harness import paths, registry
+from harness import registry
 from harness.errors import UsageError, why
 from harness.language import Sentence, Words, noop
 from harness.spec import DeviceKind
+from harness.whole_files import given_path
 
 FOLDER = Path(__file__).parent
 LARGEST_FILE = 1_000_000
@@ -91,7 +92,7 @@ def read(wanted: str) -> Needs:
     Raises:
         UsageError: there is no such file, or what it says is wrong; the text names the line or the field.
     """
-    path = FOLDER / f"{wanted}.toml" if wanted in shipped() else paths.given(wanted, "--for")
+    path = FOLDER / f"{wanted}.toml" if wanted in shipped() else given_path(wanted, "--for")
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST_FILE + 1).decode()
