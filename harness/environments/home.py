@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 import msgspec
 import platformdirs
 
-from harness.errors import UsageError, why
-from harness.whole_files import check_path, given_path, write_whole
+from harness.errors import UsageError
+from harness.whole_files import given_path, write_whole
 
 T = TypeVar("T")
 
@@ -45,20 +45,6 @@ def _of_the_user() -> Path:
             "Evenbench has no folder to keep things in: name one with {variable} ({reason})",
             variable=VARIABLE,
             reason=error,
-        ) from error
-
-
-def temporary_folder() -> Path:
-    """Return the folder for what is needed for a moment: TMPDIR, or the system's.
-
-    Raises:
-        UsageError: none can be written, or its name cannot stand in a job.
-    """
-    try:
-        return check_path(Path(tempfile.gettempdir()), "TMPDIR")
-    except FileNotFoundError as error:
-        raise UsageError(
-            "no temporary folder can be written: name one with TMPDIR, or make room ({reason})", reason=why(error)
         ) from error
 
 

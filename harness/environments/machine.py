@@ -3,11 +3,14 @@
 import os
 import platform
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psutil
 
+from harness.errors import UsageError, why
 from harness.record import Machine
+from harness.whole_files import check_path
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds `harness`, `backends`, `tasks` and `reports`."""
@@ -56,3 +59,17 @@ def processor() -> str:
     except OSError:
         return ""
     return "".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
+
+
+def temporary_folder() -> Path:
+    """Return the folder for what is needed for a moment: TMPDIR, or the system's.
+
+    Raises:
+        UsageError: none can be written, or its name cannot stand in a job.
+    """
+    try:
+        return check_path(Path(tempfile.gettempdir()), "TMPDIR")
+    except FileNotFoundError as error:
+        raise UsageError(
+            "no temporary folder can be written: name one with TMPDIR, or make room ({reason})", reason=why(error)
+        ) from error

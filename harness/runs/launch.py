@@ -11,8 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from harness.environments.home import temporary_folder
-from harness.environments.machine import ROOT
+from harness.environments.machine import ROOT, temporary_folder
 from harness.errors import EnvironmentFailure
 from harness.language import Sentence, noop, told
 from harness.record import Outcome

@@ -21,7 +21,6 @@ from harness.cli.progress import Progress
 from harness.data import datasets
 from harness.data.text_files import TextFile
 from harness.environments import machine
-from harness.environments.home import temporary_folder
 from harness.errors import UsageError
 from harness.language import _
 from harness.record import Record
@@ -100,7 +99,7 @@ def run(**asked: Any) -> int:
     Every run is a process of its own; its record is stored at once under RESULTS/STUDY.
     """
     results = asked["results"].absolute()
-    temporary_folder()  # where its workers would work: looked for now, under --dry-run too
+    machine.temporary_folder()  # where its workers would work: looked for now, under --dry-run too
     new = asked["resume"] is None
     if new:
         plan = _planned(asked)
