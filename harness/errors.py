@@ -42,6 +42,11 @@ class ContractError(EvenbenchError):
     """A backend broke the contract of `harness/contract.py`."""
 
 
+def why(error: Exception) -> str:
+    """Return what an error says of itself, without the path that the sentence around it names already."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def unknown_name(kind: object, name: str, known: "list[str] | tuple[str, ...]") -> UsageError:
     """Return the error for a name that no table holds, with the names that it does hold.
 

@@ -1,9 +1,21 @@
-"""A file is seen whole or not at all: it is written beside its place, then renamed."""
+"""Files and their paths, whole or not at all.
+
+A file is written beside its place, then renamed. A path that a user gives is refused in one sentence before anything is
+done, or carried whole to the end: it stands in jobs, records and pages, which are UTF-8, so one that is not is refused,
+as is what no system can open.
+"""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from harness.errors import UsageError
+
+LONGEST_NAME = 255
+"""Bytes of one name, on every file system that is in use."""
+LONGEST_PATH = 3500
+"""Bytes of a whole path; the system allows 4,095, and what is written below it needs the rest."""
 
 
 @contextmanager
@@ -31,3 +43,67 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     with whole(path) as temporary:
         temporary.write_bytes(content)
+
+
+def given_path(text: str, option: str) -> Path:
+    """Return the path that a user wrote, `~` expanded; a relative one stays so.
+
+    Args:
+        text: as it was written.
+        option: the option, variable or file that it was given by, for the error's text.
+
+    Raises:
+        UsageError: it cannot be a path here.
+    """
+    if "\0" in text:
+        raise UsageError("{option} is given {path!r}: no path holds a NUL character", option=option, path=text)
+    try:
+        path = Path(text).expanduser()
+    except (RuntimeError, UnicodeEncodeError) as error:
+        raise UsageError(
+            "{option} is given {path!r}, but there is no such user here, or none with a home: write the path in full",
+            option=option,
+            path=text,
+        ) from error
+    return check_path(path, option)
+
+
+def check_path(path: Path, option: str) -> Path:
+    """Return a path as it is, if it can be opened and written down.
+
+    Raises:
+        UsageError: it, or the folder that a relative one starts from, is too long, not UTF-8, or gone.
+    """
+    try:
+        whole = str(path.absolute())
+        size = len(whole.encode())
+    except FileNotFoundError as error:
+        raise UsageError(
+            "{option} is given {path!r}, but the current folder, from which it starts, is gone: change into another",
+            option=option,
+            path=str(path),
+        ) from error
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            "{option} is given {path!r}, whose name is not UTF-8, which records are: rename the file or its folder",
+            option=option,
+            path=whole,
+        ) from error
+    if size > LONGEST_PATH or any(len(name.encode()) > LONGEST_NAME for name in path.parts):
+        raise UsageError(
+            "{option} is given a path that is too long, {path!r}: a name has at most {name} bytes, all of it {most}",
+            option=option,
+            path=_shortened(str(path)),
+            name=LONGEST_NAME,
+            most=LONGEST_PATH,
+        )
+    return path
+
+
+def _shortened(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def shown_path(path: Path | str) -> str:
+    """Return the name of a file that was found, as text that can be written down; what is not UTF-8 is escaped."""
+    return str(path).encode("utf-8", "backslashreplace").decode()

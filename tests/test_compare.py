@@ -243,7 +243,9 @@ def test_one_process_is_compared_without_a_verdict_and_said_not_to_be_tested(tmp
     found = compared(tmp_path, rows(count=1), rows(step_s=0.02, count=1), limit=0.05)
     assert found.lines[0].found.ratio == pytest.approx(2)
     assert not found.is_worse()
+    assert found.exit_code() == 3
     assert "1 row was not tested, for one process shows nothing" in words(found)
+    assert "Nothing could be shown to be slower: no row has two processes" in words(found)
 
 
 def test_strange_names_do_not_become_markup(tmp_path: Path) -> None:
@@ -278,6 +280,9 @@ def results(tmp_path: Path) -> Path:
     write_study(tmp_path / "before", rows())
     write_study(tmp_path / "after", rows(step_s=0.02))
     write_study(tmp_path / "other", rows("mindspore"))
+    write_study(tmp_path / "one", rows(count=1))
+    write_study(tmp_path / "slow-one", rows(step_s=0.02, count=1))
+    write_study(tmp_path / "unproven", rows(count=1, parity=UNCHECKED))
     damage(tmp_path / "after")
     return tmp_path
 
@@ -290,7 +295,11 @@ def results(tmp_path: Path) -> Path:
         (("before", "after", "--fail-on-slower", "0.05", "--json"), 1),
         (("after", "before", "--fail-on-slower", "5 %"), 0),
         (("before", "after", "--fail-on-slower", "150%"), 0),
-        (("before", "other"), 1),
+        (("before", "other"), 3),
+        (("one", "slow-one"), 0),
+        (("one", "slow-one", "--fail-on-slower", "5%"), 3),
+        (("before", "slow-one", "--fail-on-slower", "5%", "--json"), 3),
+        (("one", "unproven", "--fail-on-slower", "5%"), 1),
     ],
 )
 def test_the_exit_code_says_whether_something_got_worse(arguments: Sequence[str], code: int, results: Path) -> None:
@@ -298,6 +307,10 @@ def test_the_exit_code_says_whether_something_got_worse(arguments: Sequence[str]
     assert done.return_value == code
     if "other" in arguments:
         assert "nothing is comparable: before and other have no row in common" in done.stderr
+    if "slow-one" in arguments and code:
+        assert "nothing could be shown to be slower: no row has two processes or more in both" in done.stderr
+    if "--json" in arguments:
+        assert msgspec.json.decode(done.stdout)["exit_code"] == code
 
 
 def test_the_terminals_lines_fit_80_columns(results: Path) -> None:
@@ -310,7 +323,7 @@ def test_the_terminals_lines_fit_80_columns(results: Path) -> None:
     ("arguments", "said"),
     [
         (("before", "before"), "before would be compared with itself: name two studies"),
-        (("before", "nothing"), "there is no study 'nothing': studies in .* are after, before, other"),
+        (("before", "nothing"), "there is no study 'nothing': studies in .* are after, before, one, other"),
         (("before", "after", "--fail-on-slower", "much"), "--fail-on-slower is a share .* such as 5% or 0.05"),
         (("before", "after", "--fail-on-slower", "-5%"), "--fail-on-slower is a share"),
         (("before", "after", "--format", "csv"), "unknown format 'csv': known are terminal, md, json"),

@@ -32,8 +32,9 @@ from harness import registry
 from harness.boltzmann import Joint, Rbm, initial_state, statistics_names
 from harness.contract import Trap
 from harness.errors import UsageError
+from harness.language import Sentence
 from harness.measure import quality
-from harness.record import Block, Evaluation, Measured, Memory, Record
+from harness.record import Block, Evaluation, Measured, Memory, ParityVerdict, Record
 from harness.records.steady import read
 from reports.frame import frame as frames
 from reports.frame.columns import COLUMNS, DTYPES, EVALUATIONS, FRAME, LOSSES, SAMPLES, STAGES, VERDICTS, Column
@@ -97,6 +98,7 @@ def test_phases_quality_memory_and_environment_come_from_the_record() -> None:
     [
         (record(parity=FAIL), "parity failed: differs from the reference in gradients"),
         (record(parity=UNCHECKED), "parity was not checked"),
+        (record(parity=replace(UNCHECKED, reason="a trial")), "parity was not checked: a trial"),
         (record(status="diverged"), "the run ended as diverged"),
         (record(found=measured(blocks=())), "no steady block"),
         (record(found=measured(batch_size=0)), "the batch size is not known"),
@@ -107,6 +109,17 @@ def test_a_run_is_comparable_only_with_parity_an_end_and_steady_blocks(item: Rec
     row = only(frame([item]))
     assert not row["comparable"]
     assert why in row["why_not_comparable"]
+
+
+SAID_ONCE = ("parity was not checked", "parity failed")
+
+
+@pytest.mark.parametrize("passed", [None, False])
+@pytest.mark.parametrize("reason", ["", *SAID_ONCE, *(f"{said} (--no-parity)" for said in SAID_ONCE)])
+def test_what_happened_is_not_said_twice(passed: bool | None, reason: str) -> None:
+    for said in (None, Sentence("{words}", words=reason) if reason else None):
+        row = only(frame([record(parity=ParityVerdict(passed=passed, reason=reason, said=said))]))
+        assert all(row["why_not_comparable"].count(words) <= 1 for words in SAID_ONCE)
 
 
 def test_a_missed_target_is_still_comparable() -> None:

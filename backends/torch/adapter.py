@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -168,7 +169,7 @@ class TorchBackend:
             )
         if mode == "graph" and device == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
             return noop("torch.compile needs a C++ compiler on the CPU and finds none: install g++")
-        return None
+        return blank_for_compiler() if mode == "graph" and device == "cpu" else None
 
     def traps(self) -> tuple[Trap, ...]:
         found = []
@@ -188,6 +189,8 @@ class TorchBackend:
                 "{variable} turns torch.compile off, so that graph mode computes op by op: unset it", variable=name
             )
             found.append(Trap(name="no compiling", sentence=str(why), said=why))
+        if blank := blank_for_compiler():
+            found.append(Trap(name="blank in a path", sentence=str(blank), said=blank, harmful=False))
         return tuple(found)
 
     def compiled(self) -> dict[Mode, int]:
@@ -238,6 +241,28 @@ def use_full_precision() -> None:
 def flushes_denormals() -> bool:
     """Return whether a product of 1e-40, which is below float32's smallest normal number, comes out as zero."""
     return not (torch.tensor([1e-20]) * torch.tensor([1e-20])).any()
+
+
+def blank_for_compiler() -> Sentence | None:
+    """Return which blank in a path breaks `torch.compile` on the CPU, None where there is none.
+
+    Seen with 2.13.0: it gives g++ its paths unquoted, which ends as "C++ compile error" without a word of the blank
+    ("input file is the same as output file", "cannot find -ltorch"). Can go when a compile in such a folder works.
+    """
+    places = (
+        ("TMPDIR", tempfile.gettempdir()),  # where a run keeps what it compiles
+        ("EVENBENCH_HOME", os.environ.get("TORCHINDUCTOR_CACHE_DIR", "")),  # where all others keep it
+        ("EVENBENCH_HOME", os.path.dirname(torch.__file__)),  # where the environment lies
+    )
+    for name, path in places:
+        if any(character.isspace() for character in path):
+            return Sentence(
+                "torch.compile ends with a C++ compile error where the compiler's paths hold a blank (seen with "
+                "2.13.0), as {path!r} does: let {variable} name a folder without one",
+                path=path,
+                variable=name,
+            )
+    return None
 
 
 def npu_is_available() -> bool:

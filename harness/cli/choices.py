@@ -232,6 +232,6 @@ def find_tuned(
     }
 
 
-def folder(text: str | None) -> Path | None:
-    """Return a path made absolute, `~` expanded."""
-    return None if text is None else Path(text).expanduser().absolute()
+def folder(path: Path | None) -> Path | None:
+    """Return a path made absolute."""
+    return None if path is None else path.absolute()

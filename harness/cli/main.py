@@ -1,7 +1,7 @@
 """The command `evenbench`: the only place that prints to the user and decides the exit code.
 
-0: all well. 1: a run or a check failed. 2: the call was wrong. Commands are imported only when they are called, so
-that `--help` answers at once.
+0: all well. 1: a run or a check failed. 2: the call was wrong, or what it was to print could not be written. 3: nothing
+could be shown. Commands are imported only when they are called, so that `--help` answers at once.
 """
 
 import os
@@ -13,9 +13,10 @@ from typing import Any
 import click
 
 from harness import __version__, language
+from harness.cli import streams
 from harness.cli.help import Context, make_click_speak, translated
 from harness.environments.siblings import strangers
-from harness.errors import EvenbenchError, UsageError
+from harness.errors import EvenbenchError, UsageError, why
 from harness.language import _, noop
 
 COMMANDS = {
@@ -106,10 +107,21 @@ def main() -> None:
     asked = os.environ.get("EVENBENCH_LANG", "")
     with language.use(asked if asked in language.LANGUAGES else language.of_the_user()):
         make_click_speak(language.current())  # before --lang is read: --help may stand in front of it
-        _main()
+        streams.open_patiently()
+        code = _ended()
+        if failure := streams.lost():
+            sentence = _("Error: {message}").format(message=language.said(_cannot_print(failure)))
+            click.echo(sentence, err=True)
+            code = 2  # never the command's own: for `compare`, 1 says that something got worse
+        sys.exit(code)
 
 
-def _main() -> None:
+def _cannot_print(failure: OSError) -> UsageError:
+    return UsageError("cannot write to the standard output: {reason}", reason=why(failure))
+
+
+def _ended() -> int:
+    """Run the command and return its exit code."""
     try:
         if found := strangers():
             raise UsageError(
@@ -118,21 +130,18 @@ def _main() -> None:
                 names=", ".join(found),
             )
         code: Any = evenbench.main(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        return code if isinstance(code, int) else 0
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        return 2
     except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo(_("stopped"), err=True)
-        sys.exit(1)
+        return 1
     except EvenbenchError as error:
         click.echo(_("Error: {message}").format(message=language.said(error)), err=True)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader, `head` for example, has gone; nothing is wrong
-        sys.exit(0)
+        return 2 if isinstance(error, UsageError) else 1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The options that several commands share, each as a decorator, and what options are checked for."""
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -8,6 +10,8 @@ from click.core import ParameterSource
 
 from harness.errors import UsageError
 from harness.records.next_command import DEFAULT_RESULTS, RESULTS_VARIABLE
+from harness.whole_files import given_path
+from reports.words.json_text import for_stream
 
 F = TypeVar("F", bound=Callable[..., Any])
 FOR_EVERY_RUN = ("resume", "results", "pythons", "data_dir", "no_parity", "no_mistakes", "dry_run", "as_json")
@@ -30,6 +34,16 @@ def filled(_context: click.Context, parameter: click.Parameter, given: Any) -> A
     return given
 
 
+def as_path(context: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
+    """Return what an option that takes a path was given, if it can be one, None where it was not given.
+
+    Raises:
+        UsageError: it is blank, or no path.
+    """
+    text = filled(context, parameter, given)
+    return None if text is None else given_path(text, parameter.opts[0])
+
+
 def results_option(command: F) -> F:
     """Add `--results DIR`, the folder that holds the studies."""
     option = click.option(
@@ -38,7 +52,7 @@ def results_option(command: F) -> F:
         envvar=RESULTS_VARIABLE,
         show_default=True,
         metavar="DIR",
-        callback=filled,
+        callback=as_path,
         help="Folder that holds the studies; EVENBENCH_RESULTS sets it too.",
     )
     return option(command)
@@ -49,7 +63,7 @@ def data_dir_option(command: F) -> F:
     option = click.option(
         "--data-dir",
         envvar="EVENBENCH_DATA",
-        callback=filled,
+        callback=as_path,
         help="Folder with the original data files.  [default: EVENBENCH_DATA]",
     )
     return option(command)
@@ -58,6 +72,13 @@ def data_dir_option(command: F) -> F:
 def json_option(command: F) -> F:
     """Add `--json`: data for programs on stdout instead of tables for people."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def print_json(value: Any) -> None:
+    """Print data for another program, whole under every encoding of stdout."""
+    import msgspec
+
+    click.echo(for_stream(msgspec.json.format(msgspec.json.encode(value)).decode(), sys.stdout))
 
 
 def refuse_what_is_planned(context: click.Context) -> None:

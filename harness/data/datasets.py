@@ -22,6 +22,7 @@ from harness.data.text_files import TextFile
 from harness.data.texts import Language, tokeniser, tokeniser_of_any
 from harness.errors import DataError, UsageError, unknown_name
 from harness.language import noop
+from harness.whole_files import given_path
 
 VARIABLE = files.VARIABLE
 PIPELINE_VERSION = 1
@@ -80,7 +81,7 @@ def chosen(
         DataError: the file cannot be read.
     """
     if choice not in TABLE and (any(mark in choice for mark in "/\\") or choice.lower().endswith(PATH_ENDINGS)):
-        path = Path(choice).expanduser().absolute()
+        path = given_path(choice, "--dataset").absolute()
         if what := _why_no_file(path):
             raise DataError(
                 "the file {path} {what}: name a file of labelled texts, or one of {names}",

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from harness.environments.home import cannot_write
-from harness.errors import DataError
+from harness.errors import DataError, why
 from harness.language import noop
+from harness.whole_files import given_path
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -45,12 +46,12 @@ def find(
     Raises:
         DataError: the folder or a file is missing.
     """
-    folder = data_dir or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    folder = data_dir or (given_path(os.environ[VARIABLE], VARIABLE) if os.environ.get(VARIABLE) else None)
     if folder is None:
         return None
     hint = f"expected are {expected}, there or in its folder {' or '.join(subfolders)}"
     try:
-        folder = folder.expanduser().absolute()
+        folder = given_path(str(folder), "--data-dir").absolute()
         if not folder.is_dir():
             what = noop("is a file, not a folder") if folder.exists() else noop("does not exist")
             raise DataError("the data folder {folder} {what}: {hint}", folder=folder, what=what, hint=hint)
@@ -58,9 +59,9 @@ def find(
             raise DataError("the data folder {folder} is empty: {hint}", folder=folder, hint=hint)
         places = [*(folder / subfolder for subfolder in subfolders), folder]
         found = {key: _first(places, file.spellings) for key, file in wanted.items()}
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         raise DataError(
-            "the data folder {folder} cannot be read ({error}): {hint}", folder=folder, error=error, hint=hint
+            "the data folder {folder} cannot be read ({error}): {hint}", folder=folder, error=why(error), hint=hint
         ) from error
     missing = ", ".join(wanted[key].name for key, path in found.items() if path is None)
     if missing:

@@ -20,7 +20,7 @@ from harness.data.datasets import Dataset
 from harness.data.forms import Form
 from harness.data.texts import Corpus
 from harness.environments.home import cache_folder, write_once
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, UsageError, why
 from harness.model import Weights, initial_weights, takes_tokens
 from harness.spec import Preset, Task
 
@@ -231,6 +231,8 @@ def _examples(arrays: Mapping[str, Path]) -> dict[str, int]:
             counts[name] = len(np.load(path, mmap_mode="r", allow_pickle=False))
         except (OSError, ValueError) as error:
             raise DataError(
-                "the cached file {path} is damaged ({error}): delete its folder and try again", path=path, error=error
+                "the cached file {path} is damaged ({error}): delete its folder and try again",
+                path=path,
+                error=why(error),
             ) from error
     return {"train": counts["train_y"], "test": counts["test_y"]}

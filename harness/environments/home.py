@@ -12,7 +12,7 @@ import msgspec
 import platformdirs
 
 from harness.errors import UsageError
-from harness.whole_files import write_whole
+from harness.whole_files import given_path, write_whole
 
 T = TypeVar("T")
 
@@ -27,14 +27,25 @@ def home() -> Path:
         UsageError: the folder cannot be made or written.
     """
     named = os.environ.get(VARIABLE)
-    folder = Path(named).expanduser().absolute() if named else platformdirs.user_data_path("evenbench")
+    folder = given_path(named, VARIABLE).absolute() if named else _of_the_user()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):  # a try: rights say nothing of a disk that is mounted read-only
             pass
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         raise cannot_write(folder, error) from error
     return folder
+
+
+def _of_the_user() -> Path:
+    try:
+        return given_path(str(platformdirs.user_data_path("evenbench")), "XDG_DATA_HOME")
+    except (UsageError, RuntimeError) as error:  # platformdirs raises the second, where nobody knows the home
+        raise UsageError(
+            "Evenbench has no folder to keep things in: name one with {variable} ({reason})",
+            variable=VARIABLE,
+            reason=error,
+        ) from error
 
 
 def cache_folder() -> Path:
@@ -50,7 +61,7 @@ def environments_folder() -> Path:
 def profiles_folder() -> Path:
     """Return the folder of the tuned profiles: EVENBENCH_PROFILES, or one in the home."""
     named = os.environ.get(PROFILES_VARIABLE)
-    return Path(named).expanduser().absolute() if named else home() / "profiles"
+    return given_path(named, PROFILES_VARIABLE).absolute() if named else home() / "profiles"
 
 
 class Remembered(Generic[T]):

@@ -24,6 +24,7 @@ from harness.environments.pins import Variant
 from harness.errors import EnvironmentFailure, UsageError
 from harness.language import Sentence, Words, noop
 from harness.spec import DeviceKind
+from harness.whole_files import check_path, given_path
 
 Source = Literal["--python", "config", "managed", "current"]
 ASK_VERSION = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
@@ -65,6 +66,7 @@ def parse(options: Iterable[str]) -> dict[str, str]:
                 "--python expects NAME=PATH, as in torch=/opt/python/bin/python; received {option!r}", option=option
             )
         registry.entry(name)
+        given_path(path, "--python")
         if name in found:
             raise UsageError("--python names {name} twice: {found} and {path}", name=name, found=found[name], path=path)
         found[name] = path
@@ -95,7 +97,7 @@ def find(backend: str, overrides: Mapping[str, str], *, device: DeviceKind = "cp
         return Interpreter(python=sys.executable, source="current", reason=REFERENCE)
     if named is not None:
         source, path, base, reason = named
-        python = executable(path, base=base, told_by=reason)
+        python = executable(path, base=base, told_by=reason, option=config.NAME if source == "config" else source)
         if (problem := _wrong_release(backend, python)) is not None:
             raise UsageError("{problem} ({reason})", problem=problem, reason=reason)
         return Interpreter(python=python, source=source, reason=reason)
@@ -179,28 +181,29 @@ def _managed(backend: str, device: DeviceKind) -> Environment | None:
     return None
 
 
-def executable(path: str, *, base: Path, told_by: Words) -> str:
+def executable(path: str, *, base: Path, told_by: Words, option: str = "--python") -> str:
     """Return the absolute path of an interpreter; a link is kept, for it is what makes a virtual environment one.
 
     Args:
         path: absolute, relative to `base`, or the bare name of a command on PATH.
         base: the folder that a relative path starts from.
         told_by: who said so, for the error's text.
+        option: the same in one word, for what is no path at all.
 
     Raises:
         UsageError: it is missing, a folder, or no program.
     """
-    if os.sep not in path and (command := shutil.which(path)):
-        return command
-    full = Path(os.path.normpath(base / os.path.expanduser(path)))  # not resolve(), which follows links
-    if full.is_dir():
+    if os.sep not in path and "\0" not in path and (command := shutil.which(path)):
+        return str(check_path(Path(command), "PATH"))
+    full = Path(os.path.normpath(base / given_path(path, option)))  # not resolve(), which follows links
+    if os.path.isdir(full):
         raise UsageError(
             "{full} ({told_by}) is a folder: name the interpreter in it, as {python}",
             full=full,
             told_by=told_by,
             python=full / "bin" / "python",
         )
-    if not full.exists():
+    if not os.path.exists(full):
         raise UsageError("{full} ({told_by}) does not exist: name a Python interpreter", full=full, told_by=told_by)
     if not os.access(full, os.X_OK):
         raise UsageError("{full} ({told_by}) is not executable: name a Python interpreter", full=full, told_by=told_by)

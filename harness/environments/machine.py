@@ -4,11 +4,14 @@ import functools
 import os
 import platform
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psutil
 
+from harness.errors import UsageError, why
 from harness.record import Machine
+from harness.whole_files import check_path
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds `harness`, `backends`, `tasks` and `reports`."""
@@ -49,3 +52,17 @@ def available_cores() -> tuple[int, ...]:
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
+
+
+def temporary_folder() -> Path:
+    """Return the folder for what is needed for a moment: TMPDIR, or the system's.
+
+    Raises:
+        UsageError: none can be written, or its name cannot stand in a job.
+    """
+    try:
+        return check_path(Path(tempfile.gettempdir()), "TMPDIR")
+    except FileNotFoundError as error:
+        raise UsageError(
+            "no temporary folder can be written: name one with TMPDIR, or make room ({reason})", reason=why(error)
+        ) from error

@@ -18,6 +18,7 @@ from harness.errors import StoreError, UsageError
 from harness.record import Record
 from harness.records.store import STUDY, Source, Store, Study, with_source
 from harness.spec import SOURCE_END, RunSpec
+from harness.whole_files import shown_path
 
 LONGEST = 40
 """Characters of a source's name in the names of files, whose length is limited."""
@@ -158,7 +159,7 @@ def _take(store: Store, source: Path, label: str, known: _Known) -> tuple[Source
         spec = _named(file.record.spec, label)
         stem = _stem(file, spec)
         if said := known.duplicate(file, f"{stem}.json"):
-            duplicates.append(f"{file.path.name}: {said}")
+            duplicates.append(f"{shown_path(file.path.name)}: {said}")
             repeated.add(spec.run_id)
             continue
         store.copy_in(f"{stem}.json", file.content)
@@ -171,7 +172,7 @@ def _take(store: Store, source: Path, label: str, known: _Known) -> tuple[Source
     return (
         Source(
             name=label,
-            study=plan.name if plan else source.resolve().name,
+            study=plan.name if plan else shown_path(source.resolve().name),
             created_at=plan.created_at if plan else "",
             records=len(taken),
             duplicates=tuple(duplicates),
@@ -198,7 +199,7 @@ def _files(source: Path) -> tuple[list[_File], list[str]]:
             content = path.read_bytes()
             files.append(_File(path, content, with_source(decoder.decode(content), path)))
         except (OSError, msgspec.MsgspecError) as error:
-            damaged.append(f"{path.name}: {error.strerror if isinstance(error, OSError) else error}")
+            damaged.append(f"{shown_path(path.name)}: {error.strerror if isinstance(error, OSError) else error}")
     return files, damaged
 
 
@@ -232,7 +233,7 @@ def _carry(path: Path, target: Path) -> Iterator[str]:
     def strange(folder: str, names: list[str]) -> list[str]:
         here = [Path(folder, name) for name in names]
         odd = [item.name for item in here if item.is_symlink() or not (item.is_file() or item.is_dir())]
-        links.extend(f"{path.name}: {name}" for name in odd)
+        links.extend(shown_path(f"{path.name}: {name}") for name in odd)
         return odd
 
     if strange(str(path.parent), [path.name]):

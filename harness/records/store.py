@@ -17,10 +17,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.errors import StoreError, UsageError
+from harness.errors import StoreError, UsageError, why
 from harness.record import SCHEMA, Record
 from harness.records.next_command import next_command
 from harness.spec import SOURCE_END, RunSpec
+from harness.whole_files import LONGEST_NAME, shown_path
 
 STUDY = "study.json"
 INTERRUPTED = r"\.interrupted-\d+$"
@@ -79,7 +80,7 @@ def with_source(record: Record, path: Path) -> Record:
     """Return the record with the name of the study that its file was merged from, if its file's name has one."""
     if SOURCE_END not in path.stem:
         return record
-    stem = re.sub(INTERRUPTED, "", path.stem)
+    stem = re.sub(INTERRUPTED, "", shown_path(path.stem))
     end = f"{SOURCE_END}{record.spec.run_id}"
     if not stem.endswith(end):
         return record
@@ -145,7 +146,7 @@ class Store:
                 studies=known_studies(self.folder.parent),
             ) from None
         except (OSError, msgspec.MsgspecError) as error:
-            raise StoreError("{path} cannot be read: {error}", path=path, error=error) from error
+            raise StoreError("{path} cannot be read: {error}", path=path, error=why(error)) from error
 
     def add(self, record: Record) -> Path:
         """Write a record and return its path.
@@ -237,7 +238,7 @@ def each(files: Iterable[Path]) -> Iterator[Record | Damaged]:
         try:
             yield share(with_source(decoder.decode(path.read_bytes()), path))
         except (OSError, msgspec.MsgspecError) as error:
-            yield Damaged(path=str(path), reason=str(error))
+            yield Damaged(path=shown_path(path), reason=why(error))
 
 
 def gathered(read: Iterable[Record | Damaged]) -> tuple[list[Record], list[Damaged]]:
@@ -301,8 +302,11 @@ def known_studies(results: Path) -> UsageError:
 
 def check_name(name: str) -> str:
     """Return a study's name, or raise if it could leave the results folder or break a shell line."""
-    if not re.fullmatch(r"[\w][\w.+-]{0,99}", name):
+    if not re.fullmatch(r"[\w][\w.+-]{0,99}", name) or len(name.encode()) > LONGEST_NAME:
         raise UsageError(
-            "a study's name is letters, digits, '.', '_', '+' and '-' (up to 100), but this is {name!r}", name=name
+            "a study's name is letters, digits, '.', '_', '+' and '-' (up to 100, and {most} bytes), but this is "
+            "{name!r}",
+            name=name,
+            most=LONGEST_NAME,
         )
     return name

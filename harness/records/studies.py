@@ -8,6 +8,7 @@ from harness.errors import StoreError, UsageError
 from harness.record import Record
 from harness.records.next_command import next_command
 from harness.records.store import STUDY, Damaged, Store, Study, known_studies
+from harness.whole_files import check_path, given_path, shown_path
 
 
 class Loaded(NamedTuple):
@@ -22,7 +23,7 @@ class Loaded(NamedTuple):
     @property
     def name(self) -> str:
         """The study's name, which is its folder's."""
-        return self.folder.resolve().name
+        return shown_path(self.folder.resolve().name)
 
     def missing(self) -> tuple[str, ...]:
         """Return the ids of the planned runs that have no readable record."""
@@ -41,9 +42,9 @@ def find(study: str | Path, results: Path) -> Path:
     Raises:
         UsageError: there is none; the text lists those that there are.
     """
-    for folder in (results / study, Path(study)):
+    for folder in (results / study, given_path(str(study), "STUDY")):
         if str(study) and _holds_a_study(folder):
-            return folder
+            return check_path(folder, "STUDY")
     raise UsageError("there is no study {study!r}: {studies}", study=str(study), studies=known_studies(results))
 
 
@@ -101,7 +102,7 @@ def load(folder: Path, records: Callable[[Store], tuple[list[Record], list[Damag
     try:
         plan = store.study()
     except StoreError as error:
-        damaged_plan = [Damaged(path=str(folder / STUDY), reason=str(error))]
+        damaged_plan = [Damaged(path=str(folder / STUDY), reason=str(error.fields["error"]))]  # `path` says which file
     found, damaged = records(store)
     order = {spec.run_id: number for number, spec in enumerate(plan.specs)} if plan else {}
     found.sort(key=lambda record: order.get(record.spec.run_id, len(order)))

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from harness import registry
 from harness.environments.home import cache_folder
-from harness.environments.machine import ROOT
+from harness.environments.machine import ROOT, temporary_folder
 from harness.errors import EnvironmentFailure
 from harness.language import Sentence, noop, told
 from harness.measure.conditions import CACHES, not_inherited
@@ -44,7 +44,8 @@ def workplace() -> Iterator[Path]:
     `code` holds links to the three packages alone: with the folder around them on the path, an installed Evenbench
     would put its own NumPy before the backend's.
     """
-    with tempfile.TemporaryDirectory(prefix="evenbench-", ignore_cleanup_errors=True) as name:
+    where = temporary_folder()
+    with tempfile.TemporaryDirectory(prefix="evenbench-", dir=where, ignore_cleanup_errors=True) as name:
         place = Path(name)
         for folder in ("code", "empty", "out"):
             (place / folder).mkdir()

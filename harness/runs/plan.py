@@ -8,7 +8,6 @@ columns, so that `--resume` reads the same again.
 import math
 import random
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -19,6 +18,7 @@ from harness.measure.clock import timestamp
 from harness.model import takes_tokens
 from harness.records.store import ChosenFile, Store, Study
 from harness.spec import Choice, RunSpec, Task
+from harness.whole_files import given_path
 
 PUBLISHED = ("full", "paper")
 """Presets whose figures stand in documents."""
@@ -203,7 +203,7 @@ def found_again(chosen: ChosenFile) -> TextFile:
         DataError: the file is gone, cannot be read, or has changed.
     """
     file = TextFile(
-        path=Path(chosen.path),
+        path=given_path(chosen.path, chosen.name),
         text_column=chosen.text_column,
         label_column=chosen.label_column,
         encoding=chosen.encoding,

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from harness.environments.home import cannot_write, profiles_folder
-from harness.errors import UsageError, unknown_name
+from harness.errors import UsageError, unknown_name, why
 from harness.language import Sentence, Words, plain
 from harness.record import Machine
 from harness.spec import Choice, DeviceKind, Mode, Task, fingerprint
@@ -130,7 +130,7 @@ def find(task: Task, preset: str, choice: Choice, *, machine: Machine, cores: in
         raise UsageError(
             "the tuned profile {path} cannot be read ({error}): run `{command}`",
             path=path,
-            error=error,
+            error=why(error),
             command=command,
         ) from error
     if profile.task_fingerprint != fingerprint(task):

@@ -14,15 +14,16 @@ GROUP = ("task_version", "task_fingerprint", "dataset_fingerprint", "source", "m
 
 
 def to_json(found: Compared) -> str:
-    """Return the whole comparison; `failed` says whether something got worse, `why_nothing` that nothing compared."""
+    """Return the whole comparison; `failed`: something got worse, or nothing could be shown, as `why_nothing` says."""
     told = {
         "a": {"study": found.a, "created_at": found.created_a, "machines": found.machines_a},
         "b": {"study": found.b, "created_at": found.created_b, "machines": found.machines_b},
         "different_machines": found.is_on_other_machines(),
         "changes": found.changes,
         "fail_on_slower": found.limit,
-        "failed": found.is_worse() or bool(found.why_nothing()),
-        "why_nothing": found.why_nothing(),
+        "failed": found.exit_code() != 0,
+        "exit_code": found.exit_code(),
+        "why_nothing": found.why_nothing_shown(),
         "rows": [_line(line) for line in found.lines],
         "only_in_a": [_place(place) for place in found.only_a],
         "only_in_b": [_place(place) for place in found.only_b],

@@ -24,6 +24,8 @@ from reports.words import text
 from reports.words.record_words import said
 from reports.words.sentences import note
 
+WORSE, NOTHING_SHOWN = 1, 3
+"""Exit codes; 2 is that of a wrong call."""
 What = Literal["parity", "ending", "slower"]
 
 
@@ -86,9 +88,26 @@ class Compared(Struct, frozen=True, kw_only=True):
         reasons = dict.fromkeys(reason for line in self.lines for reason in (line.refused or (line.found.why,)))
         return _("nothing is comparable: {reasons}").format(reasons="; ".join(list(reasons)[:3]))
 
+    def why_untested(self) -> str:
+        """Return why no row was tested against the limit, or nothing where one was or none is given."""
+        if self.limit is None or any(line.tested for line in self.lines):
+            return ""
+        return _(
+            "nothing could be shown to be slower: no row has two processes or more in both studies, and one shows "
+            "nothing of how the next would come out; run both with --repeats 3"
+        )
+
+    def why_nothing_shown(self) -> str:
+        """Return why the comparison, as it was asked for, could show nothing at all; nothing where it could."""
+        return self.why_nothing() or self.why_untested()
+
     def is_worse(self) -> bool:
         """Return whether a row got worse in a way for which the comparison fails."""
         return any(line.worse for line in self.lines)
+
+    def exit_code(self) -> int:
+        """Return 1 where a row got worse, 3 where nothing could be shown, 0 where nothing worse is shown."""
+        return WORSE if self.is_worse() else NOTHING_SHOWN if self.why_nothing_shown() else 0
 
 
 def compare_studies(first: StudyRead, second: StudyRead, *, limit: float | None = None) -> Compared:

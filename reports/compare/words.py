@@ -61,7 +61,7 @@ def _summary(found: Compared) -> list[str]:
         a=found.a, b=found.b, on_a=dates[0], on_b=dates[1]
     ))  # fmt: skip
     if why := found.why_nothing():
-        return [*lead, f"{why[:1].upper()}{why[1:]}."]
+        return [*lead, _sentence(why)]
     verdicts = [line.found.verdict for line in found.lines if line.is_compared()]
     said = ngettext(
         "{count} row compared; in training B is: {verdicts}.",
@@ -74,6 +74,10 @@ def _summary(found: Compared) -> list[str]:
         *_inference(found),
         *_gate(found),
     ]
+
+
+def _sentence(why: str) -> str:
+    return f"{why[:1].upper()}{why[1:]}."
 
 
 def _inference(found: Compared) -> list[str]:
@@ -106,7 +110,7 @@ def _gate(found: Compared) -> list[str]:
         "Slower by more than {limit}: shown of {shown} of {count} measurements that were tested.",
         len(tested),
     ).format(limit=limit, shown=shown, count=len(tested))
-    lead = [said]
+    lead = [said] if tested else [_sentence(found.why_untested())]
     if tested:
         lead.append(
             _(

@@ -1,6 +1,5 @@
 """One study, rendered in the formats that were asked for: people's on the terminal, the others into files."""
 
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from harness.errors import StoreError, UsageError, unknown_name
 from harness.whole_files import write_whole
 from reports.frame.columns import FRAME, STAGES, VERDICTS
 from reports.statistics.study import StudyRead
+from reports.words.json_text import for_stream
 
 if TYPE_CHECKING:  # pandas, and all that needs it, is imported while other processes read
     from reports.content.content import Content
@@ -56,8 +56,6 @@ def render(
     written = []
     for name in wanted:
         if name == "terminal":
-            if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
-                stream.reconfigure(errors="replace")  # better a question mark for a dash than no report
             terminal.show(said, Console(file=stream))
             continue
         text: str | bytes
@@ -74,7 +72,7 @@ def render(
         else:
             text = export.to_json(study)
         if out is None and name in ON_STDOUT:
-            stream.write(str(text))
+            stream.write(for_stream(str(text), stream))
         else:
             written.append(_write(out or study_folder / f"report.{ENDINGS.get(name, name)}", text))
         if name in TABLES and out is None:

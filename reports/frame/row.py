@@ -150,8 +150,16 @@ def why_not_comparable(record: Record, reading: Reading) -> Words:
 def _without_parity(parity: ParityVerdict) -> Words:
     words = parity.said or parity.reason
     if parity.passed is None:
-        return Sentence("parity was not checked: {reason}", reason=words) if words else noop("parity was not checked")
-    return Sentence("parity failed: {reason}", reason=words) if words else noop("parity failed")
+        return once(Sentence("parity was not checked: {reason}", reason=words), noop("parity was not checked"))
+    return once(Sentence("parity failed: {reason}", reason=words), noop("parity failed"))
+
+
+def once(whole: Sentence, what: str) -> Words:
+    """Return what happened and its reason; one of the two where the reason is missing or says what happened itself."""
+    reason = whole.fields["reason"]
+    if not reason or reason == what:
+        return what
+    return reason if isinstance(reason, Sentence | str) and str(reason).startswith(what) else whole
 
 
 def _is_in_an_earlier_stage(record: Record) -> bool:

@@ -1,12 +1,10 @@
 """The command `evenbench choose`: a decision by weighted needs, printed."""
 
-from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
-from harness.cli.options import filled, json_option, results_option
+from harness.cli.options import filled, json_option, print_json, results_option
 from harness.language import _
 
 
@@ -36,13 +34,13 @@ def choose(study: str, wanted: str, **asked: Any) -> int:
     from reports.statistics.study import StudyRead
 
     wishes = needs.read(wanted)
-    folder = studies.find(study, Path(asked["results"]).expanduser())
+    folder = studies.find(study, asked["results"])
     read = StudyRead.of(folder, for_pictures=False)
     for damaged in read.loaded.damaged:
         click.echo(_("{path} was left out: {reason}").format(path=damaged.path, reason=damaged.reason), err=True)
     choice = decide(read, wishes)
     if asked["as_json"]:
-        click.echo(msgspec.json.format(msgspec.json.encode(choice), indent=2).decode())
+        print_json(choice)
     else:
         from rich.console import Console
 

@@ -1,13 +1,15 @@
 """The command `evenbench compare`: two studies, and an exit code for continuous integration."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import filled, json_option, results_option
-from harness.errors import StoreError, UsageError, unknown_name
+from harness.cli.options import as_path, filled, json_option, results_option
+from harness.errors import UsageError, unknown_name
 from harness.language import _
+from reports.words.json_text import for_stream
 from reports.words.text import printable
 
 if TYPE_CHECKING:
@@ -32,23 +34,26 @@ FORMATS = ("terminal", "md", "json")
     help="terminal, md or json.  [default: terminal, or by the ending of -o]",
 )
 @click.option(
-    "-o", "--output", metavar="FILE", callback=filled, help="File for the md or json comparison.  [default: stdout]"
+    "-o", "--output", metavar="FILE", callback=as_path, help="File for the md or json comparison.  [default: stdout]"
 )
 @results_option
 @json_option
 def compare(
-    a: str, b: str, fail_on_slower: str | None, form: str | None, output: str | None, results: str, as_json: bool
+    a: str, b: str, fail_on_slower: str | None, form: str | None, output: Path | None, results: Path, as_json: bool
 ) -> int:
     """Compare study B with study A, each a name inside the results folder or a study's own folder.
 
     Says what changed around them (versions, settings, machine) and gives a verdict for every row that both have. Rows
-    of different task versions or data are refused. Ends with 1 if a row that passed parity in A does not in B or ended
-    otherwise, if one is shown to be slower than --fail-on-slower allows, or if nothing is comparable.
+    of different task versions or data are refused.
+
+    Ends with 1 if a row that passed parity in A does not in B or ended otherwise, or if one is shown to be slower than
+    --fail-on-slower allows; with 3 if nothing could be shown, since nothing is comparable or, with --fail-on-slower, no
+    row has two processes in both studies; with 2 if the call was wrong; else with 0.
     """
     from harness.cli.commands.power import share
 
     limit = None if fail_on_slower is None else share("--fail-on-slower", fail_on_slower, most=10.0)
-    wanted = form or ("json" if as_json else Path(output).suffix.removeprefix(".") if output else "terminal")
+    wanted = form or ("json" if as_json else output.suffix.removeprefix(".") if output else "terminal")
     if wanted not in FORMATS:
         raise unknown_name("format", wanted, FORMATS)
     if as_json and wanted != "json":
@@ -59,24 +64,22 @@ def compare(
     from reports.compare.studies import compare_studies
     from reports.statistics.study import StudyRead
 
-    here = Path(results).expanduser()
-    folders = [studies.find(name, here) for name in (a, b)]
+    folders = [studies.find(name, results) for name in (a, b)]
     found = compare_studies(*(StudyRead.of(folder, for_pictures=False) for folder in folders), limit=limit)
     text = _written(found, wanted)
     if output is not None:
         try:
-            Path(output).write_text(text, "utf-8", newline="")
-        except OSError as error:
-            raise StoreError(
+            output.write_text(text, "utf-8", newline="")
+        except OSError as error:  # no StoreError, which ends with 1: that would say that B is worse
+            raise UsageError(
                 "cannot write {path}: {strerror}; name another file with -o", path=output, strerror=error.strerror
             ) from error
         click.echo(_("wrote {path}").format(path=output), err=True)
     elif text:
-        click.echo(text, nl=False)
-    if why := found.why_nothing():
+        click.echo(for_stream(text, sys.stdout) if wanted == "json" else text, nl=False)
+    if why := found.why_nothing_shown():
         click.echo(printable(why), err=True)
-        return 1
-    return 1 if found.is_worse() else 0
+    return found.exit_code()
 
 
 def _written(found: "Compared", form: str) -> str:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.options import print_json
 from harness.language import _, noop, plain, said
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ def doctor(context: click.Context, names: tuple[str, ...], pythons: tuple[str, .
 
     Ends with 0 if every backend works and nothing harmful was found, else with 1.
     """
-    import msgspec
     from rich.console import Console
 
     from harness import registry
@@ -43,7 +43,7 @@ def doctor(context: click.Context, names: tuple[str, ...], pythons: tuple[str, .
             checkups.append(checks.examine(name, overrides, machine))
     diagnosis = checks.conclude(machine, tuple(checkups))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(plain(diagnosis)), indent=2))
+        print_json(plain(diagnosis))
     else:
         out = Console()
         for part in _parts(diagnosis):

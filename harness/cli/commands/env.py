@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import filled
+from harness.cli.options import filled, print_json
 from harness.language import _, noop, plain, said
 
 if TYPE_CHECKING:
@@ -104,15 +104,13 @@ def _progress(name: str) -> Iterator[Callable[[str], None]]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every installed version.")
 def list_(as_json: bool) -> None:
     """List the environments that exist, and say what is wrong with those that cannot be used."""
-    import msgspec
-
     from harness import registry
     from harness.environments import managed
     from harness.environments.home import environments_folder
 
     found = managed.present()
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(plain(found)), indent=2))
+        print_json(plain(found))
         return
     if not found:
         click.echo(_("no environment has been created: run `evenbench env create`"), err=True)

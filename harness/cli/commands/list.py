@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import registry
-from harness.cli.options import json_option, results_option
+from harness.cli.options import json_option, print_json, results_option
 from harness.environments import managed, pins
 from harness.errors import StoreError
 from harness.language import _, noop
 from harness.model import is_trained, parameter_shapes
 from harness.records.next_command import next_command
 from harness.records.store import Store
+from harness.whole_files import shown_path
 from reports.words.text import printable
 
 if TYPE_CHECKING:
@@ -26,13 +27,11 @@ KINDS = (noop("tasks"), noop("backends"), noop("studies"))
 @click.argument("kind", type=click.Choice(KINDS), required=False)
 @results_option
 @json_option
-def list_(kind: str | None, results: str, as_json: bool) -> None:
+def list_(kind: str | None, results: Path, as_json: bool) -> None:
     """List the tasks, the backends and the studies, or only one KIND of them."""
-    found = {name: _LOOK[name](Path(results).expanduser()) for name in ((kind,) if kind else KINDS)}
+    found = {name: _LOOK[name](results) for name in ((kind,) if kind else KINDS)}
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        print_json(found)
         return
     from rich.console import Console
 
@@ -41,7 +40,7 @@ def list_(kind: str | None, results: str, as_json: bool) -> None:
         if rows:
             console.print(_TABLES[name](rows), highlight=False)
         elif name == "studies":
-            command = next_command("run", results=Path(results).expanduser())
+            command = next_command("run", results=results)
             click.echo(_("no studies in {folder} yet: `{command}` makes one").format(folder=results, command=command))
         else:
             click.echo(_("no {kind}").format(kind=_(name)))
@@ -87,7 +86,8 @@ def _studies(results: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for folder in studies.everything(results):
         done = Store(folder).done()
-        facts = {"name": folder.name, "created_at": None, "recorded": len(done), "planned": None, "problem": None}
+        facts: dict[str, Any] = {"name": shown_path(folder.name), "created_at": None, "recorded": len(done)}
+        facts |= {"planned": None, "problem": None}
         try:
             plan = Store(folder).study()
             ids = {spec.run_id for spec in plan.specs}

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from harness.cli.options import json_option, results_option
+from harness.cli.options import json_option, print_json, results_option
 from harness.errors import UsageError
 from harness.language import _, ngettext
 from harness.measure.clock import timestamp
@@ -27,7 +26,7 @@ MOST = 5
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
 @results_option
 @json_option
-def merge(name: str, studies: tuple[str, ...], results: str, as_json: bool) -> None:
+def merge(name: str, studies: tuple[str, ...], results: Path, as_json: bool) -> None:
     """Join the studies STUDY..., names inside the results folder or folders, in a new study OUT.
 
     Records are copied and never changed; a run that comes twice is taken once. The hardware is a column of every
@@ -37,11 +36,11 @@ def merge(name: str, studies: tuple[str, ...], results: str, as_json: bool) -> N
 
     if len(studies) < 2:
         raise UsageError("merge joins two studies or more; received {count}", count=len(studies))
-    here = Path(results).expanduser()
+    here = results
     folder = here / check_name(name)
     study = join(folder, [find(source, here) for source in studies], created_at=timestamp())
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode({"study": str(folder), "sources": study.merged_from})))
+        print_json({"study": str(folder), "sources": study.merged_from})
     for source in study.merged_from:
         for files, what in (
             (source.duplicates, _("taken from elsewhere already")),

@@ -3,10 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from harness.cli.choices import find_choices, find_interpreters, where_options
-from harness.cli.options import json_option
+from harness.cli.options import json_option, print_json
 from harness.language import _
 from harness.mistakes import clarity, ending
 from reports.words.text import printable, seconds
@@ -57,7 +56,7 @@ def _print_json(found: "dict[str, tuple[Mistake, ...]]") -> None:
         }
         for name, made in found.items()
     }
-    click.echo(msgspec.json.format(msgspec.json.encode(answers), indent=2).decode())
+    print_json(answers)
 
 
 def _print_table(found: "dict[str, tuple[Mistake, ...]]") -> None:

@@ -3,10 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from harness.cli.choices import choice_options, find_choices, find_interpreters, find_tasks
-from harness.cli.options import filled, json_option
+from harness.cli.options import filled, json_option, print_json
 from harness.language import _, noop, plain, said
 from harness.parity.levels import LEVELS
 
@@ -68,7 +67,7 @@ def parity(**asked: Any) -> int:
 
 
 def _print_json(verdicts: "list[Parity]") -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(plain(verdicts))).decode())
+    print_json(plain(verdicts))
 
 
 def _print_table(verdicts: "list[Parity]") -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import json_option, results_option
+from harness.cli.options import json_option, print_json, results_option
 from harness.errors import UsageError
 from harness.language import _, noop
 from harness.records.next_command import next_command
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 )
 @results_option
 @json_option
-def power(study: str | None, difference: str, power: str, results: str, as_json: bool) -> None:
+def power(study: str | None, difference: str, power: str, results: Path, as_json: bool) -> None:
     """Say how many repeats each pair of rows needs, by the spread in STUDY (without it: the newest one)."""
     wanted = share("--difference", difference, most=10.0)
     target = share("--power", power, most=1.0)
@@ -33,7 +33,7 @@ def power(study: str | None, difference: str, power: str, results: str, as_json:
     from reports.statistics.power import needs
     from reports.statistics.study import StudyRead
 
-    here = Path(results).expanduser()
+    here = results
     folder = studies.newest(here) if study is None else studies.find(study, here)
     found = needs(StudyRead.of(folder, for_pictures=False).groups, ratio=1 + wanted, power=target)
     if not found.pairs:
@@ -44,10 +44,7 @@ def power(study: str | None, difference: str, power: str, results: str, as_json:
             command=next_command("run", "--repeats", "3", results=here),
         )
     if as_json:
-        import msgspec
-
-        text = msgspec.json.encode({"study": folder.resolve().name, "repeats": found.repeats(), "needs": found})
-        click.echo(msgspec.json.format(text, indent=2).decode())
+        print_json({"study": folder.resolve().name, "repeats": found.repeats(), "needs": found})
         return
     _show(folder.resolve().name, found)
 

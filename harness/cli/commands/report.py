@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness import language
-from harness.cli.options import filled, results_option
+from harness.cli.options import as_path, filled, results_option
 from harness.errors import UsageError
 from harness.language import _
 from harness.records.store import no_search_for_cycles
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     metavar="FILE",
-    callback=filled,
+    callback=as_path,
     help="File for the report in one format.  [default: STUDY/report.md, .csv, .html, .parquet or .tex; json goes to "
     "stdout]",
 )
 @click.option("--lang", type=click.Choice(language.LANGUAGES), help="Language of the report.")
 @results_option
 def report(
-    study: tuple[str, ...], formats: tuple[str, ...], output: str | None, lang: str | None, results: str
+    study: tuple[str, ...], formats: tuple[str, ...], output: Path | None, lang: str | None, results: Path
 ) -> None:
     """Show the comparison of each STUDY, a name inside the results folder or a study's own folder.
 
@@ -48,7 +48,7 @@ def report(
 
     wanted = [part.strip() for item in formats for part in item.split(",")]
     if not wanted and output is not None:
-        ending = Path(output).suffix.removeprefix(".")
+        ending = output.suffix.removeprefix(".")
         wanted = [{value: name for name, value in ENDINGS.items()}.get(ending, ending)]
         if wanted[0] not in FORMATS[1:]:
             raise UsageError(
@@ -56,8 +56,8 @@ def report(
                 file=output,
                 formats=", ".join(FORMATS[1:]),
             )
-    folders = [studies.find(name, Path(results).expanduser()) for name in study]
+    folders = [studies.find(name, results) for name in study]
     with language.use(lang or language.current()), no_search_for_cycles():
-        written = render_several(folders, wanted or ["terminal"], None if output is None else Path(output))
+        written = render_several(folders, wanted or ["terminal"], output)
     for path in written:
         click.echo(_("wrote {file}").format(file=path), err=True)

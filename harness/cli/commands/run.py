@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from harness.cli.choices import (
     choice_options,
@@ -17,7 +16,7 @@ from harness.cli.choices import (
     parse_bytes,
     parse_seeds,
 )
-from harness.cli.options import data_dir_option, filled, json_option, refuse_what_is_planned, results_option
+from harness.cli.options import data_dir_option, filled, json_option, print_json, refuse_what_is_planned, results_option
 from harness.cli.progress import Progress
 from harness.data import datasets
 from harness.data.text_files import TextFile
@@ -33,6 +32,7 @@ from harness.runs.execute import Setting
 from harness.runs.plan import Wish, found_again, left_of, study_of
 from harness.runs.profiles import check_name as check_profile
 from harness.spec import RunSpec
+from harness.whole_files import shown_path
 
 
 @click.command()
@@ -99,7 +99,8 @@ def run(**asked: Any) -> int:
     CPU. Groups of tasks: main, text, boltzmann, optimizers.
     Every run is a process of its own; its record is stored at once under RESULTS/STUDY.
     """
-    results = Path(asked["results"]).expanduser().absolute()
+    results = asked["results"].absolute()
+    machine.temporary_folder()  # where its workers would work: looked for now, under --dry-run too
     new = asked["resume"] is None
     if new:
         plan = _planned(asked)
@@ -143,7 +144,7 @@ def _planned(asked: dict[str, Any]) -> Plan:
         tuned=find_tuned(tasks, runnable, asked["preset"], found) if "tuned" in profiles else {},
     )
     return Plan(
-        study=study_of(wish, name=asked["study"], command=tuple(sys.argv[1:]), files=files.values()),
+        study=study_of(wish, name=asked["study"], command=tuple(map(shown_path, sys.argv[1:])), files=files.values()),
         interpreters=found,
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
@@ -202,7 +203,7 @@ def _show_plan(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, as_json: 
         sentence = _("a run looks for its device ({devices}) when it starts; without one it is recorded as unsupported")
         click.echo(sentence.format(devices=_(", ").join(devices)), err=True)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(left)).decode())
+        print_json(left)
         return
     for spec in left:
         click.echo(spec.run_id)
@@ -254,7 +255,7 @@ def _print_json(records: tuple[Record, ...], study: Path) -> None:
         }
         for r in records
     ]
-    click.echo(msgspec.json.format(msgspec.json.encode({"study": str(study), "runs": runs})).decode())
+    print_json({"study": str(study), "runs": runs})
 
 
 def _print_report(study: Path) -> None:

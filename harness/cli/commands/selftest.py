@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from harness.cli.options import json_option
+from harness.cli.options import json_option, print_json
 from harness.language import _, noop
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def selftest(as_json: bool) -> int:
     with talk.status(_("self-test ...")) as status:
         found = conduct(lambda name: status.update(_("self-test: {case} ...").format(case=_(name))))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+        print_json(found)
     else:
         _print(found)
     return 0 if found.passed else 1

@@ -1,6 +1,7 @@
 """The command `evenbench serve`: a local, read-only web page over all studies."""
 
 import errno
+import os
 import socket
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from harness.cli.options import filled, results_option
 from harness.errors import EnvironmentFailure, UsageError
 from harness.language import _
 from harness.records.next_command import next_command
+from harness.whole_files import given_path
 
 
 @click.command()
@@ -17,7 +19,7 @@ from harness.records.next_command import next_command
 @click.option("--host", default="127.0.0.1", show_default=True, callback=filled, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8737, show_default=True, help="Port; 0: any free one.")
 @results_option
-def serve(folder: str | None, host: str, port: int, results: str) -> None:
+def serve(folder: str | None, host: str, port: int, results: Path) -> None:
     """Show all studies in RESULTS (without it: the folder of --results) on a local web page.
 
     The page can be read only. Ctrl-C ends it.
@@ -26,8 +28,8 @@ def serve(folder: str | None, host: str, port: int, results: str) -> None:
 
     from reports.formats.serve import LOOPBACK, create_app
 
-    here = Path(folder if folder is not None else results).expanduser()
-    if not here.is_dir():
+    here = results if folder is None else given_path(folder, "RESULTS")
+    if not os.path.isdir(here):  # not Path.is_dir, which raises where the folder may not be entered
         raise UsageError(
             "there is no folder {folder}: `{command}` makes studies in it",
             folder=here,

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import click
-import msgspec
 
-from harness.cli.options import filled, json_option, results_option
+from harness.cli.options import filled, json_option, print_json, results_option
 
 
 @click.command()
@@ -13,16 +12,14 @@ from harness.cli.options import filled, json_option, results_option
 @click.option("--study", callback=filled, help="Study that holds the run.  [default: the newest one]")
 @results_option
 @json_option
-def show(run: str, study: str | None, results: str, as_json: bool) -> None:
+def show(run: str, study: str | None, results: Path, as_json: bool) -> None:
     """Show all that is known of RUN: its name, or a part of it that no other run of the study has."""
     from harness.records import studies
 
-    folder = (
-        studies.newest(Path(results).expanduser()) if study is None else studies.find(study, Path(results).expanduser())
-    )
+    folder = studies.newest(results) if study is None else studies.find(study, results)
     record = studies.find_run(studies.load(folder), run)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(record), indent=2).decode())
+        print_json(record)
         return
     from rich.console import Console
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.choices import choice_options, find_choices, find_interpreters, find_tasks, folder
-from harness.cli.options import data_dir_option, filled, json_option
+from harness.cli.options import data_dir_option, filled, json_option, print_json
 from harness.language import _, noop, plain, said
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def tune(**asked: Any) -> int:
         if not asked["as_json"]:
             show(profiles[-1])
     if asked["as_json"]:
-        print_json(profiles)
+        print_json(plain(profiles))
     return 1 if any(profile.trials[0].why_not for profile in profiles) else 0
 
 
@@ -93,13 +93,6 @@ def search(cell: "Cell", *, budget_s: float) -> "Profile":
     if not profile.trials[0].why_not:
         say(_("the profile is in {file}").format(file=profiles.write(profile)))
     return profile
-
-
-def print_json(profiles: "list[Profile]") -> None:
-    """Print the profiles for another program."""
-    import msgspec
-
-    click.echo(msgspec.json.format(msgspec.json.encode(plain(profiles))).decode())
 
 
 def show(profile: "Profile") -> None:

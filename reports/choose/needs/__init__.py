@@ -13,11 +13,14 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from harness import registry
-from harness.errors import UsageError
+from harness.errors import UsageError, why
 from harness.language import Sentence, Words, noop
 from harness.spec import DeviceKind
+from harness.whole_files import given_path
 
 FOLDER = Path(__file__).parent
+LARGEST_FILE = 1_000_000
+"""Bytes; a device such as /dev/zero never ends."""
 LARGEST_WEIGHT = 1e6
 UNITS = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -89,9 +92,10 @@ def read(wanted: str) -> Needs:
     Raises:
         UsageError: there is no such file, or what it says is wrong; the text names the line or the field.
     """
-    path = FOLDER / f"{wanted}.toml" if wanted in shipped() else Path(wanted).expanduser()
+    path = FOLDER / f"{wanted}.toml" if wanted in shipped() else given_path(wanted, "--for")
     try:
-        text = path.read_text("utf-8")
+        with path.open("rb") as file:
+            text = file.read(LARGEST_FILE + 1).decode()
     except IsADirectoryError as error:
         raise UsageError(
             "--for expects {known} or the path of a TOML file; {wanted!r} is a folder",
@@ -105,7 +109,9 @@ def read(wanted: str) -> Needs:
             wanted=wanted,
         ) from error
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise UsageError("{path} cannot be read: {reason}", path=path, reason=error) from error
+        raise UsageError("{path} cannot be read: {reason}", path=path, reason=why(error)) from error
+    if len(text) > LARGEST_FILE:
+        raise UsageError("{path} is larger than needs can be, {most:,} bytes", path=path, most=LARGEST_FILE)
     return parse(text, str(path))
 
 
