@@ -1,9 +1,20 @@
-"""A file is seen whole or not at all: it is written beside its place, then renamed."""
+"""A file is seen whole or not at all: it is written beside its place, then renamed.
+
+What reading raises where a disk has spoilt it all the same stands here too, once for all readers.
+"""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import BadZipFile
+from zlib import error as ZlibError
+
+UNREADABLE = (OSError, ValueError, RecursionError)
+"""What reading and decoding a document raises where it is gone, cut off, empty, binary, or nested without an end.
+msgspec's own errors are ValueErrors; bytes that are no UTF-8 in a string give UnicodeDecodeError, no MsgspecError."""
+UNREADABLE_ARRAYS = (*UNREADABLE, LookupError, TypeError, EOFError, NotImplementedError, BadZipFile, ZlibError)
+"""The same of a file of NumPy arrays."""
 
 
 @contextmanager

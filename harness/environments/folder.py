@@ -16,7 +16,7 @@ from harness.environments.home import environments_folder
 from harness.environments.installers import Installer
 from harness.errors import EnvironmentFailure
 from harness.measure.clock import Stopwatch
-from harness.whole_files import write_whole
+from harness.whole_files import UNREADABLE, write_whole
 
 STAMP = "evenbench.json"
 LIST_VERSIONS = (
@@ -50,7 +50,7 @@ def read_stamp(folder: Path) -> Stamp | None:
     """Return the stamp of a folder, None where it has none that can be read."""
     try:
         return msgspec.json.decode((folder / STAMP).read_bytes(), type=Stamp)
-    except (OSError, msgspec.DecodeError):  # a damaged stamp, or one of another release: as good as none
+    except UNREADABLE:  # a damaged stamp, or one of another release: as good as none
         return None
 
 
@@ -77,7 +77,7 @@ def write_stamp(folder: Path, sha256: str, installer: Installer, watch: Stopwatc
             evenbench=__version__,
         )
         write_whole(folder / STAMP, msgspec.json.format(msgspec.json.encode(stamp), indent=2))
-    except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
+    except (*UNREADABLE, subprocess.SubprocessError) as error:
         raise EnvironmentFailure(
             "the environment {name} was built but does not work: {error}", name=folder.name, error=error
         ) from error

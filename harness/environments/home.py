@@ -12,7 +12,7 @@ import msgspec
 import platformdirs
 
 from harness.errors import UsageError
-from harness.whole_files import write_whole
+from harness.whole_files import UNREADABLE, write_whole
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ class Remembered(Generic[T]):
             return None
         try:
             return msgspec.json.decode(self.file.read_bytes(), type=self.form)
-        except (OSError, msgspec.MsgspecError):
+        except UNREADABLE:
             return None
 
     def keep(self, answer: T) -> None:

@@ -21,6 +21,7 @@ from harness.errors import StoreError, UsageError
 from harness.record import SCHEMA, Record
 from harness.records.next_command import next_command
 from harness.spec import SOURCE_END, RunSpec
+from harness.whole_files import UNREADABLE
 
 STUDY = "study.json"
 INTERRUPTED = r"\.interrupted-\d+$"
@@ -144,7 +145,7 @@ class Store:
                 folder=self.folder,
                 studies=known_studies(self.folder.parent),
             ) from None
-        except (OSError, msgspec.MsgspecError) as error:
+        except UNREADABLE as error:
             raise StoreError("{path} cannot be read: {error}", path=path, error=error) from error
 
     def add(self, record: Record) -> Path:
@@ -236,7 +237,7 @@ def each(files: Iterable[Path]) -> Iterator[Record | Damaged]:
     for path in files:
         try:
             yield share(with_source(decoder.decode(path.read_bytes()), path))
-        except (OSError, msgspec.MsgspecError) as error:
+        except UNREADABLE as error:
             yield Damaged(path=str(path), reason=str(error))
 
 

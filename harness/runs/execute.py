@@ -6,6 +6,7 @@
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 import harness
 from harness.contract import Entry
@@ -15,8 +16,20 @@ from harness.environments.machine import available_cores as available_cores
 from harness.errors import EnvironmentFailure
 from harness.language import Sentence, told
 from harness.measure.clock import timestamp
-from harness.record import COMPLETED, Ceiling, Installation, Machine, Measured, Mistake, ParityVerdict, Record
+from harness.record import (
+    COMPLETED,
+    Ceiling,
+    Installation,
+    Machine,
+    Measured,
+    Mistake,
+    Outcome,
+    ParityVerdict,
+    Record,
+    Status,
+)
 from harness.records import pictures, same_seed
+from harness.records.store import Store
 from harness.registry import entry
 from harness.runs import evidence
 from harness.runs.launch import ending, judge, launch
@@ -27,6 +40,8 @@ from harness.worker.jobs import CeilingJob, DescribeJob, Description, RunJob
 
 DESCRIBE_TIMEOUT_S = 180.0
 CEILING_TIMEOUT_S = 120.0
+CUT_SHORT: tuple[Status, ...] = ("out_of_memory", "timeout", "crashed")
+"""The endings that may come from outside, after hours of a training that was going well."""
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -91,10 +106,10 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
             keep_outcome=bool(ready.same_seed),
         )
         ended = launch(place, job, ready.interpreter.python, timeout_s=spec.timeout_s, path=backend.path)
-        if not ended.interrupted and job.checkpoint is not None:
-            Path(job.checkpoint).unlink(missing_ok=True)  # only an interrupted run is run again
-        pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
         outcome = judge(ended, spec.timeout_s)
+        if job.checkpoint is not None:
+            outcome = _with_checkpoint(outcome, Path(job.checkpoint), Store(folder), spec.run_id)
+        pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
         twin = None
         if outcome.status in COMPLETED:
             how = ending(ended, spec.timeout_s)
@@ -125,6 +140,25 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
         installation=ready.installation,
         mistakes=ready.mistakes,
     )
+
+
+def _with_checkpoint(outcome: Outcome, checkpoint: Path, store: Store, run_id: str) -> Outcome:
+    """Keep the checkpoint of a run that was cut short, and say how it goes on; remove one that is of no more use.
+
+    An interrupted run is run again anyway; what did not end by its own training can be, once its record is away.
+    """
+    if outcome.status == "interrupted" or not checkpoint.is_file():
+        return outcome
+    if outcome.status not in CUT_SHORT:
+        checkpoint.unlink()
+        return outcome
+    why = Sentence(
+        "{reason}; its checkpoint is kept: move {file} out of the study's folder, and `{command}` goes on from there",
+        reason=outcome.said or outcome.reason,
+        file=f"{run_id}.json",
+        command=store.resume_command(),
+    )
+    return replace(outcome, **told(why))
 
 
 def ceiling(library: str, device: DeviceKind, interpreter: Interpreter, cores: tuple[int, ...]) -> Ceiling:

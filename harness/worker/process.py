@@ -9,7 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from harness.whole_files import write_whole
+from harness.language import Sentence, told
+from harness.record import Outcome
+from harness.whole_files import UNREADABLE, write_whole
 from harness.worker.jobs import Job, Result
 
 RESULT = "result.json"
@@ -35,8 +37,11 @@ def write_result(folder: str, result: Result) -> None:
 
 
 def read_result(folder: Path) -> Result | None:
-    """Return the last answer of a worker, or None if it never wrote one."""
+    """Return the last answer of a worker, or None if it never wrote one; one that nobody can read is a crash."""
     try:
         return msgspec.json.decode((folder / RESULT).read_bytes(), type=Result)
     except FileNotFoundError:
         return None
+    except UNREADABLE as error:
+        why = Sentence("the worker's answer cannot be read: {error}", error=error)
+        return Result(outcome=Outcome(status="crashed", **told(why)))
