@@ -38,6 +38,17 @@ TABLE = {
         knobs="backends.mindspore.knobs:KNOBS",
         mistakes="backends.mindspore.mistakes:STEP",
         variables=("MS_", "GLOG_"),
+        memory_words=(
+            "memory not enough",
+            "allocate memory failed",
+            "malloc memory failed",
+            "memory malloc failed",
+            "device memory failed",
+            "output memory failed",
+            "workspace memory failed",
+            "device mem failed",
+            "tensor mem failed",
+        ),  # those of 2.10, whose errors are RuntimeErrors like all others'
     ),
     "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
 }

@@ -184,5 +184,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     """`module:name` of the `Step` that students' mistakes are planted in (see `harness/mistakes.py`)."""
     variables: tuple[str, ...] = ()
     """The beginnings of the environment variables that may change its speed or rounding, beside those of its knobs."""
+    memory_words: tuple[str, ...] = ()
+    """What it says where memory ran out, in small letters, beside the words of Python and of the libraries below."""
     path: str | None = None
     """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""

@@ -93,6 +93,11 @@ def variables() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *knobbed)))
 
 
+def memory_words() -> tuple[str, ...]:
+    """Return what backends say, in small letters, where memory ran out."""
+    return tuple(words for described in backends.TABLE.values() for words in described.memory_words)
+
+
 def resolve(import_string: str) -> Any:
     """Import what `module:name` stands for."""
     module, _, attribute = import_string.partition(":")

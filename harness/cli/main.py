@@ -5,7 +5,6 @@ that `--help` answers at once.
 """
 
 import os
-import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -15,6 +14,7 @@ import click
 from harness import __version__, language
 from harness.cli.help import Context, make_click_speak, translated
 from harness.environments.siblings import strangers
+from harness.environments.signals import Ending
 from harness.errors import EvenbenchError, UsageError
 from harness.language import _, noop
 
@@ -95,14 +95,9 @@ def evenbench() -> None:
     """
 
 
-def _on_terminate(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
 def main() -> None:
     """Run the command line and exit with its code; a mistake of the user is one sentence, never a traceback."""
-    signal.signal(signal.SIGTERM, _on_terminate)  # as with Ctrl-C, workers are ended and a record says so
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
+    Ending().install()
     asked = os.environ.get("EVENBENCH_LANG", "")
     with language.use(asked if asked in language.LANGUAGES else language.of_the_user()):
         make_click_speak(language.current())  # before --lang is read: --help may stand in front of it

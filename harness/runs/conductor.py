@@ -13,6 +13,7 @@ from harness.data.prepare import Prepared, prepare
 from harness.data.text_files import TextFile
 from harness.environments.installation import installation
 from harness.environments.interpreters import Interpreter
+from harness.environments.signals import deferred
 from harness.errors import DataError
 from harness.language import _, noop
 from harness.model import takes_tokens
@@ -116,8 +117,9 @@ class Conductor:
             self.listener.started(spec)
             # Absolute, for a worker starts in another folder.
             record = execute(self._ready(spec), self.setting, self.store.folder.absolute())
-            self.store.add(record)
-            self._forget_twins(spec)
+            with deferred():
+                self.store.add(record)
+                self._forget_twins(spec)
             self.listener.finished(record)
             records.append(record)
             if record.outcome.status == "interrupted":

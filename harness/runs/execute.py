@@ -108,7 +108,7 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
         ended = launch(place, job, ready.interpreter.python, timeout_s=spec.timeout_s, path=backend.path)
         outcome = judge(ended, spec.timeout_s)
         if job.checkpoint is not None:
-            outcome = _with_checkpoint(outcome, Path(job.checkpoint), Store(folder), spec.run_id)
+            outcome = _with_checkpoint(outcome, Path(job.checkpoint), folder / f"{spec.run_id}.json")
         pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
         twin = None
         if outcome.status in COMPLETED:
@@ -142,7 +142,7 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
     )
 
 
-def _with_checkpoint(outcome: Outcome, checkpoint: Path, store: Store, run_id: str) -> Outcome:
+def _with_checkpoint(outcome: Outcome, checkpoint: Path, record: Path) -> Outcome:
     """Keep the checkpoint of a run that was cut short, and say how it goes on; remove one that is of no more use.
 
     An interrupted run is run again anyway; what did not end by its own training can be, once its record is away.
@@ -155,8 +155,8 @@ def _with_checkpoint(outcome: Outcome, checkpoint: Path, store: Store, run_id: s
     why = Sentence(
         "{reason}; its checkpoint is kept: move {file} out of the study's folder, and `{command}` goes on from there",
         reason=outcome.said or outcome.reason,
-        file=f"{run_id}.json",
-        command=store.resume_command(),
+        file=record.name,
+        command=Store(record.parent).resume_command(),
     )
     return replace(outcome, **told(why))
 

@@ -111,7 +111,7 @@ class Checkpoint:
             try:
                 self._read(_arrays(self.path))
             except UNREADABLE_ARRAYS as error:
-                reason = Sentence("it cannot be read ({error})", error=f"{type(error).__name__}: {error}")
+                reason = Sentence("it cannot be read ({kind}: {error})", kind=type(error).__name__, error=error)
                 self._set_aside(self.path, reason)
 
     def _forget(self) -> None:
