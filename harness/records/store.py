@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness import whole_files
 from harness.errors import StoreError, UsageError
 from harness.record import SCHEMA, Record
 from harness.records.next_command import next_command
@@ -147,6 +148,34 @@ class Store:
             ) from None
         except UNREADABLE as error:
             raise StoreError("{path} cannot be read: {error}", path=path, error=error) from error
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Keep other commands from running this study's runs inside the block; yields False where nothing can.
+
+        What a process that was killed wrote halfway is removed. Reading needs no lock: records appear whole.
+
+        Raises:
+            UsageError: there is no study in this folder.
+            StoreError: another command runs it, or the folder cannot be written.
+        """
+        self.study()
+        try:
+            lock = whole_files.lock(self.folder / STUDY)
+        except BlockingIOError as error:
+            raise StoreError(
+                "another command is running study {name}: wait for its end, or stop it", name=self.folder.name
+            ) from error
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        try:
+            if lock is not None:
+                for half in self.folder.glob(".*.new*"):
+                    half.unlink(missing_ok=True)
+            yield lock is not None
+        finally:
+            if lock is not None:
+                os.close(lock)
 
     def add(self, record: Record) -> Path:
         """Write a record and return its path.
