@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,9 +82,10 @@ def test_a_second_resume_is_one_sentence_and_readers_are_not_disturbed(home: Pat
         out, err = second.communicate(timeout=60)
         assert (second.returncode, out) == (1, "")
         assert err == "Error: another command is running study s: wait for its end, or stop it\n"
+    shutil.copytree(folder, folder.with_name("t"))
     for words in (
         ("report", "s", "--format", "md"),
-        ("merge", "all", "s"),
+        ("merge", "all", "s", "t"),
         ("run", "--resume", "s", "--dry-run"),
     ):
         reader = evenbench(*words, home=home, cwd=tmp_path)
