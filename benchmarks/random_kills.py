@@ -2,8 +2,8 @@
 
     python benchmarks/random_kills.py --kills 100 --seed 0
 
-After every death of the command: each record that was there is there, byte by byte, and none is damaged; no process of it is
-left. After the last: a resumed study has one record per planned run, and nothing is left in the folder for temporary
+After every death of the command: each record that was there is there, byte by byte, and none is damaged; no process of it
+is left. After the last: a resumed study has one record per planned run, and nothing is left in the folder for temporary
 files, in Evenbench's home, or halfway in the study's folder.
 """
 
@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` has it ignored, and whatever is started from here with it
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         kills = Kills(Path(folder), asked.seed)
