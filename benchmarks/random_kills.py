@@ -2,9 +2,9 @@
 
     python benchmarks/random_kills.py --kills 100 --seed 0
 
-After every death of the command: each record that was there is there, byte by byte, and none is damaged; no process of it
-is left. After the last: a resumed study has one record per planned run, and nothing is left in the folder for temporary
-files, in Evenbench's home, or halfway in the study's folder.
+After every death of the command: each record that was there is there, byte by byte, and none is damaged; no process
+of it is left. After the last: a resumed study has one record per planned run, and nothing is left in the folder for
+temporary files, in Evenbench's home, or halfway in the study's folder.
 """
 
 import argparse

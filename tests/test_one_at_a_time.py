@@ -1,6 +1,7 @@
 """Two commands on one study: one runs it, the other is told so; whoever only reads may read at any time."""
 
 import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -13,7 +14,6 @@ import pytest
 from fakes import HERE
 from test_failing_well import evenbench, new_store, study_of
 
-from harness import whole_files
 from harness.errors import StoreError, UsageError
 from harness.records.store import Store
 
@@ -65,7 +65,7 @@ def test_a_disk_without_locks_is_gone_on_with(store: Store, monkeypatch: pytest.
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(whole_files.fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
     with store.alone() as locked:
         assert not locked
 
@@ -83,12 +83,13 @@ def test_a_second_resume_is_one_sentence_and_readers_are_not_disturbed(home: Pat
         assert (second.returncode, out) == (1, "")
         assert err == "Error: another command is running study s: wait for its end, or stop it\n"
     shutil.copytree(folder, folder.with_name("t"))
-    for words in (
+    readers: tuple[tuple[str, ...], ...] = (
         ("report", "s", "--format", "md"),
         ("merge", "all", "s", "t"),
         ("run", "--resume", "s", "--dry-run"),
-    ):
-        reader = evenbench(*words, home=home, cwd=tmp_path)
+    )
+    for reading in readers:
+        reader = evenbench(*reading, home=home, cwd=tmp_path)
         said = reader.communicate(timeout=60)
         assert reader.returncode == 0, said
     assert first.poll() is None

@@ -1,4 +1,4 @@
-"""A study that is killed at random, again and again, loses no record and leaves nothing (`benchmarks/random_kills.py`)."""
+"""A study that is killed at random, again and again, loses no record and leaves nothing over."""
 
 from pathlib import Path
 

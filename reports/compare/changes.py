@@ -75,6 +75,10 @@ def _facts(record: Record) -> Iterator[Fact]:
     yield MACHINE, PROCESSOR, machine.cpu
     yield MACHINE, HARDWARE[1], str(machine.cores)
     yield MACHINE, MEMORY, _memory(machine)
+    if machine.cpu_quota is not None:
+        yield MACHINE, noop("processor quota"), f"{machine.cpu_quota:g}"
+    if machine.memory_limit_bytes is not None:
+        yield MACHINE, noop("memory limit"), f"{machine.memory_limit_bytes / 1e9:.1f} GB"
     yield MACHINE, noop("processors used"), f"{len(record.affinity)}: {', '.join(map(str, record.affinity))}"
     yield MACHINE, noop("system"), f"{machine.system} {machine.kernel}"
     yield MACHINE, noop("processor flags"), " ".join(sorted(machine.cpu_flags))
