@@ -40,6 +40,17 @@ TABLE = {
         mistakes="backends.mindspore.mistakes:STEP",
         variables=("MS_", "GLOG"),
         not_inherited=("MS_COMPILER_CACHE_ENABLE", "MS_DEV_FORCE_USE_COMPILE_CACHE"),
+        memory_words=(
+            "memory not enough",
+            "allocate memory failed",
+            "malloc memory failed",
+            "memory malloc failed",
+            "device memory failed",
+            "output memory failed",
+            "workspace memory failed",
+            "device mem failed",
+            "tensor mem failed",
+        ),  # those of 2.10, whose errors are RuntimeErrors like all others'
     ),
     "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
 }

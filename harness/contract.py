@@ -194,5 +194,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     """The environment variables that name the folders in which it keeps what it has compiled, from run to run."""
     not_inherited: tuple[str, ...] = ()
     """Environment variables with which it computes something else, which no worker takes over from the shell."""
+    memory_words: tuple[str, ...] = ()
+    """What it says where memory ran out, in small letters, beside the words of Python and of the libraries below."""
     path: str | None = None
     """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""

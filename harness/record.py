@@ -319,6 +319,12 @@ class Machine(_Data, frozen=True, kw_only=True):
     system: str
     kernel: str
     python: str
+    cpu_quota: float | None = None
+    """How many processors' time the container gives; null: no limit, or before it was read."""
+    memory_limit_bytes: int | None = None
+    """What the container gives of the memory; null: no limit, or before it was read."""
+    physical_cores: int | None = None
+    """Cores that the processors are hyperthreads of; null where the system does not tell, or before it was read."""
 
 
 class Record(_Data, frozen=True, kw_only=True):

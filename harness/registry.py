@@ -103,6 +103,11 @@ def not_inherited() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for described in backends.TABLE.values() for name in described.not_inherited))
 
 
+def memory_words() -> tuple[str, ...]:
+    """Return what backends say, in small letters, where memory ran out."""
+    return tuple(words for described in backends.TABLE.values() for words in described.memory_words)
+
+
 def resolve(import_string: str) -> Any:
     """Import what `module:name` stands for."""
     module, _, attribute = import_string.partition(":")

@@ -3,14 +3,29 @@
 A file is written beside its place, then renamed. A path that a user gives is refused in one sentence before anything is
 done, or carried whole to the end: it stands in jobs, records and pages, which are UTF-8, so one that is not is refused,
 as is what no system can open.
+
+What reading raises where a disk has spoilt one all the same stands here too, once for all readers, and locks that a
+dead process cannot hold: the kernel lets go of one when the last process that has it open ends.
 """
 
+import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import BadZipFile
+from zlib import error as ZlibError
 
 from harness.errors import UsageError
+
+UNREADABLE = (OSError, ValueError, RecursionError)
+"""What reading and decoding a document raises where it is gone, cut off, empty, binary, or nested without an end.
+msgspec's own errors are ValueErrors; bytes that are no UTF-8 in a string give UnicodeDecodeError, no MsgspecError."""
+UNREADABLE_ARRAYS = (*UNREADABLE, LookupError, TypeError, EOFError, NotImplementedError, BadZipFile, ZlibError)
+"""The same of a file of NumPy arrays."""
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF)
+"""What file systems say that have none."""
 
 LONGEST_NAME = 255
 """Bytes of one name, on every file system that is in use."""
@@ -107,3 +122,40 @@ def _shortened(text: str, most: int = 60) -> str:
 def shown_path(path: Path | str) -> str:
     """Return the name of a file that was found, as text that can be written down; what is not UTF-8 is escaped."""
     return str(path).encode("utf-8", "backslashreplace").decode()
+
+
+def lock(path: Path) -> int | None:
+    """Lock a file, made if need be, for as long as the descriptor that is returned stays open.
+
+    Returns None where the file system has no locks.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        OSError: the file cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in NO_LOCKS:
+            return None
+        raise
+    return descriptor
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a process has locked a file; where that cannot be found out, one has."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -24,6 +24,8 @@ NAMES = (
     "raises",
     "exits",
     "killed",
+    "struck",
+    "starves",
     "refuses",
     "unimportable",
     "slow",
@@ -135,6 +137,21 @@ def exits() -> Backend:
 
 def killed() -> Backend:
     return after(20, lambda _: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def struck() -> Backend:
+    """A signal without a name ends it."""
+    return after(20, lambda _: os.kill(os.getpid(), signal.SIGRTMIN + 2))
+
+
+def starves() -> Backend:
+    """A library of its own finds no memory, says so and gives up."""
+
+    def give_up(_: Any) -> None:
+        os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n")
+        os.abort()
+
+    return after(20, give_up)
 
 
 def refuses() -> Backend:

@@ -1,19 +1,29 @@
 """A long training that was stopped goes on from its last checkpoint, and a finished one leaves none."""
 
+import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from records_factory import MACHINE
 from small_machines import BOTTOM, PER_EPOCH, STAGES, machine_task, run_job
 
 from backends.numpy.boltzmann import NumpyBoltzmann
-from harness.boltzmann import State
-from harness.contract import Arrays
-from harness.record import Outcome
+from harness.boltzmann import Stage, State
+from harness.contract import Arrays, Entry
+from harness.data.prepare import Prepared
+from harness.environments.interpreters import Interpreter
+from harness.record import Outcome, ParityVerdict, Record, Status
+from harness.records.store import Store
+from harness.runs import execute as execution
+from harness.runs.launch import Ended
 from harness.worker import boltzmann_run
 from harness.worker.__main__ import attempt
 from harness.worker.boltzmann_run import BoltzmannRun
+from harness.worker.jobs import Result, RunJob
 from harness.worker.stages import Checkpoint
 
 A: State = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "velocity.weight": np.ones((2, 3), np.float32)}
@@ -176,3 +186,170 @@ def test_what_a_watch_found_outlives_a_stop_right_after_it(
     run = BoltzmannRun(job)
     assert go(run).status == "ok"
     assert [stage.name for stage in run.measured().stages].count("joint, epoch 2") == 1
+
+
+def stopped(counter: Counter, folder: Path, stages: tuple[Stage, ...] = STAGES) -> RunJob:
+    """Return the job of a run that was stopped in its second stage and left a checkpoint."""
+    job = run_job(folder, machine_task(stages))
+    counter.fail_at = ("top", PER_EPOCH)
+    go(BoltzmannRun(job))
+    counter.fail_at, counter.updates = None, {}
+    assert Checkpoint(job.checkpoint).stage == "top"
+    return job
+
+
+def changed(path: Path, **arrays: np.ndarray) -> bytes:
+    with np.load(path) as file:
+        kept = dict(file) | {name.replace("_in_", "/"): value for name, value in arrays.items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, **kept)
+    return buffer.getvalue()
+
+
+def as_array(_: Path) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(3))
+    return buffer.getvalue()
+
+
+def flipped(path: Path) -> bytes:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    return bytes(content)
+
+
+DAMAGES: dict[str, Callable[[Path], bytes]] = {
+    "empty": lambda path: b"",
+    "cut off": lambda path: path.read_bytes()[:-200],
+    "half": lambda path: path.read_bytes()[: path.stat().st_size // 2],
+    "text": lambda path: b"\xff\xfe no archive",
+    "one array": as_array,
+    "a flipped byte": flipped,
+    "another shape": lambda path: changed(path, state_in_weight=np.zeros((2, 2), np.float32)),
+    "another type": lambda path: changed(path, state_in_weight=np.full((6, 5), "x")),
+    "not finite": lambda path: changed(path, done_in_bottom_in_weight=np.full((16, 6), np.nan, np.float32)),
+    "an unknown stage": lambda path: changed(path, stage=np.array("sideways")),
+    "an epoch too late": lambda path: changed(path, epoch=np.array(99)),
+    "an epoch that is none": lambda path: changed(path, epoch=np.array("soon")),
+    "stages that are no JSON": lambda path: changed(path, measured=np.zeros(4, np.uint8)),
+    "another training": lambda path: changed(path, belongs_to=np.array("another")),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_told_set_aside_and_the_training_begins_anew(
+    damage: str, counter: Counter, tmp_path: Path
+) -> None:
+    job = stopped(counter, tmp_path)
+    path = Path(str(job.checkpoint))
+    spoilt = DAMAGES[damage](path)
+    path.write_bytes(spoilt)
+    run = BoltzmannRun(job)
+    assert go(run).status == "ok"
+    assert counter.updates["bottom"] >= BOTTOM.epochs * PER_EPOCH
+    (aside,) = path.parent.glob("*.damaged-1.npz")
+    assert aside.read_bytes() == spoilt
+    (trap,) = [trap for trap in run.measured().traps if trap.name == "checkpoint"]
+    assert not trap.harmful
+    assert trap.said is not None
+    assert str(aside) in trap.sentence
+    assert "the training began anew" in trap.sentence
+    assert "\n" not in trap.sentence
+    assert not path.exists()
+
+
+def test_a_checkpoint_that_is_good_is_not_spoken_of(counter: Counter, tmp_path: Path) -> None:
+    run = BoltzmannRun(stopped(counter, tmp_path))
+    assert go(run).status == "ok"
+    assert "bottom" not in counter.updates
+    assert [trap for trap in run.measured().traps if trap.name == "checkpoint"] == []
+
+
+def test_a_checkpoint_of_another_schedule_is_not_gone_on_from(counter: Counter, tmp_path: Path) -> None:
+    job = stopped(counter, tmp_path)
+    faster = replace(machine_task((replace(BOTTOM, learning_rate=0.1), *STAGES[1:])))
+    run = BoltzmannRun(replace(job, task=faster, preset=faster.preset("only")))
+    assert go(run).status == "ok"
+    assert "bottom" in counter.updates
+    assert "of another training" in str(run.checkpoint.trouble)
+
+
+def test_two_damaged_checkpoints_are_both_kept(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.npz"
+    for content in (b"one", b"two"):
+        path.write_bytes(content)
+        assert Checkpoint(str(path)).trouble is not None
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {
+        "checkpoint.damaged-1.npz": b"one",
+        "checkpoint.damaged-2.npz": b"two",
+    }
+
+
+def executed(folder: Path, monkeypatch: pytest.MonkeyPatch, ended: Ended) -> tuple[Record, Path]:
+    """Return the record of a run that left a checkpoint and ended so, and where the checkpoint lies."""
+    task = machine_task()
+    spec = run_job(folder / "job", task).spec
+    path = folder / "study" / f".{spec.run_id}.checkpoint.npz"
+    Checkpoint(str(path)).save({}, "bottom", A, epoch=1, train_s=1.0)
+    monkeypatch.setattr(execution, "launch", lambda *_, **__: ended)
+    ready = execution.Ready(
+        spec=spec,
+        task=task,
+        data=Prepared(arrays={}, order="", weights="", fingerprint="", examples={}),
+        interpreter=Interpreter(python="python", source="current", reason="a test"),
+        parity=ParityVerdict(passed=None),
+        described=Entry(adapter="nothing:at_all", framework="numpy", modes=("eager",), default_mode="eager"),
+    )
+    setting = execution.Setting(machine=MACHINE, git_revision=None, cores=(0,))
+    return execution.execute(ready, setting, folder / "study"), path
+
+
+def how(status: Status | None = None, **more: Any) -> Ended:
+    result = None if status is None else Result(outcome=Outcome(status=status, reason="it is so"))
+    facts: dict[str, Any] = {"returncode": 0, "interrupted": False, "stderr_tail": ""}
+    facts["kernel_killed_for_memory"] = False
+    return Ended(result=result, **(facts | more))
+
+
+@pytest.mark.parametrize(
+    ("ended", "status"),
+    [
+        (how(returncode=-9), "crashed"),
+        (how(returncode=-9, kernel_killed_for_memory=True), "out_of_memory"),
+        (how("out_of_memory"), "out_of_memory"),
+        (how("crashed"), "crashed"),
+        (how(returncode=None), "timeout"),
+    ],
+)
+def test_a_run_that_was_cut_short_keeps_its_checkpoint_and_says_how_to_go_on(
+    ended: Ended, status: Status, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, path = executed(tmp_path, monkeypatch, ended)
+    assert record.outcome.status == status
+    assert path.is_file()
+    reason = record.outcome.reason
+    assert f"move {record.spec.run_id}.json out of the study's folder" in reason
+    assert "run --resume study" in reason
+    assert record.outcome.said is not None
+    store = Store(path.parent)
+    file = store.add(record)
+    assert store.missing((record.spec,)) == ()
+    file.rename(tmp_path / "moved.json")
+    assert store.missing((record.spec,)) == (record.spec,)
+
+
+def test_an_interrupted_run_keeps_its_checkpoint_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, path = executed(tmp_path, monkeypatch, how(returncode=None, interrupted=True))
+    assert path.is_file()
+    assert "checkpoint" not in record.outcome.reason
+
+
+@pytest.mark.parametrize("status", ["ok", "missed_target", "diverged", "unsupported"])
+def test_a_training_that_came_to_its_own_end_leaves_no_checkpoint(
+    status: Status, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, path = executed(tmp_path, monkeypatch, how(status))
+    assert (record.outcome.status, record.outcome.reason) == (status, "it is so")
+    assert not path.exists()

@@ -197,7 +197,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(limit_bytes: int, fresh_
     assert sentence.endswith("make room there or name another folder with EVENBENCH_HOME")
     left = {path.parent.name for path in fresh_home.rglob("*") if path.is_file()}
     assert left <= {f"xor-{datasets.fingerprint(datasets.named('xor'))}"}, "a half-written plan is left"
-    assert not list(fresh_home.rglob(".incomplete-*"))
+    assert not list(fresh_home.rglob(".unfinished-*"))
     assert prepared().examples == {"train": 4, "test": 4}
 
 
@@ -242,4 +242,4 @@ def test_four_processes_prepare_the_same_at_once(fresh_home: Path) -> None:
         calls = [pool.apply_async(prepared) for _ in range(8)]
         found = [call.get(60) for call in calls]
     assert all(one == found[0] for one in found)
-    assert not list(fresh_home.rglob(".incomplete-*"))
+    assert not list(fresh_home.rglob(".unfinished-*"))

@@ -19,14 +19,17 @@ from fakes import HERE, entries
 import backends
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores
+from harness.environments.signals import name as signal_name
 from harness.errors import EnvironmentFailure, StoreError, UsageError
-from harness.record import Machine, ParityVerdict, Record
+from harness.record import Machine, Outcome, ParityVerdict, Record
 from harness.records.store import Store, Study
 from harness.registry import task
 from harness.runs.conductor import Conductor, Plan
 from harness.runs.execute import Ready, Setting, describe, execute
+from harness.runs.launch import Ended, ending
 from harness.runs.plan import Wish, plan
 from harness.spec import Choice, RunSpec
+from harness.worker.__main__ import attempt
 
 XOR = task("xor")
 HERE_INTERPRETER = Interpreter(python=sys.executable, source="current", reason="a test")
@@ -92,6 +95,8 @@ def test_a_run_that_goes_well_has_everything() -> None:
         ("raises", "crashed", "ValueError: input of 3 axes expected, got 2"),
         ("exits", "crashed", "exit code 7: the licence server is down"),
         ("killed", "crashed", "signal SIGKILL"),
+        ("struck", "crashed", "signal SIGRTMIN+2"),
+        ("starves", "out_of_memory", "memory ran out: what():  std::bad_alloc"),
         ("refuses", "unsupported", "built for another machine"),
         ("unimportable", "crashed", "ImportError: libfake.so.1"),
     ],
@@ -130,6 +135,51 @@ def test_a_worker_that_takes_too_much_memory_is_out_of_memory() -> None:
     record = run_one("hoards", memory=1_500_000_000)
     assert record.outcome.status == "out_of_memory"
     assert "MemoryError" in record.outcome.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Errno 12] Cannot allocate memory",
+        "can't start new thread",
+        "std::bad_alloc",
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 400 bytes",
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
+        "Unable to allocate 8.00 GiB for an array with shape (1000, 1000, 1000)",
+        "#umsg#Memory not enough:#umsg#Device(id:0) memory isn't enough and alloc failed, kernel name: MatMul",
+        "Malloc memory failed: size 4096",
+        "Allocate device memory failed!",
+        "libgomp: Thread creation failed: Resource temporarily unavailable",
+    ],
+)
+def test_every_library_has_its_own_words_for_want_of_memory(text: str) -> None:
+    def fail() -> Outcome:
+        raise RuntimeError(text)
+
+    assert attempt(fail).status == "out_of_memory"
+    for returncode in (1, -signal.SIGABRT):
+        outcome = ending(ended(returncode, f"a warning\n{text}\n  the rest of it\n"), 60)
+        assert (outcome.status, outcome.reason) == ("out_of_memory", f"memory ran out: {text}")
+    for returncode in (-signal.SIGKILL, -signal.SIGTERM, -(signal.SIGRTMIN + 2)):
+        assert ending(ended(returncode, text), 60).status == "crashed", "somebody sent it"
+
+
+def test_what_is_no_want_of_memory_is_a_crash() -> None:
+    assert ending(ended(1, "the memory format is unknown"), 60).status == "crashed"
+
+
+@pytest.mark.parametrize("number", range(1, 65))
+def test_every_signal_makes_a_record(number: int) -> None:
+    outcome = ending(ended(-number, ""), 60)
+    assert outcome.status == "crashed"
+    assert outcome.signal == signal_name(number)
+    assert outcome.signal in outcome.reason
+
+
+def ended(returncode: int, stderr: str) -> Ended:
+    return Ended(
+        result=None, returncode=returncode, interrupted=False, stderr_tail=stderr, kernel_killed_for_memory=False
+    )
 
 
 def test_no_process_outlives_its_run() -> None:
@@ -248,26 +298,29 @@ def test_a_results_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None
     assert "--resume" not in str(caught.value), "there is nothing yet to go on with"
 
 
-def evenbench(*words: str, home: Path, cwd: Path) -> "subprocess.Popen[str]":
+def evenbench(*words: str, home: Path, cwd: Path, **more: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, str(Path(HERE) / "cli_with_fakes.py"), *words],
         cwd=cwd,
         env=os.environ
-        | {"EVENBENCH_HOME": str(home), "PYTHONPATH": f"{HERE}:{Path(HERE).parent}", "EVENBENCH_RESULTS": "results"},
+        | {"EVENBENCH_HOME": str(home), "PYTHONPATH": f"{HERE}:{Path(HERE).parent}", "EVENBENCH_RESULTS": "results"}
+        | more,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_study_keeps_what_it_has_and_resume_runs_the_rest(
-    home: Path, tmp_path: Path, sign: signal.Signals
-) -> None:
+@pytest.mark.parametrize(
+    "sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGRTMIN + 2]
+)
+def test_an_interrupted_study_keeps_what_it_has_and_resume_runs_the_rest(home: Path, tmp_path: Path, sign: int) -> None:
     choice = ("--task", "xor", "--preset", "smoke", "--backend", "well,slow", "--repeats", "2")
     results = tmp_path / "Größe mit Leer zeichen"
     where = ("--results", results.name, "--study", "s")
-    process = evenbench("run", *choice, "--no-parity", *where, home=home, cwd=tmp_path)
+    places = tmp_path / "tmp"
+    places.mkdir()
+    process = evenbench("run", *choice, "--no-parity", *where, home=home, cwd=tmp_path, TMPDIR=str(places))
     folder = results / "s"
     while len(list(folder.glob("xor*.json"))) < 2:
         assert process.poll() is None, process.communicate()
@@ -277,6 +330,7 @@ def test_an_interrupted_study_keeps_what_it_has_and_resume_runs_the_rest(
     assert process.returncode == 1
     assert "--resume s" in err
     assert "Traceback" not in err
+    assert list(places.iterdir()) == []
     store = Store(folder)
     planned = store.study().specs
     done = store.done()

@@ -5,14 +5,18 @@ import sys
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from harness import registry
 from harness.environments import config, interpreters, pins
 from harness.environments import managed as environments
+from harness.environments.asking import ask
+from harness.environments.folder import read_stamp, write_stamp
 from harness.environments.managed import Stamp
 from harness.environments.pins import Variant
 from harness.errors import EnvironmentFailure, UsageError
+from harness.measure.clock import Stopwatch
 
 BACKEND = registry.framework_names()[0]
 REFERENCE = registry.reference_name()
@@ -160,3 +164,36 @@ def test_a_wrong_config_file_names_file_and_field(tmp_path: Path, text: str, wor
     with pytest.raises(UsageError, match=words) as caught:
         config.read(path)
     assert str(path) in str(caught.value)
+
+
+GREETINGS = {
+    "before": 'echo Welcome; exec {python} "$@"',
+    "without a line's end": 'printf hello; exec {python} "$@"',
+    "before and after": 'echo Welcome; {python} "$@"; code=$?; echo Good bye; exit $code',
+    "no UTF-8": "printf '\\377\\376 hello\\n'; exec {python} \"$@\"",
+    "on stderr": 'echo Welcome >&2; exec {python} "$@"',
+    "nothing": 'exec {python} "$@"',
+}
+
+
+@pytest.mark.parametrize("greeting", GREETINGS)
+def test_what_an_interpreter_says_is_told_from_its_greeting(greeting: str, tmp_path: Path) -> None:
+    wrapper = tmp_path / "python"
+    wrapper.write_text("#!/bin/sh\n" + GREETINGS[greeting].format(python=sys.executable) + "\n", "utf-8")
+    wrapper.chmod(0o755)
+    version = "importlib.metadata.version(sys.argv[1])"
+    assert ask(str(wrapper), "importlib.metadata, sys", version, "numpy") == np.__version__
+    assert ask(str(wrapper), "importlib.metadata, sys", version, "no-such-package") is None
+    (tmp_path / "built" / "bin").mkdir(parents=True)
+    (tmp_path / "built" / "bin" / "python").symlink_to(wrapper)
+    write_stamp(tmp_path / "built", "0", "pip", Stopwatch(), ())
+    stamp = read_stamp(tmp_path / "built")
+    assert stamp is not None
+    assert stamp.versions["numpy"] == np.__version__
+
+
+def test_an_interpreter_that_only_greets_has_no_answer(tmp_path: Path) -> None:
+    wrapper = tmp_path / "python"
+    wrapper.write_text("#!/bin/sh\necho 2.12.0\n", "utf-8")
+    wrapper.chmod(0o755)
+    assert ask(str(wrapper), "sys", "sys.version") is None

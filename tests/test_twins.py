@@ -18,6 +18,7 @@ from harness.runs.conductor import Conductor
 from harness.runs.plan import Wish, plan
 from harness.spec import Choice, RunSpec
 from harness.worker.__main__ import attempt, run_of
+from harness.worker.boltzmann_run import training
 from harness.worker.stages import Checkpoint
 
 
@@ -157,7 +158,7 @@ def test_a_machine_that_goes_on_from_a_checkpoint_is_no_twin(tmp_path: Path) -> 
     assert attempt(whole.go).status == "ok"
     done = dict(whole.done)  # type: ignore[attr-defined]
     joint = done.pop("joint")
-    Checkpoint(job.checkpoint).save(done, "joint", joint, epoch=1, train_s=1.0)
+    Checkpoint(job.checkpoint, belongs_to=training(job)).save(done, "joint", joint, epoch=1, train_s=1.0)
     Path(job.out, same_seed.OUTCOME).unlink()
     assert attempt(run_of(job).go).status == "ok"
     assert not Path(job.out, same_seed.OUTCOME).exists()

@@ -5,7 +5,7 @@ could be shown. Commands are imported only when they are called, so that `--help
 """
 
 import os
-import signal
+import re
 import sys
 from importlib import import_module
 from typing import Any
@@ -16,6 +16,7 @@ from harness import __version__, language
 from harness.cli import streams
 from harness.cli.help import Context, make_click_speak, translated
 from harness.environments.siblings import strangers
+from harness.environments.signals import Ending
 from harness.errors import EvenbenchError, UsageError, why
 from harness.language import _, noop
 
@@ -96,14 +97,9 @@ def evenbench() -> None:
     """
 
 
-def _on_terminate(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
 def main() -> None:
     """Run the command line and exit with its code; a mistake of the user is one sentence, never a traceback."""
-    signal.signal(signal.SIGTERM, _on_terminate)  # as with Ctrl-C, workers are ended and a record says so
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
+    Ending().install()
     asked = os.environ.get("EVENBENCH_LANG", "")
     with language.use(asked if asked in language.LANGUAGES else language.of_the_user()):
         make_click_speak(language.current())  # before --lang is read: --help may stand in front of it
@@ -120,6 +116,11 @@ def _cannot_print(failure: OSError) -> UsageError:
     return UsageError("cannot write to the standard output: {reason}", reason=why(failure))
 
 
+def shortened(text: str) -> str:
+    """Return a sentence with words of more than 300 characters cut: what came may be a whole file, given by mistake."""
+    return re.sub(r"\S{300,}", lambda found: f"{found[0][:120]}...{found[0][-60:]}", text)
+
+
 def _ended() -> int:
     """Run the command and return its exit code."""
     try:
@@ -132,6 +133,7 @@ def _ended() -> int:
         code: Any = evenbench.main(standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
+        error.message = shortened(error.message)
         error.show()
         return 2
     except click.exceptions.Exit as error:
@@ -140,7 +142,7 @@ def _ended() -> int:
         click.echo(_("stopped"), err=True)
         return 1
     except EvenbenchError as error:
-        click.echo(_("Error: {message}").format(message=language.said(error)), err=True)
+        click.echo(_("Error: {message}").format(message=shortened(language.said(error))), err=True)
         return 2 if isinstance(error, UsageError) else 1
 
 

@@ -5,6 +5,7 @@ per word (scikit-learn's). On small real corpora this is as good as an LSTM; whe
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.texts import PADDING
-from harness.whole_files import write_whole
+from harness.whole_files import UNREADABLE, write_whole
 
 INVERSE_PENALTY = 3.0
 """scikit-learn's C."""
@@ -44,7 +45,7 @@ def accuracy(arrays: Mapping[str, Source]) -> float:
 def remembered(arrays: Mapping[str, str]) -> float:
     """Return the accuracy on prepared arrays, computed once and kept in a file beside them."""
     file = Path(arrays["train_x"]).with_name("bag_of_words.json")
-    if file.is_file():
+    with suppress(*UNREADABLE):
         return msgspec.json.decode(file.read_bytes(), type=float)
     found = accuracy(arrays)
     write_whole(file, msgspec.json.encode(found))

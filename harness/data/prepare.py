@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from harness import stage_sequence
@@ -20,9 +21,10 @@ from harness.data.datasets import Dataset
 from harness.data.forms import Form
 from harness.data.texts import Corpus
 from harness.environments.home import cache_folder, write_once
-from harness.errors import DataError, UsageError, why
+from harness.errors import DataError, UsageError
 from harness.model import Weights, initial_weights, takes_tokens
 from harness.spec import Preset, Task
+from harness.whole_files import UNREADABLE_ARRAYS
 
 ARRAYS = ("train_x", "train_y", "test_x", "test_y")
 WORDS = "words.json"
@@ -208,7 +210,27 @@ def _write_plan(indices: Mapping[str, NDArray[np.int32]], weights: Weights) -> P
             _save(folder / f"{name}.npy", values)
         np.savez(folder / "weights.npz", **weights)  # type: ignore[arg-type, unused-ignore]
 
-    return write_once(cache_folder() / "plans" / _content_key({**indices, **weights}), fill)
+    folder = write_once(cache_folder() / "plans" / _content_key({**indices, **weights}), fill)
+    for path in (*(folder / f"{name}.npy" for name in indices), folder / "weights.npz"):
+        _check(path)
+    return folder
+
+
+def _check(path: Path) -> int:
+    """Return the length of a cached array; an archive of arrays is read as a whole.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    try:
+        if path.suffix == ".npy":
+            return len(open_memmap(path, mode="r"))  # `np.load` leaves a damaged file open (seen with 2.4)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return sum(arrays[name].size for name in arrays.files)
+    except UNREADABLE_ARRAYS as error:
+        raise DataError(
+            "the cached file {path} is damaged ({error}): delete its folder and try again", path=path, error=error
+        ) from error
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:
@@ -225,14 +247,5 @@ def _content_key(arrays: Mapping[str, NDArray[Any]]) -> str:
 
 def _examples(arrays: Mapping[str, Path]) -> dict[str, int]:
     """Count the examples of each split by the files' headers, which also shows that the files are whole."""
-    counts = {}
-    for name, path in arrays.items():
-        try:
-            counts[name] = len(np.load(path, mmap_mode="r", allow_pickle=False))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                "the cached file {path} is damaged ({error}): delete its folder and try again",
-                path=path,
-                error=why(error),
-            ) from error
+    counts = {name: _check(path) for name, path in arrays.items()}
     return {"train": counts["train_y"], "test": counts["test_y"]}

@@ -40,7 +40,7 @@ def read(path: Path | None = None) -> Config:
         return Config()
     except OSError as error:
         raise UsageError("cannot read {path}: {strerror}", path=path, strerror=error.strerror) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError("{path} is not TOML: {error}", path=path, error=error) from error
     interpreters = document.get("python", {})
     if isinstance(interpreters, dict):

@@ -12,17 +12,15 @@ import msgspec
 
 from harness import __version__
 from harness.environments import installers
+from harness.environments.asking import ask
 from harness.environments.home import environments_folder
 from harness.environments.installers import Installer
 from harness.errors import EnvironmentFailure
 from harness.measure.clock import Stopwatch
-from harness.whole_files import write_whole
+from harness.whole_files import UNREADABLE, write_whole
 
 STAMP = "evenbench.json"
-LIST_VERSIONS = (
-    "import importlib.metadata as m, json, platform;"
-    "print(json.dumps([platform.python_version(), {d.name: d.version for d in m.distributions()}]))"
-)
+VERSIONS = "json.dumps([platform.python_version(), {d.name: d.version for d in importlib.metadata.distributions()}])"
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,7 +48,7 @@ def read_stamp(folder: Path) -> Stamp | None:
     """Return the stamp of a folder, None where it has none that can be read."""
     try:
         return msgspec.json.decode((folder / STAMP).read_bytes(), type=Stamp)
-    except (OSError, msgspec.DecodeError):  # a damaged stamp, or one of another release: as good as none
+    except UNREADABLE:  # a damaged stamp, or one of another release: as good as none
         return None
 
 
@@ -60,11 +58,9 @@ def write_stamp(folder: Path, sha256: str, installer: Installer, watch: Stopwatc
     Raises:
         EnvironmentFailure: the interpreter does not answer, or the stamp cannot be written.
     """
-    # Isolated: packages on the user's PYTHONPATH are not its own.
-    command = [str(installers.interpreter_in(folder)), "-I", "-c", LIST_VERSIONS]
     try:
-        done = subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL)
-        python, installed = msgspec.json.decode(done.stdout, type=tuple[str, dict[str, str]])
+        answer = ask(str(installers.interpreter_in(folder)), "importlib.metadata, json, platform", VERSIONS)
+        python, installed = msgspec.json.decode(answer or "", type=tuple[str, dict[str, str]])
         stamp = Stamp(
             pins_sha256=sha256,
             versions=dict(sorted(installed.items())),
@@ -77,7 +73,7 @@ def write_stamp(folder: Path, sha256: str, installer: Installer, watch: Stopwatc
             evenbench=__version__,
         )
         write_whole(folder / STAMP, msgspec.json.format(msgspec.json.encode(stamp), indent=2))
-    except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
+    except (*UNREADABLE, subprocess.SubprocessError) as error:
         raise EnvironmentFailure(
             "the environment {name} was built but does not work: {error}", name=folder.name, error=error
         ) from error

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,13 +10,16 @@ from typing import Generic, TypeVar
 import msgspec
 import platformdirs
 
+from harness.environments.places import place
 from harness.errors import UsageError
-from harness.whole_files import given_path, write_whole
+from harness.whole_files import UNREADABLE, given_path, write_whole
 
 T = TypeVar("T")
 
 VARIABLE = "EVENBENCH_HOME"
 PROFILES_VARIABLE = "EVENBENCH_PROFILES"
+UNFINISHED = ".unfinished-"
+"""What the folders begin with in which something is made."""
 
 
 def home() -> Path:
@@ -79,7 +81,7 @@ class Remembered(Generic[T]):
             return None
         try:
             return msgspec.json.decode(self.file.read_bytes(), type=self.form)
-        except (OSError, msgspec.MsgspecError):
+        except UNREADABLE:
             return None
 
     def keep(self, answer: T) -> None:
@@ -100,19 +102,15 @@ def write_once(folder: Path, fill: Callable[[Path], None]) -> Path:
     """
     if folder.is_dir():
         return folder
-    temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".incomplete-", dir=folder.parent))
-        inner = temporary / folder.name  # mkdtemp's own folder is private; this one gets the user's usual rights
-        inner.mkdir()
-        fill(inner)
-        _rename(inner, folder)
+        with place(UNFINISHED, within=folder.parent) as temporary:
+            inner = temporary / folder.name  # the place itself is private; this one gets the user's usual rights
+            inner.mkdir()
+            fill(inner)
+            _rename(inner, folder)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 

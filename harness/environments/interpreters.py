@@ -19,6 +19,7 @@ from msgspec import Struct
 from harness import registry, versions
 from harness.environments import config, pins
 from harness.environments import managed as environments
+from harness.environments.asking import ask
 from harness.environments.managed import Environment
 from harness.environments.pins import Variant
 from harness.errors import EnvironmentFailure, UsageError
@@ -27,8 +28,6 @@ from harness.spec import DeviceKind
 from harness.whole_files import check_path, given_path
 
 Source = Literal["--python", "config", "managed", "current"]
-ASK_VERSION = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
-ASK_TIMEOUT_S = 60.0
 REFERENCE = noop("the reference runs where Evenbench runs")
 
 VARIANTS_FOR: dict[DeviceKind, tuple[Variant, ...]] = {
@@ -127,20 +126,12 @@ def _wrong_release(backend: str, python: str) -> Sentence | None:
     if wanted is None:
         return None
     try:
-        done = subprocess.run(
-            [python, "-I", "-c", ASK_VERSION, framework],  # isolated: packages on the user's PYTHONPATH are not its own
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=ASK_TIMEOUT_S,
-            check=False,
-        )
+        found = ask(python, "importlib.metadata, sys", "importlib.metadata.version(sys.argv[1])", framework)
     except (OSError, subprocess.SubprocessError) as error:
         return Sentence(
             "{python} does not say which {framework} it has: {error}", python=python, framework=framework, error=error
         )
-    found = done.stdout.strip()
-    if done.returncode or not found:
+    if not found:
         return Sentence(
             "{python} has no {framework}, but {backend} was asked for",
             python=python,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from harness.environments.limits import limits, physical_cores, whole_processors
 from harness.errors import UsageError, why
 from harness.record import Machine
 from harness.whole_files import check_path
@@ -23,14 +24,18 @@ def machine() -> Machine:
     from cpuinfo import get_cpu_info
 
     cpu = get_cpu_info()
+    given, memory = limits(), psutil.virtual_memory().total
     return Machine(
         cpu=cpu.get("brand_raw") or platform.processor() or "unknown",
         cpu_flags=tuple(cpu.get("flags", ())),
         cores=os.cpu_count() or 1,
-        memory_bytes=psutil.virtual_memory().total,
+        memory_bytes=memory,
         system=platform.system(),
         kernel=platform.release(),
         python=platform.python_version(),
+        cpu_quota=given.processors,
+        memory_limit_bytes=given.memory_bytes if (given.memory_bytes or memory) < memory else None,
+        physical_cores=physical_cores(range(os.cpu_count() or 1)),
     )
 
 
@@ -48,7 +53,12 @@ def git_revision() -> str | None:
 
 
 def available_cores() -> tuple[int, ...]:
-    """Return the processors that this process may use."""
+    """Return the processors that a run is to use: those this process may use, cut to the whole ones of its quota."""
+    return whole_processors(allowed_cores())
+
+
+def allowed_cores() -> tuple[int, ...]:
+    """Return the processors that this process may use, by its affinity, which a `cpuset` narrows too."""
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))

@@ -11,7 +11,6 @@ release allows them; where it does not, it is built a second time with the compa
 import os
 import re
 import sys
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +25,7 @@ from harness.environments.folder import stamp_of as stamp_of
 from harness.environments.home import environments_folder
 from harness.environments.installers import Installer, Say
 from harness.environments.pins import Pins, Variant
+from harness.environments.places import place
 from harness.errors import EnvironmentFailure, UsageError, unknown_name
 from harness.language import Sentence, _
 from harness.measure.clock import Stopwatch
@@ -162,8 +162,8 @@ def _build(backend: str, wanted: Pins, installer: Installer, folder: Path, *, sa
         installers.build(installer, folder, wanted.path, say=say, keep_open=(lock,))
         return ()
     framework = registry.entry(backend).framework
-    with tempfile.TemporaryDirectory(prefix="evenbench-") as place:
-        file = Path(place, "requirements.txt")
+    with place() as here:
+        file = here / "requirements.txt"
         file.write_text("\n".join(wanted.requirements) + "\n", "utf-8")
         try:
             installers.build(installer, folder, file, say=say, keep_open=(lock,))

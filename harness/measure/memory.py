@@ -9,11 +9,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from harness import registry
 from harness.language import Sentence, Words, noop
 from harness.record import Memory
 
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
+
+RAN_OUT = (
+    "out of memory",
+    "bad_alloc",
+    "cannot allocate memory",
+    "can't allocate memory",
+    "unable to allocate",
+    "can't start new thread",
+    "thread creation failed",
+    "pthread_create failed",
+)
+"""What Python, the C and C++ libraries and those of threads, whose stacks need some, say when there is no memory left.
+A backend names its framework's own words in its entry."""
+
+
+def says_it_ran_out(text: str) -> bool:
+    """Return whether a text says that memory ran out, in the words of a library or of any backend."""
+    lower = text.lower()
+    return any(words in lower for words in (*RAN_OUT, *registry.memory_words()))
 
 
 def status_bytes(field: str) -> int | None:

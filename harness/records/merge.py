@@ -18,7 +18,7 @@ from harness.errors import StoreError, UsageError
 from harness.record import Record
 from harness.records.store import STUDY, Source, Store, Study, with_source
 from harness.spec import SOURCE_END, RunSpec
-from harness.whole_files import shown_path
+from harness.whole_files import UNREADABLE, shown_path
 
 LONGEST = 40
 """Characters of a source's name in the names of files, whose length is limited."""
@@ -198,7 +198,7 @@ def _files(source: Path) -> tuple[list[_File], list[str]]:
         try:
             content = path.read_bytes()
             files.append(_File(path, content, with_source(decoder.decode(content), path)))
-        except (OSError, msgspec.MsgspecError) as error:
+        except UNREADABLE as error:
             damaged.append(f"{shown_path(path.name)}: {error.strerror if isinstance(error, OSError) else error}")
     return files, damaged
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.boltzmann import Joint, Rbm, Stage, State
 from harness.measure.exact import sigmoid
+from harness.whole_files import UNREADABLE_ARRAYS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,11 +49,18 @@ def tiles(stage: Stage, state: State, features: NDArray[np.float32], test: NDArr
 
 
 def save(arrays: Path, folder: Path) -> None:
-    """Write the pictures of a worker's file as PNG files into `folder`, unless it is there already."""
+    """Write the pictures of a worker's file as PNG files into `folder`, unless it is there already.
+
+    A worker that was ended while it wrote leaves half of the file: then there are none.
+    """
     if not arrays.is_file() or folder.exists():
         return
-    with np.load(arrays, allow_pickle=False) as file:
-        sheets = {name: sheet(file[name], symmetric=name == "filters") for name in SHEETS if name in file.files}
+    try:
+        # opened here, since NumPy leaves a damaged file open (seen with 2.4)
+        with arrays.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            sheets = {name: sheet(file[name], symmetric=name == "filters") for name in SHEETS if name in file.files}
+    except UNREADABLE_ARRAYS:
+        return
     folder.mkdir(parents=True)
     for name, image in sheets.items():
         image.save(folder / f"{name}.png")

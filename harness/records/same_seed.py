@@ -5,7 +5,6 @@ leaves its losses and parameters in the study's folder, hidden, until all of the
 """
 
 import shutil
-import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from harness.record import Twin
 from harness.spec import RunSpec
-from harness.whole_files import whole
+from harness.whole_files import UNREADABLE_ARRAYS, whole
 
 OUTCOME = "outcome.npz"
 LOSSES = "losses"
@@ -74,8 +73,10 @@ def settle(found: Path, run_id: str, *, twins: Iterable[str], folder: Path) -> T
     if not found.is_file():
         return None
     first = next((other for other in twins if kept_path(folder, other).is_file()), None)
-    if first is not None:
-        return compare(kept_path(folder, first), found, run_id=first)
+    if first is not None and (twin := compare(kept_path(folder, first), found, run_id=first)) is not None:
+        return twin
+    if first is not None:  # a damaged file: this run's outcome takes its place for the twins that follow
+        forget(folder, (first,))
     _keep(found, kept_path(folder, run_id))
     return None
 
@@ -95,7 +96,7 @@ def compare(first: Path, other: Path, *, run_id: str) -> Twin | None:
         # opened here, since NumPy leaves a damaged file open (seen with 2.4)
         with first.open("rb") as one, other.open("rb") as two, np.load(one) as a, np.load(two) as b:
             return _compare(a, b, run_id)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except UNREADABLE_ARRAYS:
         return None
 
 

@@ -17,11 +17,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness import whole_files
 from harness.errors import StoreError, UsageError, why
 from harness.record import SCHEMA, Record
 from harness.records.next_command import next_command
 from harness.spec import SOURCE_END, RunSpec
-from harness.whole_files import LONGEST_NAME, shown_path
+from harness.whole_files import LONGEST_NAME, UNREADABLE, shown_path
 
 STUDY = "study.json"
 INTERRUPTED = r"\.interrupted-\d+$"
@@ -145,8 +146,36 @@ class Store:
                 folder=self.folder,
                 studies=known_studies(self.folder.parent),
             ) from None
-        except (OSError, msgspec.MsgspecError) as error:
+        except UNREADABLE as error:
             raise StoreError("{path} cannot be read: {error}", path=path, error=why(error)) from error
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Keep other commands from running this study's runs inside the block; yields False where nothing can.
+
+        What a process that was killed wrote halfway is removed. Reading needs no lock: records appear whole.
+
+        Raises:
+            UsageError: there is no study in this folder.
+            StoreError: another command runs it, or the folder cannot be written.
+        """
+        self.study()
+        try:
+            lock = whole_files.lock(self.folder / STUDY)
+        except BlockingIOError as error:
+            raise StoreError(
+                "another command is running study {name}: wait for its end, or stop it", name=self.folder.name
+            ) from error
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        try:
+            if lock is not None:
+                for half in self.folder.glob(".*.new*"):
+                    half.unlink(missing_ok=True)
+            yield lock is not None
+        finally:
+            if lock is not None:
+                os.close(lock)
 
     def add(self, record: Record) -> Path:
         """Write a record and return its path.
@@ -237,7 +266,7 @@ def each(files: Iterable[Path]) -> Iterator[Record | Damaged]:
     for path in files:
         try:
             yield share(with_source(decoder.decode(path.read_bytes()), path))
-        except (OSError, msgspec.MsgspecError) as error:
+        except UNREADABLE as error:
             yield Damaged(path=shown_path(path), reason=why(error))
 
 

@@ -13,6 +13,7 @@ from harness.data.prepare import Prepared, prepare
 from harness.data.text_files import TextFile
 from harness.environments.installation import installation
 from harness.environments.interpreters import Interpreter
+from harness.environments.signals import deferred
 from harness.errors import DataError
 from harness.language import _, noop
 from harness.model import takes_tokens
@@ -21,7 +22,7 @@ from harness.records import same_seed
 from harness.records.store import Store, Study
 from harness.registry import reference_name
 from harness.registry import task as find_task
-from harness.runs.execute import Ready, Setting, ceiling, execute
+from harness.runs.execute import Ready, Setting, Stopped, ceiling, execute
 from harness.runs.mistakes import provoke
 from harness.runs.parity import Checker, record_verdict
 from harness.spec import DeviceKind, RunSpec, Task
@@ -115,14 +116,22 @@ class Conductor:
         for spec in self.left:
             self.listener.started(spec)
             # Absolute, for a worker starts in another folder.
-            record = execute(self._ready(spec), self.setting, self.store.folder.absolute())
-            self.store.add(record)
-            self._forget_twins(spec)
-            self.listener.finished(record)
+            try:
+                record = execute(self._ready(spec), self.setting, self.store.folder.absolute())
+            except Stopped as stop:
+                self._keep(stop.record)
+                raise
+            self._keep(record)
             records.append(record)
             if record.outcome.status == "interrupted":
                 break
         return tuple(records)
+
+    def _keep(self, record: Record) -> None:
+        with deferred():
+            self.store.add(record)
+            self._forget_twins(record.spec)
+        self.listener.finished(record)
 
     def _ready(self, spec: RunSpec) -> Ready:
         """Return a run with all that it needs; what it shares with others is made once."""

@@ -17,7 +17,8 @@ from harness import __version__, registry
 from harness.contract import Trap
 from harness.environments import interpreters, managed
 from harness.environments.home import home
-from harness.environments.machine import available_cores
+from harness.environments.limits import limits, physical_cores
+from harness.environments.machine import allowed_cores, available_cores
 from harness.environments.siblings import strangers
 from harness.errors import EnvironmentFailure, UsageError
 from harness.language import Sentence, Words
@@ -36,7 +37,7 @@ class Machine(Struct, frozen=True, kw_only=True):
 
     python: str
     cores: int
-    """Processors that this process may use, by its affinity."""
+    """Processors that a run uses: by this process's affinity, cut to the whole ones of its quota."""
     load_1min: float
     memory_free_bytes: int
     home: str
@@ -45,6 +46,12 @@ class Machine(Struct, frozen=True, kw_only=True):
     """Variables of this shell that no worker takes over, for they would make it compute something else."""
     strangers: tuple[str, ...]
     """Sibling packages that do not lie beside `harness`."""
+    allowed: int = 0
+    """Processors that this process may use, by its affinity alone."""
+    cpu_quota: float | None = None
+    memory_limit_bytes: int | None = None
+    physical_cores: int | None = None
+    """Cores that the processors which a run uses are hyperthreads of."""
 
 
 class Checkup(Struct, frozen=True, kw_only=True):
@@ -163,6 +170,7 @@ def machine_traps(machine: Machine) -> tuple[Trap, ...]:
             path=machine.home,
         )
         found.append(_trap("disk", why, harmful=False))
+    found += [_trap("container", why, harmful=False) for why in _given(machine)]
     if machine.load_1min > machine.cores / 2:
         why = Sentence(
             "the load average is {load:.1f} on {cores} processors, and one foreign process can make small kernels many "
@@ -174,16 +182,41 @@ def machine_traps(machine: Machine) -> tuple[Trap, ...]:
     return tuple(found)
 
 
+def _given(machine: Machine) -> Iterator[Sentence]:
+    """Yield what a container, or whoever set up its control groups, gives of the machine."""
+    if machine.cpu_quota is not None and machine.cpu_quota < machine.allowed:
+        yield Sentence(
+            "the control group gives {quota:g} processors of {allowed}: runs use {cores}, one thread on each",
+            quota=machine.cpu_quota,
+            allowed=machine.allowed,
+            cores=machine.cores,
+        )
+    if machine.memory_limit_bytes is not None:
+        yield Sentence("the control group gives {size:.1f} GB of memory", size=machine.memory_limit_bytes / 1e9)
+    if machine.physical_cores is not None and machine.physical_cores < machine.cores:
+        yield Sentence(
+            "the {cores} processors are hyperthreads of {physical} cores, and share what these compute with",
+            cores=machine.cores,
+            physical=machine.physical_cores,
+        )
+
+
 def look_at_machine() -> Machine:
     """Return what the machine-wide checks need, as it is now."""
     folder = home()
+    cores, given, memory = available_cores(), limits(), psutil.virtual_memory()
+    limit = given.memory_bytes if (given.memory_bytes or memory.total) < memory.total else None
     return Machine(
         python=platform.python_version(),
-        cores=len(available_cores()),
+        cores=len(cores),
         load_1min=os.getloadavg()[0],
-        memory_free_bytes=psutil.virtual_memory().available,
+        memory_free_bytes=min(memory.available, limit or memory.available),
         home=str(folder),
         disk_free_bytes=shutil.disk_usage(folder).free,
         not_passed_on=tuple(name for name in not_inherited() if os.environ.get(name) and name != "LANGUAGE"),
         strangers=strangers(),
+        allowed=len(allowed_cores()),
+        cpu_quota=given.processors,
+        memory_limit_bytes=limit,
+        physical_cores=physical_cores(cores),
     )

@@ -4,7 +4,6 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from msgspec.structs import replace
 
@@ -13,7 +12,7 @@ from harness.data.prepare import CLASSES, WORDS, Prepared
 from harness.language import Sentence, Words, told
 from harness.records import evidence
 from harness.records.evidence import LONGEST_TEXT, Answers, Evidence, Example
-from harness.whole_files import write_whole
+from harness.whole_files import UNREADABLE, UNREADABLE_ARRAYS, write_whole
 
 
 def keep(out: Path, folder: Path, run_id: str, *, data: Prepared, started_at: str, ending: Words = "") -> None:
@@ -39,7 +38,7 @@ def keep(out: Path, folder: Path, run_id: str, *, data: Prepared, started_at: st
     try:
         if found.answers is not None:
             found = replace(found, answers=with_words(found.answers, data))
-    except (OSError, ValueError, LookupError) as error:
+    except UNREADABLE_ARRAYS as error:
         found = Evidence(**told(Sentence("the words of the texts cannot be found ({error})", error=error)))
     with suppress(OSError):  # the record is written into the same folder next, and that failure is told
         write(evidence.path(folder, run_id), replace(found, started_at=started_at))
@@ -51,7 +50,7 @@ def read(path: Path) -> Evidence | None:
         return evidence.decode(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError) as error:
+    except UNREADABLE as error:
         return Evidence(**told(Sentence("the worker's file does not hold together: {error}", error=error)))
 
 
@@ -67,7 +66,7 @@ def with_words(answers: Answers, data: Prepared) -> Answers:
     """Return the same answers with the texts of their examples and the names of the classes, where the data are texts.
 
     Raises:
-        OSError, ValueError, LookupError: the cached files do not fit each other.
+        UNREADABLE_ARRAYS: the cached files are damaged, or do not fit each other.
     """
     folder = Path(data.arrays["test_x"]).parent
     if not (folder / WORDS).is_file():

@@ -18,8 +18,20 @@ from harness.environments.machine import available_cores as available_cores
 from harness.errors import EnvironmentFailure
 from harness.language import Sentence, told
 from harness.measure.clock import timestamp
-from harness.record import COMPLETED, Ceiling, Installation, Machine, Measured, Mistake, ParityVerdict, Record
+from harness.record import (
+    COMPLETED,
+    Ceiling,
+    Installation,
+    Machine,
+    Measured,
+    Mistake,
+    Outcome,
+    ParityVerdict,
+    Record,
+    Status,
+)
 from harness.records import pictures, same_seed
+from harness.records.store import Store
 from harness.registry import entry
 from harness.runs import evidence
 from harness.runs.launch import Ended, ending, judge, launch
@@ -30,6 +42,8 @@ from harness.worker.jobs import CeilingJob, DescribeJob, Description, RunJob
 
 DESCRIBE_TIMEOUT_S = 180.0
 CEILING_TIMEOUT_S = 120.0
+CUT_SHORT: tuple[Status, ...] = ("out_of_memory", "timeout", "crashed")
+"""The endings that may come from outside, after hours of a training that was going well."""
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -61,6 +75,14 @@ class Ready(Struct, frozen=True, kw_only=True):
     """The other runs that should come out like this one."""
 
 
+class Stopped(KeyboardInterrupt):
+    """The user stopped what follows a run; the run itself was done, and has its record."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__()
+        self.record = record
+
+
 def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
     """Do one run and return its record, whatever happens to the worker. The one place that makes a record.
 
@@ -69,6 +91,9 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
         setting: what it has in common with the other runs of its study.
         folder: where evidence, pictures and, for a Boltzmann machine, a checkpoint to go on from are kept, under the
             run's name; and the outcome of the first of several runs with equal seeds.
+
+    Raises:
+        Stopped: the user stopped the second start of a run that was done.
     """
     spec, data = ready.spec, ready.data
     started_at = timestamp()
@@ -96,11 +121,12 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
         compiled = None if ready.trial else place / "compiled"  # of its own, for the first step of a run is a figure
         how: dict[str, Any] = {"timeout_s": spec.timeout_s, "path": backend.path, "compiled": compiled}
         ended = launch(place, job, ready.interpreter.python, **how)
-        if not ended.interrupted and job.checkpoint is not None:
-            Path(job.checkpoint).unlink(missing_ok=True)  # only an interrupted run is run again
-        pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
         outcome = judge(ended, spec.timeout_s)
+        if job.checkpoint is not None:
+            outcome = _with_checkpoint(outcome, Path(job.checkpoint), folder / f"{spec.run_id}.json")
+        pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
         twin = warm = None
+        stopped = False
         if outcome.status in COMPLETED:
             last = ending(ended, spec.timeout_s)
             late = "" if ended.returncode == 0 else last.said or last.reason
@@ -109,12 +135,11 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
                 kept = place / "out" / same_seed.OUTCOME
                 twin = same_seed.settle(kept, spec.run_id, twins=ready.same_seed, folder=folder)
             if compiled is not None and any(path.is_file() for path in compiled.rglob("*")):
-                again = replace(job, out=str(place / "again"), trial=True, start_only=True, checkpoint=None)
-                started = start_again(place, again, ready.interpreter.python, how)
-                outcome = ending(started, spec.timeout_s) if started.interrupted else outcome
+                started = start_again(place, job, ready.interpreter.python, how)
+                stopped = started.interrupted
                 warm = started.result.measured.phases if started.result and started.result.measured else None
     measured = ended.result.measured if ended.result else None
-    return Record(
+    record = Record(
         evenbench=harness.__version__,
         git_revision=setting.git_revision,
         started_at=started_at,
@@ -136,12 +161,35 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
         mistakes=ready.mistakes,
         warm_start=warm,
     )
+    if stopped:
+        raise Stopped(record)
+    return record
 
 
 def start_again(place: Path, job: RunJob, python: str, how: Mapping[str, Any]) -> Ended:
     """Start a run once more, as far as its first step, where its compiler's folders are filled; return how it ended."""
-    Path(job.out).mkdir()
-    return launch(place, job, python, **how)
+    again = replace(job, out=str(place / "again"), trial=True, start_only=True, checkpoint=None)
+    Path(again.out).mkdir()
+    return launch(place, again, python, **how)
+
+
+def _with_checkpoint(outcome: Outcome, checkpoint: Path, record: Path) -> Outcome:
+    """Keep the checkpoint of a run that was cut short, and say how it goes on; remove one that is of no more use.
+
+    An interrupted run is run again anyway; what did not end by its own training can be, once its record is away.
+    """
+    if outcome.status == "interrupted" or not checkpoint.is_file():
+        return outcome
+    if outcome.status not in CUT_SHORT:
+        checkpoint.unlink()
+        return outcome
+    why = Sentence(
+        "{reason}; its checkpoint is kept: move {file} out of the study's folder, and `{command}` goes on from there",
+        reason=outcome.said or outcome.reason,
+        file=record.name,
+        command=Store(record.parent).resume_command(),
+    )
+    return replace(outcome, **told(why))
 
 
 def ceiling(library: str, device: DeviceKind, interpreter: Interpreter, cores: tuple[int, ...]) -> Ceiling:

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,17 +11,23 @@ import msgspec
 from msgspec import Struct
 
 from harness import registry
+from harness.environments import places
 from harness.environments.home import cache_folder
 from harness.environments.machine import ROOT, temporary_folder
+from harness.environments.signals import deferred
+from harness.environments.signals import name as signal_name
 from harness.errors import EnvironmentFailure
 from harness.language import Sentence, noop, told
 from harness.measure.conditions import CACHES, not_inherited
+from harness.measure.memory import says_it_ran_out
 from harness.record import Outcome
 from harness.worker.jobs import Job, Result
 from harness.worker.process import read_result
 
 PACKAGES = ("harness", "backends", "tasks")
 TAIL_BYTES = 4096
+BY_ITSELF = ("SIGABRT", "SIGSEGV", "SIGBUS")
+"""The signals with which a process is ended by what it did."""
 SILENT = noop("it wrote nothing to stderr")
 
 
@@ -44,14 +49,12 @@ def workplace() -> Iterator[Path]:
     `code` holds links to the three packages alone: with the folder around them on the path, an installed Evenbench
     would put its own NumPy before the backend's.
     """
-    where = temporary_folder()
-    with tempfile.TemporaryDirectory(prefix="evenbench-", dir=where, ignore_cleanup_errors=True) as name:
-        place = Path(name)
+    with places.place(within=temporary_folder()) as here:
         for folder in ("code", "empty", "out"):
-            (place / folder).mkdir()
+            (here / folder).mkdir()
         for package in PACKAGES:
-            (place / "code" / package).symlink_to(ROOT / package, target_is_directory=True)
-        yield place
+            (here / "code" / package).symlink_to(ROOT / package, target_is_directory=True)
+        yield here
 
 
 def worker_environment(
@@ -96,31 +99,34 @@ def launch(
     job_file = place / "job.json"
     job_file.write_bytes(msgspec.json.encode(job))
     kills_before = _kernel_memory_kills()  # of the whole machine: the kernel does not say whose process it was
+    process: subprocess.Popen[bytes] | None = None
+    returncode: int | None = None
     interrupted = False
     with (place / "stderr").open("wb") as stderr, (place / "stdout").open("wb") as stdout:
         try:
-            process = subprocess.Popen(
-                [python, "-m", "harness.worker", str(job_file)],
-                cwd=place / "empty",
-                env=worker_environment(place, job.cores, path, job.settings, compiled=compiled),
-                stdin=subprocess.DEVNULL,  # whoever asks a question gets an end of file, and does not hang
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,  # its children die with it, and the terminal's Ctrl-C is for us alone
-            )
+            with deferred():  # else a signal could come when the process is there and nobody knows it yet
+                process = subprocess.Popen(
+                    [python, "-m", "harness.worker", str(job_file)],
+                    cwd=place / "empty",
+                    env=worker_environment(place, job.cores, path, job.settings, compiled=compiled),
+                    stdin=subprocess.DEVNULL,  # whoever asks a question gets an end of file, and does not hang
+                    stdout=stdout,
+                    stderr=stderr,
+                    start_new_session=True,  # its children die with it, and the terminal's Ctrl-C is for us alone
+                )
+            returncode = process.wait(timeout=timeout_s)
         except OSError as error:
             raise EnvironmentFailure(
                 "the interpreter {python} cannot be started: {strerror}", python=python, strerror=error.strerror
             ) from error
-        returncode: int | None = None
-        try:
-            returncode = process.wait(timeout=timeout_s)
         except subprocess.TimeoutExpired:
             pass
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            _kill_group(process)  # after a good end too: what it started must not disturb the next run
+            if process is not None:
+                with deferred():
+                    _kill_group(process)  # after a good end too: what it started must not disturb the next run
     return Ended(
         result=read_result(Path(job.out)),
         returncode=returncode,
@@ -170,12 +176,17 @@ def ending(ended: Ended, timeout_s: float) -> Outcome:
     if ended.returncode is None:
         why = Sentence("took longer than its limit of {seconds:g} s (--timeout)", seconds=timeout_s)
         return Outcome(status="timeout", **told(why), stderr_tail=tail)
-    name = signal.Signals(-ended.returncode).name if ended.returncode < 0 else None
+    name = signal_name(-ended.returncode) if ended.returncode < 0 else None
     # The kernel counts for the whole machine, and anybody can send SIGKILL: only both together say that memory ran out.
-    if (name == "SIGKILL" and ended.kernel_killed_for_memory) or "bad_alloc" in tail:
+    if name == "SIGKILL" and ended.kernel_killed_for_memory:
         reason = noop("memory ran out: the process was ended by the system")
         return Outcome(status="out_of_memory", reason=reason, signal=name, stderr_tail=tail)
-    last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), SILENT)[:300]
+    lines = [line.strip()[:300] for line in reversed(tail.splitlines()) if line.strip()]
+    if name is None or name in BY_ITSELF:  # what ended it from outside has nothing to do with what it wrote before
+        for line in filter(says_it_ran_out, lines):
+            why = Sentence("memory ran out: {reason}", reason=line)
+            return Outcome(status="out_of_memory", **told(why), signal=name, stderr_tail=tail)
+    last = lines[0] if lines else SILENT
     why = Sentence("the worker ended with exit code {code}: {reason}", code=ended.returncode, reason=last)
     if name:
         why = Sentence("the worker ended with signal {signal}: {reason}", signal=name, reason=last)

@@ -17,7 +17,7 @@ from harness.errors import UsageError, unknown_name, why
 from harness.language import Sentence, Words, plain
 from harness.record import Machine
 from harness.spec import Choice, DeviceKind, Mode, Task, fingerprint
-from harness.whole_files import write_whole
+from harness.whole_files import UNREADABLE, write_whole
 
 SCHEMA = 1
 """The number of the profile's form. 1: the first (2026-11)."""
@@ -126,7 +126,7 @@ def find(task: Task, preset: str, choice: Choice, *, machine: Machine, cores: in
         raise UsageError(
             "there is no tuned profile of {what} on this machine: run `{command}`", what=what, command=command
         ) from None
-    except (OSError, msgspec.MsgspecError) as error:
+    except UNREADABLE as error:
         raise UsageError(
             "the tuned profile {path} cannot be read ({error}): run `{command}`",
             path=path,

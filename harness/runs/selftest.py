@@ -9,7 +9,6 @@ import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from harness.data.prepare import Prepared
 from harness.environments import machine
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores
+from harness.environments.places import place
 from harness.language import noop
 from harness.layers import Dense
 from harness.measure import noise
@@ -66,13 +66,13 @@ def conduct(started: Callable[[str], None], cases: tuple[Case, ...] | None = Non
     setting = Setting(machine=machine.machine(), git_revision=None, cores=available_cores())
     guard = noise.Guard(setting.cores)
     findings: list[Finding] = []
-    with TemporaryDirectory(prefix="evenbench-selftest-") as name:
-        data = prepared(Path(name))
+    with place() as folder:
+        data = prepared(folder)
         for case in CASES if cases is None else cases:
             for attempt in range(ATTEMPTS):
                 started(case.name if attempt == 0 else f"{case.name}, again")
                 before, clock = guard.look(own_cpu_s()), Stopwatch()
-                record = run(case, data, setting, Path(name))
+                record = run(case, data, setting, folder)
                 others = guard.between(before, guard.look(own_cpu_s()))
                 room = clock.seconds() * len(setting.cores)
                 found = tuple(case.judge(case, record))

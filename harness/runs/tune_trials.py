@@ -1,12 +1,10 @@
 """The bench of `evenbench tune`: each trial a worker of its own, with the settings in its environment."""
 
-import tempfile
-from pathlib import Path
-
 import msgspec
 
 from harness.data.prepare import Prepared
 from harness.environments.interpreters import Interpreter
+from harness.environments.places import place
 from harness.language import Sentence, Words, noop
 from harness.record import ParityVerdict, Record
 from harness.records import steady
@@ -51,7 +49,7 @@ class Cell:
         Raises:
             KeyboardInterrupt: the user stopped it.
         """
-        with tempfile.TemporaryDirectory(prefix="evenbench-tune-") as folder:
+        with place() as folder:
             ready = Ready(
                 spec=self.spec(settings),
                 task=msgspec.structs.replace(self.task, presets={self.name: short(self.preset)}),
@@ -60,7 +58,7 @@ class Cell:
                 parity=ParityVerdict(passed=None, reason=noop("a trial")),
                 trial=True,
             )
-            record = execute(ready, self.setting, Path(folder))
+            record = execute(ready, self.setting, folder)
         outcome = record.outcome
         if outcome.status == "interrupted":
             raise KeyboardInterrupt

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from harness import stage_sequence
 from harness.boltzmann import Joint, Stage, State
-from harness.contract import Backend, BoltzmannProgram, Split
-from harness.language import apart, finished
+from harness.contract import Backend, BoltzmannProgram, Split, Trap
+from harness.language import apart, finished, noop
 from harness.measure import quality as machine_quality
 from harness.measure.clock import Stopwatch, Trainer
 from harness.measure.quality import PICTURES, chunks, outputs, quality
@@ -22,7 +22,8 @@ from harness.model import Weights
 from harness.optimizers import Optimizer
 from harness.record import Evaluation, StageMeasured
 from harness.records import machines, pictures, same_seed
-from harness.spec import Boltzmann, Preset, Task
+from harness.spec import Boltzmann, Preset, Task, fingerprint
+from harness.worker.jobs import RunJob
 from harness.worker.run import Run
 from harness.worker.stages import Checkpoint, Features, Order, StageProgram, check_finite, epoch_means
 
@@ -46,7 +47,10 @@ class BoltzmannRun(Run):
         order: Order = np.load(job.order, mmap_mode="r", allow_pickle=False)
         self.per_epoch = len(order) // self.preset.order_epochs
         self.order_of_nets: Order = order[sum(stage.epochs for stage in self.machine.stages) * self.per_epoch :]
-        self.checkpoint = Checkpoint(job.checkpoint)
+        self.checkpoint = Checkpoint(job.checkpoint, belongs_to=training(job))
+        self.checkpoint.check(self.machine.stages, self.preset.batch_size)
+        if (why := self.checkpoint.trouble) is not None:
+            self.facts["traps"] += (Trap(name=noop("checkpoint"), sentence=str(why), said=why, harmful=False),)
         self.was_interrupted = self.checkpoint.stage is not None
         self.before_s = self.checkpoint.train_s
         self.done = self.checkpoint.done
@@ -302,3 +306,8 @@ class BoltzmannRun(Run):
     def train_seconds(self) -> float:
         """Return the seconds of the stages, those before a checkpoint included."""
         return self.before_s + (self.trainer.train_seconds if self.trainer else 0.0)
+
+
+def training(job: RunJob) -> str:
+    """Return what tells the training of a job from every other one, for its checkpoint."""
+    return f"{job.spec.run_id} {fingerprint(job.task)}"

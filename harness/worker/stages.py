@@ -5,6 +5,7 @@ whole, so a sudden end leaves the last good one. Random numbers go on from a new
 about their distribution but makes the rest of the run another one than without interruption.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +15,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.boltzmann import Stage, State, rates
+from harness.boltzmann import Stage, State, rates, state_shapes
 from harness.contract import BoltzmannProgram, Split
-from harness.language import Sentence
+from harness.language import Sentence, Words, noop
 from harness.measure.clock import Diverged
 from harness.record import StageMeasured
-from harness.whole_files import whole
+from harness.whole_files import UNREADABLE_ARRAYS, whole
 
 Order = NDArray[np.int32]
 
@@ -92,10 +93,28 @@ def epoch_means(values: list[float], per_epoch: int) -> tuple[float | None, ...]
 
 
 class Checkpoint:
-    """What was read from `path` at the start; without a path, or a file there, nothing."""
+    """What was read from `path` at the start; without a path, or a file there, or one of any use, nothing."""
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, *, belongs_to: str = "") -> None:
+        """Read the file; one that cannot be read, or that belongs to something else, is set aside.
+
+        Args:
+            path: of the file.
+            belongs_to: what the states are of; a file that names another thing is not gone on from.
+        """
         self.path = Path(path) if path else None
+        self.belongs_to = belongs_to
+        self.trouble: Sentence | None = None
+        """What was wrong with the file that was there, and where it is now."""
+        self._forget()
+        if self.path is not None and self.path.exists():
+            try:
+                self._read(_arrays(self.path))
+            except UNREADABLE_ARRAYS as error:
+                reason = Sentence("it cannot be read ({kind}: {error})", kind=type(error).__name__, error=error)
+                self._set_aside(self.path, reason)
+
+    def _forget(self) -> None:
         self.done: dict[str, State] = {}
         self.stage: str | None = None
         self.state: State = {}
@@ -104,13 +123,11 @@ class Checkpoint:
         """Seconds of training that went into the saved states."""
         self.measured: tuple[StageMeasured, ...] = ()
         """What was known of the stages when the states were saved."""
-        if self.path is not None and self.path.is_file():
-            with np.load(self.path, allow_pickle=False) as file:
-                self._read(dict(file))
 
     def _read(self, arrays: State) -> None:
         self.stage, self.epoch, self.train_s = str(arrays["stage"]), int(arrays["epoch"]), float(arrays["train_s"])
         self.measured = msgspec.json.decode(arrays["measured"].tobytes(), type=tuple[StageMeasured, ...])
+        self._read_belongs_to = str(arrays.get("belongs_to", self.belongs_to))  # the first ones did not say
         for full, value in arrays.items():
             kind, _, rest = full.partition("/")
             if kind == "state":
@@ -118,6 +135,33 @@ class Checkpoint:
             elif kind == "done":
                 stage, _, name = rest.partition("/")
                 self.done.setdefault(stage, {})[name] = value
+
+    def check(self, stages: Sequence[Stage], batch: int) -> None:
+        """Set the file aside where these stages, at this size of a mini-batch, cannot go on from it."""
+        if self.path is not None and self.stage is not None and (reason := self._why_not(stages, batch)):
+            self._set_aside(self.path, reason)
+
+    def _why_not(self, stages: Sequence[Stage], batch: int) -> Words | None:
+        names = [stage.name for stage in stages]
+        if self._read_belongs_to != self.belongs_to or self.stage not in names:
+            return noop("it is of another training")
+        number = names.index(self.stage)
+        if list(self.done) != names[:number] or not 0 < self.epoch < stages[number].epochs or not self.train_s >= 0:
+            return noop("what it holds does not go together")
+        states = {**self.done, self.stage: self.state}
+        return next((why for stage in stages[: number + 1] if (why := _misfit(stage, states[stage.name], batch))), None)
+
+    def _set_aside(self, path: Path, reason: Words) -> None:
+        """Give the file another name, and begin as if there had been none."""
+        number = next(n for n in itertools.count(1) if not _aside(path, n).exists())
+        path.rename(_aside(path, number))
+        self._forget()
+        self.trouble = Sentence(
+            "there was a checkpoint of an earlier attempt, but {reason}: the training began anew, and the file is "
+            "kept as {file}",
+            reason=reason,
+            file=_aside(path, number),
+        )
 
     def save(
         self,
@@ -136,6 +180,7 @@ class Checkpoint:
         arrays |= {f"state/{part}": value for part, value in state.items()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         facts = {"stage": np.array(stage), "epoch": np.array(epoch), "train_s": np.array(train_s)}
+        facts["belongs_to"] = np.array(self.belongs_to)
         # As bytes: an array of objects would have to be pickled, and is not read without `allow_pickle`.
         facts["measured"] = np.frombuffer(msgspec.json.encode(measured), np.uint8)
         with whole(self.path) as temporary:
@@ -145,3 +190,21 @@ class Checkpoint:
         """Forget the file: the training is over."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def _arrays(path: Path) -> State:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # a damaged one stays open else
+        return dict(arrays)
+
+
+def _aside(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")
+
+
+def _misfit(stage: Stage, state: State, batch: int) -> Words | None:
+    """Return why a stage cannot go on from a state, or have gone before it; None if it can."""
+    if {name: value.shape for name, value in state.items()} != state_shapes(stage, batch):
+        return Sentence("the stage {stage} in it has other names or shapes", stage=stage.name)
+    if not all(value.dtype.kind == "f" and np.isfinite(value).all() for value in state.values()):
+        return Sentence("the stage {stage} in it holds what is no finite number", stage=stage.name)
+    return None

@@ -78,6 +78,10 @@ def _facts(record: Record) -> Iterator[Fact]:
     yield MACHINE, HARDWARE[1], str(machine.cores)
     yield MACHINE, MEMORY, _memory(machine)
     yield MACHINE, conditions.USED, held[conditions.USED]
+    if machine.cpu_quota is not None:
+        yield MACHINE, noop("processor quota"), f"{machine.cpu_quota:g}"
+    if machine.memory_limit_bytes is not None:
+        yield MACHINE, noop("memory limit"), f"{machine.memory_limit_bytes / 1e9:.1f} GB"
     yield MACHINE, noop("system"), f"{machine.system} {machine.kernel}"
     yield MACHINE, noop("processor flags"), " ".join(sorted(machine.cpu_flags))
     yield PROGRAM, noop("version"), record.evenbench

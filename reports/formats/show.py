@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.language import _, noop
-from harness.record import Evaluation, Measured, Record
+from harness.record import Evaluation, Machine, Measured, Record
 from harness.records.steady import examples_per_s, read
 from harness.spec import fingerprint
 from reports.content import mistakes as said_mistakes
@@ -230,12 +230,25 @@ def _machine(record: Record) -> dict[str, str]:
             used=len(record.affinity), cores=machine.cores, numbers=", ".join(map(str, record.affinity))
         ),
         noop("memory"): f"{machine.memory_bytes / 1e9:.1f} GB",
+        **_given(machine),
         noop("system"): f"{machine.system} {machine.kernel}",
         noop("device"): record.measured.device_name or "",
         noop("interpreter"): f"{record.interpreter} ({_(record.interpreter_source)})",
         "evenbench": f"{record.evenbench} ({record.git_revision or _('no revision known')})",
         "started_at": record.started_at,
     }
+
+
+def _given(machine: Machine) -> dict[str, str]:
+    """Return what a container gives of the machine, and what its processors are threads of, as far as it is known."""
+    found = {}
+    if machine.cpu_quota is not None:
+        found[noop("processor quota")] = f"{machine.cpu_quota:g}"
+    if machine.memory_limit_bytes is not None:
+        found[noop("memory limit")] = f"{machine.memory_limit_bytes / 1e9:.1f} GB"
+    if machine.physical_cores is not None:
+        found[noop("physical cores")] = str(machine.physical_cores)
+    return found
 
 
 def _evaluation(item: Evaluation) -> str:

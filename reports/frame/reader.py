@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from harness.environments.signals import ENDING
 from harness.language import Sentence
 from harness.record import Record
 from harness.records import steady, studies
 from harness.records.store import Damaged, Sharing, Store, each, gathered, no_search_for_cycles
 from harness.records.studies import Loaded
+from harness.worker.process import die_with_parent
 from reports.frame.columns import FRAME
 from reports.frame.row import RowOf, Values
 from reports.words.sentences import noted
@@ -113,8 +115,10 @@ def _in_processes(files: Sequence[Path], read_files: ReadFiles) -> list[Read]:
 
 
 def _begin() -> None:
-    """Leave Ctrl-C to the process that asked, and import what takes long before there is work."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Leave signals to the process that asked, end with it, and import what takes long before there is work."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    die_with_parent()
     steady.prepare()
 
 

@@ -110,7 +110,8 @@ WORD = r"[\w.,%+-]+"
 TRAPS = (
     noop("denormals"), noop("reduced precision"), noop("threads"), noop("noise"), noop("disk"), noop("numpy 2"),
     noop("slow convolutions"), noop("spinning threads"), noop("forced TF32"), noop("oneDNN precision"),
-    noop("automatic XLA"), noop("sibling packages"), noop("blank in a path"),
+    noop("automatic XLA"), noop("sibling packages"), noop("blank in a path"), noop("container"), noop("no compiling"),
+    noop("variables"),
 )  # fmt: skip
 
 

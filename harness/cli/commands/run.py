@@ -1,6 +1,8 @@
 """The command `evenbench run`: plan, run, store, report."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +103,7 @@ def run(**asked: Any) -> int:
     """
     results = asked["results"].absolute()
     machine.temporary_folder()  # where its workers would work: looked for now, under --dry-run too
-    new = asked["resume"] is None
-    if new:
+    if asked["resume"] is None:
         plan = _planned(asked)
         store = Store(results / check_name(plan.study.name))
         store.refuse_existing()
@@ -110,11 +111,27 @@ def run(**asked: Any) -> int:
     else:
         refuse_what_is_planned(click.get_current_context())
         store = Store(results / check_name(asked["resume"]))
+        if not asked["dry_run"]:
+            with _alone(store):  # before it is asked what has no record yet
+                return _conduct(*_resumed(store, asked), store, new=False, as_json=asked["as_json"])
         plan, left = _resumed(store, asked)
     if asked["dry_run"]:
         _show_plan(plan, left, store, as_json=asked["as_json"])
         return 0
-    return _conduct(plan, left, store, new=new, as_json=asked["as_json"])
+    return _conduct(plan, left, store, new=True, as_json=asked["as_json"])
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[None]:
+    """Hold a study's lock; where the disk has none, say so and go on."""
+    with store.alone() as locked:
+        if not locked:
+            _warn(
+                _("the disk of {folder} has no locks: start no second command on this study").format(
+                    folder=store.folder
+                )
+            )
+        yield
 
 
 def _warn(text: str) -> None:
@@ -220,7 +237,7 @@ def _conduct(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, new: bool, 
         conductor.prepare_data()  # before the live display: a download has one of its own, and there can be only one
         if new:
             store.create(plan.study)
-        with progress:
+        with _alone(store) if new else nullcontext(), progress:
             records = conductor.run()
     except KeyboardInterrupt:
         sentence = _("stopped before a run")

@@ -123,7 +123,7 @@ def parse(text: str, path: str) -> Needs:
     """
     try:
         document = msgspec.toml.decode(text)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError("{path} is not TOML: {reason}", path=path, reason=error) from error
     _check_names(document, text, path)
     _check_presence(document, path)

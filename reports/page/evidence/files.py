@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 from PIL import Image as Pillow
 
 from harness.errors import EvenbenchError
@@ -22,6 +21,7 @@ from harness.records import evidence
 from harness.records.evidence import Evidence
 from harness.records.store import Damaged
 from harness.records.studies import Loaded
+from harness.whole_files import UNREADABLE
 from reports.statistics.rows import Group
 from reports.words.record_words import said
 
@@ -136,7 +136,7 @@ def read(folder: Path, path: Path, record: Record) -> Evidence:
     """
     try:
         found = evidence.decode(content(folder, path, most=evidence.MOST_BYTES))
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Refused(_("it is no evidence of a run: {error}").format(error=error)) from error
     if found.started_at != record.started_at:
         sentence = _("it belongs to a run that was started at {one}, and the record to one of {other}")
