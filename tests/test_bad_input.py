@@ -129,7 +129,7 @@ MISTAKES = (
     ("run --python nope=/usr/bin/python", "nope"),
     ("report good --format md -o /nowhere/at/all/r.md", "/nowhere/at/all"),
     ("report good --format md,csv -o r.md", "-o"),
-    ("report damaged", "damaged"),
+    ("serve good/study.json", "study.json"),
     ("report empty", "empty"),
     ("choose good --for missing.toml", "missing.toml"),
     ("choose good --for broken.toml", "broken.toml"),

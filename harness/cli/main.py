@@ -133,7 +133,7 @@ def _ended() -> int:
         code: Any = evenbench.main(standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
-        error.message = shortened(error.message)
+        error.message = shortened(error.message)  # type: ignore[misc]  # final for its readers; it is the one place
         error.show()
         return 2
     except click.exceptions.Exit as error:

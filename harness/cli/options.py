@@ -1,6 +1,7 @@
 """The options that several commands share, each as a decorator, and what options are checked for."""
 
 import sys
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,6 +45,22 @@ def as_path(context: click.Context, parameter: click.Parameter, given: str | Non
     return None if text is None else given_path(text, parameter.opts[0])
 
 
+def as_folder(context: click.Context, parameter: click.Parameter, text: str | None) -> Path | None:
+    """Return the path of a folder, which need not be there yet.
+
+    Raises:
+        UsageError: it cannot be a path here, or a file lies there.
+    """
+    path = as_path(context, parameter, text)
+    if path is not None and os.path.isfile(path):
+        raise UsageError(
+            "{option} names a folder, but {path} is a file: name the folder that holds the studies",
+            option=parameter.opts[0],
+            path=path,
+        )
+    return path
+
+
 def results_option(command: F) -> F:
     """Add `--results DIR`, the folder that holds the studies."""
     option = click.option(
@@ -52,7 +69,7 @@ def results_option(command: F) -> F:
         envvar=RESULTS_VARIABLE,
         show_default=True,
         metavar="DIR",
-        callback=as_path,
+        callback=as_folder,
         help="Folder that holds the studies; EVENBENCH_RESULTS sets it too.",
     )
     return option(command)

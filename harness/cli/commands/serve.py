@@ -29,6 +29,8 @@ def serve(folder: str | None, host: str, port: int, results: Path) -> None:
     from reports.formats.serve import LOOPBACK, create_app
 
     here = results if folder is None else given_path(folder, "RESULTS")
+    if os.path.isfile(here):
+        raise UsageError("{folder} is a file: name the folder that holds the studies", folder=here)
     if not os.path.isdir(here):  # not Path.is_dir, which raises where the folder may not be entered
         raise UsageError(
             "there is no folder {folder}: `{command}` makes studies in it",
