@@ -1,7 +1,7 @@
 """The options that several commands share, each as a decorator, and what options are checked for."""
 
-import sys
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
