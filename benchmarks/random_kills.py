@@ -26,7 +26,7 @@ from harness.records.store import Store
 
 WHOM = ("worker", "command", "both")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGRTMIN + 2)
-LONGEST_WAIT_S = 4.0
+LONGEST_WAIT_S = 8.0
 PATIENCE_S = 120.0
 RUNS = 12
 """In a study; when it is done a new one begins."""
