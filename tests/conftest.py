@@ -7,6 +7,7 @@ what they share is made once. The marked ones follow in a single process that ha
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,9 @@ FOUND: pytest.StashKey[dict[str, str | EvenbenchError]] = pytest.StashKey()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find the frameworks' interpreters before any test moves EVENBENCH_HOME; tests disturb each other by design."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # ignored under `nohup` and in a shell's background
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     if (worker := os.environ.get("PYTEST_XDIST_WORKER")) is not None:
         keep_to_own_processors(int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
     os.environ["EVENBENCH_NOISE_BUDGET"] = "0"

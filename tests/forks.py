@@ -13,14 +13,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from harness.environments.machine import available_cores
-from harness.runs.launch import Ended, worker_environment, workplace
 from harness.worker.__main__ import main
 from harness.worker.jobs import Job
 from harness.worker.process import read_result
+
+if TYPE_CHECKING:
+    from harness.runs.launch import Ended
 
 HERE = str(Path(__file__).parent)
 JOB, STDERR = "job.json", "stderr"
@@ -32,8 +34,10 @@ class Forks:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
 
-    def launch(self, place: Path, job: Job, python: str, *, timeout_s: float, path: str | None = None) -> Ended:
+    def launch(self, place: Path, job: Job, python: str, *, timeout_s: float, path: str | None = None) -> "Ended":
         """Do one job in a child of the process and return how it ended."""
+        from harness.runs.launch import Ended  # here, for it needs more than a backend's interpreter has
+
         (place / JOB).write_bytes(msgspec.json.encode(job))
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None
@@ -53,6 +57,9 @@ class Forks:
 @contextmanager
 def forks(python: str, *modules: str) -> Iterator[Forks]:
     """Start a process that imports `modules` in a backend's interpreter and waits for jobs."""
+    from harness.environments.machine import available_cores
+    from harness.runs.launch import worker_environment, workplace
+
     with (
         workplace() as place,
         subprocess.Popen(

@@ -15,7 +15,7 @@ from harness.runs.execute import describe
     ("folder", "variable", "named"),
     [
         ("with a blank", "TMPDIR", True),
-        ("with a blank", "TORCHINDUCTOR_CACHE_DIR", True),
+        ("with a blank", "EVENBENCH_HOME", True),
         ("without", "TMPDIR", False),
     ],
 )

@@ -1,6 +1,7 @@
 """Any ending of a worker becomes a record that says what happened; nothing is lost and nothing hangs."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -337,7 +338,8 @@ def test_an_interrupted_study_keeps_what_it_has_and_resume_runs_the_rest(home: P
     assert 2 <= len(done) < 4
     kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("xor*.json")}
     (tmp_path / "elsewhere").mkdir()
-    printed = shlex.split(err.partition("stopped; `evenbench ")[2].partition("`")[0])
+    (words,) = set(re.findall(r"`evenbench ([^`]*--resume[^`]*)`", err))
+    printed = shlex.split(words)
     resumed = evenbench(*printed, "--no-parity", home=home, cwd=tmp_path / "elsewhere")
     said = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, said

@@ -123,6 +123,7 @@ def test_a_closed_terminal_leaves_a_record_and_no_folder(home: Path, tmp_path: P
     words = ["run", "--task", "xor", "--preset", "smoke", "--backend", "hangs", "--repeats", "2", "--no-parity"]
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under `nohup` it is ignored, and would stay so
         os.environ |= {"EVENBENCH_HOME": str(home), "PYTHONPATH": f"{HERE}:{Path(HERE).parent}", "TMPDIR": str(places)}
         where = ["--results", str(tmp_path / "results"), "--study", "s"]
         os.execv(sys.executable, [sys.executable, str(Path(HERE) / "cli_with_fakes.py"), *words, *where])

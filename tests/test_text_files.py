@@ -476,10 +476,9 @@ def test_a_file_that_cannot_be_looked_at_is_one_sentence(tmp_path: Path, monkeyp
 
     loop = tmp_path / "loop.csv"
     loop.symlink_to(loop)
-    for path in (loop, tmp_path / f"{'x' * 300}.csv", Path(f"{'x/' * 3000}.csv")):
-        chosen = datasets.chosen(str(path))
-        with pytest.raises(DataError, match=r"cannot be read \(.*\): check its path and rights"):
-            _ = chosen.name
+    chosen = datasets.chosen(str(loop))
+    with pytest.raises(DataError, match=r"cannot be read \(.*\): check its path and rights"):
+        _ = chosen.name
     monkeypatch.setattr(Path, "stat", refuse)
     for ask in (lambda: datasets.chosen("films.csv").name, lambda: text_files.read(tmp_path / "films.csv")):
         with pytest.raises(
