@@ -11,7 +11,7 @@ Jennison & Turnbull 1984, which covers at whatever look it is read.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -65,13 +65,13 @@ def differences(a: Turns, b: Turns) -> list[float]:
     return [one - other for one, other in pairs if one is not None and other is not None]
 
 
-def of_rounds(a: dict[str, Turns], b: dict[str, Turns]) -> list[float]:
+def of_rounds(a: Mapping[str, Turns], b: Mapping[str, Turns]) -> list[float]:
     """Return one number for every round that two rows shared, in the order of `a`'s rounds."""
     shared = (differences(a[name], b[name]) for name in a if name in b)
     return [middle_mean(found) for found in shared if len(found) >= FEWEST_TURNS]
 
 
-def look(found: Sequence[float], looks: dict[int, float] = LOOKS) -> Seen | None:
+def look(found: Sequence[float], looks: Mapping[int, float] = LOOKS) -> Seen | None:
     """Return what the looks so far have shown of the rounds' differences; None before the first look.
 
     Args:
@@ -100,7 +100,7 @@ def is_equal(seen: Seen, within: float = WITHIN) -> bool:
     return -margin < seen.low and seen.high < margin
 
 
-def turn_variance(a: dict[str, Turns], b: dict[str, Turns]) -> float | None:
+def turn_variance(a: Mapping[str, Turns], b: Mapping[str, Turns]) -> float | None:
     """Return the variance of a turn's difference inside a round, pooled over the rounds; None where none has two."""
     rounds = [found for name in a if name in b and len(found := differences(a[name], b[name])) > 1]
     if not rounds:
