@@ -539,13 +539,6 @@ def test_a_report_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
         render(folder, ("md",), tmp_path / "absent" / "x.md")
 
 
-def test_a_terminal_without_unicode_gets_question_marks_and_no_error(tmp_path: Path) -> None:
-    folder = write_study(tmp_path / "s", records())
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    render(folder, stdout=stream)
-    stream.flush()
-
-
 def command(name: str, *arguments: str) -> str:
     found = {"report": report_command, "show": show_command, "list": list_}[name]
     done = CliRunner().invoke(found, list(arguments), catch_exceptions=False)
