@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from reports.statistics import looks, methods
-from reports.statistics.looks import LOOKS, MOST_ROUNDS, Seen, look
+from reports.statistics.looks import LOOKS, MOST_ROUNDS, Seen, Turn, look
 
 STUDIES = 2_000
 PAIRS = 12
@@ -18,13 +18,9 @@ TRUE_RATIO = math.log(1.1)
 
 
 def seen_at_the_end(rounds: NDArray[np.float64]) -> Seen:
-    """Return what is seen when a pair leaves: at the first look that shows it alone or calls it equal, else the last."""
-    for n in LOOKS:
-        found = look(list(rounds[:n]))
-        assert found is not None
-        if found.q < methods.ALPHA or looks.is_equal(found):
-            break
-    return found
+    """Return what is seen when a pair leaves: at the first look that shows it or calls it equal, else the last."""
+    seen = [found for n in LOOKS if (found := look(list(rounds[:n])))]
+    return next((one for one in seen if one.q < methods.ALPHA or looks.is_equal(one)), seen[-1])
 
 
 def test_a_look_is_students_t_with_its_weight() -> None:
@@ -116,16 +112,31 @@ def test_equals_are_called_equal() -> None:
     assert sum(map(looks.is_equal, found)) / 400 > 0.9
 
 
-def test_a_round_is_the_middle_of_its_turns_that_both_can_read() -> None:
-    a = {"r1": [1.0, None, 1.0, 1.2, 1.1, 1.1, 50.0, 1.1, 1.0], "r2": [1.0] * 3, "r3": [1.0] * 9}
-    b = {"r1": [1.0, 1.0, None, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0], "r2": [1.0] * 3}
+def turns(*seconds: float, disturbed: tuple[int, ...] = ()) -> dict[int, Turn]:
+    return {number: Turn(value, number in disturbed) for number, value in enumerate(seconds)}
+
+
+def test_a_round_is_the_middle_of_the_turns_that_both_have() -> None:
+    a = {"r1": turns(1.0, 1.0, 1.2, 1.1, 1.1, 50.0, 1.1, 1.0), "r2": turns(*[1.0] * 3), "r3": turns(*[1.0] * 9)}
+    b = {"r1": turns(*[1.0] * 20), "r2": turns(*[1.0] * 3)}
     (only,) = looks.of_rounds(a, b)  # r2 has too few turns, r3 has no partner
-    assert only == pytest.approx((0.1 + 0.1 + 0.1 + 0.2 + 0.0) / 5, abs=0.05)
+    assert only == pytest.approx((0.0 + 0.0 + 0.1 + 0.1 + 0.1 + 0.2) / 6, abs=0.03)
     assert looks.middle_mean([3.0]) == 3.0
 
 
+def test_disturbed_turns_are_left_out_of_both_while_half_are_clean() -> None:
+    a = turns(*[1.0] * 10, disturbed=(0, 1))
+    b = turns(5.0, 0.0, 6.0, *[0.0] * 7, disturbed=(2,))
+    assert looks.differences(a, b) == [1.0] * 7
+
+
+def test_where_something_runs_all_the_time_all_turns_are_read() -> None:
+    a = turns(*[1.0] * 10, disturbed=tuple(range(8)))
+    assert looks.differences(a, turns(*[0.0] * 10)) == [1.0] * 10
+
+
 def test_the_variance_of_turns_is_that_inside_rounds() -> None:
-    a = {"r1": [0.0, 2.0, 0.0, 2.0], "r2": [100.0, 102.0, 100.0, 102.0]}
-    b = {"r1": [0.0] * 4, "r2": [0.0] * 4}
+    a = {"r1": turns(0.0, 2.0, 0.0, 2.0), "r2": turns(100.0, 102.0, 100.0, 102.0)}
+    b = {"r1": turns(*[0.0] * 4), "r2": turns(*[0.0] * 4)}
     assert looks.turn_variance(a, b) == pytest.approx(4 / 3)
     assert looks.turn_variance(a, {}) is None

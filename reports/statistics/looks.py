@@ -4,8 +4,8 @@ In a round the workers of both rows are alive at once, as new processes, and tak
 machine does meets both, and cancels out in the difference of the logarithms of a turn's two times. A round gives one
 number, the mean of the middle 60 % of its turns' differences: rounds, with their new processes, are the independent
 sample, turns are not. Student's t looks at them after 3, 5, 7 and 10 rounds, spending a tenth, a tenth, a fifth and
-three fifths of the level (Bonferroni in time; what was shown at a look stays shown), and Holm's method then looks at all
-pairs. That holds for any rule by which a study ends and for rows that leave it earlier, since for n pairs and looks k
+three fifths of the level (Bonferroni in time; what was shown at a look stays shown), and Holm's method then looks at
+all pairs. That holds for any rule by which a study ends and for rows that leave it earlier, since over the looks k
 P(min p_k / w_k <= u) <= sum w_k u = u, whatever their dependence. The interval is the repeated confidence interval of
 Jennison & Turnbull 1984, which covers at whatever look it is read.
 """
@@ -30,8 +30,18 @@ WITHIN = 0.05
 FEWEST_TURNS = 6
 """Of a round; one with fewer says nothing."""
 
-Turns = Sequence[float | None]
-"""Logarithms of the seconds per example, turn by turn; None where there is nothing to be read."""
+
+class Turn(NamedTuple):
+    """One block of a row."""
+
+    seconds: float
+    """Logarithm of the seconds per example."""
+    disturbed: bool = False
+    """By the noise guard's rule."""
+
+
+Turns = Mapping[int, Turn]
+"""By the number of the turn."""
 
 
 class Seen(NamedTuple):
@@ -60,9 +70,14 @@ def middle_mean(values: Sequence[float]) -> float:
 
 
 def differences(a: Turns, b: Turns) -> list[float]:
-    """Return the differences, a minus b, of the turns that can be read of both."""
-    pairs = zip(a, b, strict=False)  # a worker that died in its turn has fewer
-    return [one - other for one, other in pairs if one is not None and other is not None]
+    """Return the differences, a minus b, of the turns that are read: those that nobody disturbed, if they are half.
+
+    On a machine on which something else runs all the time it is all of them. What runs there meets both rows.
+    """
+    shared = [number for number in a if number in b]
+    clean = [number for number in shared if not (a[number].disturbed or b[number].disturbed)]
+    read = clean if len(clean) >= max(FEWEST_TURNS, len(shared) / 2) else shared
+    return [a[number].seconds - b[number].seconds for number in read]
 
 
 def of_rounds(a: Mapping[str, Turns], b: Mapping[str, Turns]) -> list[float]:
