@@ -60,6 +60,9 @@ class Block(_Data, frozen=True, kw_only=True):
     """CPU time of the worker's process, all threads, in the same interval."""
     noise: Noise | None = None
     """Of blocks that are read; null in records before schema 3."""
+    turn: int | None = None
+    """Number of the turn of its round in which it was timed, with the workers of the other rows alive and stopped; null
+    where it was timed with no other worker alive."""
 
 
 class Evaluation(_Data, frozen=True, kw_only=True):
@@ -356,6 +359,8 @@ class Record(_Data, frozen=True, kw_only=True):
     installation: Installation = Installation()
     mistakes: tuple[Mistake, ...] = ()
     """What the backend said of students' mistakes on the run's device, once per study; none where that was left out."""
+    live_with: tuple[str, ...] = ()
+    """The runs whose workers were alive in the same round, this one included: they took turns, block by block."""
     warm_start: Phases | None = None
     """The start of a second process, as far as its first step, which found what the compiler of the first one had kept;
     null where it had kept nothing."""

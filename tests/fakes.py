@@ -38,6 +38,8 @@ NAMES = (
     "imports",
     "tunable",
     "keeps",
+    "aborts_late",
+    "hangs_late",
 )
 KNOBS = (
     Knob(name="cheating", variable="EVENBENCH_FAKE_CHEAT", values=("1",), meaning="Fastest of all, and wrong."),
@@ -288,3 +290,17 @@ def keeps() -> Backend:
         NumpyProgram.train(self, order)
 
     return fake(train=train)
+
+
+def aborts_late() -> Backend:
+    """Return a backend that dies when it is measured, long after its training proper."""
+    return after(2_500, lambda _: os.abort())
+
+
+def hangs_late() -> Backend:
+    """Return a backend that hangs when it is measured."""
+
+    def wait(_: Any) -> None:
+        threading.Event().wait(600)
+
+    return after(2_500, wait)

@@ -25,6 +25,7 @@ from harness.record import (
 )
 from harness.records.store import Store, Study
 from harness.spec import RunSpec, Task
+from reports.statistics.looks import Turn
 
 LENET = registry.task("lenet-mnist")
 MACHINE_TASK = registry.task("dbm-mnist")
@@ -49,6 +50,7 @@ class Processes(NamedTuple):
     comparable: bool = True
     accuracy_per_seed: dict[int, float] = {}
     inference: dict[str, tuple[float, ...]] = {}
+    turns: dict[str, dict[str, dict[int, Turn]]] = {}
 
 
 def block(kind: BlockKind, steps: int, seconds: float) -> Block:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.measure import inference
-from harness.measure.inference import batched, largest_difference, single
+from harness.measure.inference import Batched, Single, largest_difference
 from harness.measure.noise import Guard
 from harness.record import Noise
 
@@ -49,7 +49,7 @@ class Noisy(Quiet):
 
 
 def test_every_latency_belongs_to_a_block() -> None:
-    found = single(Waiting(), OUTPUTS, guard=Quiet((0,)), seconds=0.1, budget_s=0.0)
+    found = Single(Waiting(), OUTPUTS, guard=Quiet((0,))).measure(seconds=0.1, budget_s=0.0)
     assert found.batch_size == 1
     assert len(found.latencies) == sum(block.steps for block in found.blocks) >= inference.FEWEST_CALLS
     assert min(found.latencies) >= 0.002
@@ -58,14 +58,14 @@ def test_every_latency_belongs_to_a_block() -> None:
 
 def test_single_calls_go_round_all_examples() -> None:
     model = Waiting(0.0005)
-    single(model, OUTPUTS, guard=Quiet((0,)), seconds=0.1, budget_s=0.0)
+    Single(model, OUTPUTS, guard=Quiet((0,))).measure(seconds=0.1, budget_s=0.0)
     assert {example for asked in model.asked for example in asked} == set(range(N))
     assert all(len(asked) == 1 for asked in model.asked)
 
 
 def test_batches_are_of_the_tasks_size_and_calibrated() -> None:
     model = Waiting()
-    found = batched(model, OUTPUTS, 16, guard=Quiet((0,)), seconds=0.2, budget_s=0.0)
+    found = Batched(model, OUTPUTS, 16, guard=Quiet((0,))).measure(seconds=0.2, budget_s=0.0)
     assert found.batch_size == 16
     assert {len(asked) for asked in model.asked} == {16}
     steady = [block for block in found.blocks if block.kind == "steady"]
@@ -75,20 +75,20 @@ def test_batches_are_of_the_tasks_size_and_calibrated() -> None:
 
 
 def test_a_batch_is_no_larger_than_the_test_split() -> None:
-    assert batched(Waiting(), OUTPUTS, 1000, guard=Quiet((0,)), seconds=0.05, budget_s=0.0).batch_size == N
+    assert Batched(Waiting(), OUTPUTS, 1000, guard=Quiet((0,))).measure(seconds=0.05, budget_s=0.0).batch_size == N
 
 
 def test_disturbed_calls_are_repeated_within_the_budget() -> None:
-    quiet = single(Waiting(), OUTPUTS, guard=Quiet((0,)), seconds=0.1, budget_s=0.2)
-    noisy = single(Waiting(), OUTPUTS, guard=Noisy((0,)), seconds=0.1, budget_s=0.2)
+    quiet = Single(Waiting(), OUTPUTS, guard=Quiet((0,))).measure(seconds=0.1, budget_s=0.2)
+    noisy = Single(Waiting(), OUTPUTS, guard=Noisy((0,))).measure(seconds=0.1, budget_s=0.2)
     assert sum(b.seconds for b in quiet.blocks) < 0.2
     assert 0.3 <= sum(b.seconds for b in noisy.blocks) < 0.6
 
 
 def test_outputs_that_differ_from_the_evaluation_are_told() -> None:
     for found in (
-        single(Waiting(factor=1.01), OUTPUTS, guard=Quiet((0,)), seconds=0.01, budget_s=0.0),
-        batched(Waiting(factor=1.01), OUTPUTS, 16, guard=Quiet((0,)), seconds=0.01, budget_s=0.0),
+        Single(Waiting(factor=1.01), OUTPUTS, guard=Quiet((0,))).measure(seconds=0.01, budget_s=0.0),
+        Batched(Waiting(factor=1.01), OUTPUTS, 16, guard=Quiet((0,))).measure(seconds=0.01, budget_s=0.0),
     ):
         assert found.largest_difference == pytest.approx(0.01, rel=1e-3)
     assert largest_difference(np.zeros((2, 2), np.float32), np.zeros((2, 2), np.float32)) == 0.0

@@ -28,6 +28,9 @@ MOST_OVERHEAD = 0.005
 """Largest share of a block that the clock's resolution and one synchronisation may have."""
 BLOCKS_OF_ONE_LENGTH = 5000
 """After so many steady blocks they get twice as long, so that a training of hours leaves a record that can be read."""
+LEAD_IN_S = 0.01
+LEAD_IN_PARTS = 4
+"""A turn's lead-in makes so many times fewer steps than a block at once, until `LEAD_IN_S` seconds have passed."""
 AWAKE_S = 0.001
 """Seconds before its end for which a wait is spent awake."""
 SHORTEST_BLOCK_S = 0.02
@@ -245,6 +248,35 @@ class Trainer:
             after_block()
         return max(0.0, self._steady_s() - planned_s)
 
+    def calibrate(self) -> None:
+        """Go on through the same order from its start until blocks are long enough to be read."""
+        self._replaying = True
+        while not self._calibrated:
+            self._go_round()
+            self._next_block(min(self._steps_per_block, len(self.order) - self.step))
+
+    def turn(self, number: int) -> Block:
+        """Time one block of the calibrated length, after a lead-in outside the clock; return it.
+
+        Who was stopped finds cold caches and threads asleep: the lead-in is at least one step and `LEAD_IN_S` seconds.
+        """
+        self._replaying = True
+        self._go_round()
+        watch = Stopwatch()
+        steps = max(1, self._steps_per_block // LEAD_IN_PARTS)
+        while True:
+            self.program.train(self.order[:steps])
+            self.program.synchronize()
+            if watch.seconds() >= LEAD_IN_S:
+                break
+        return self._block(min(self._steps_per_block, len(self.order) - self.step), "steady", turn=number)
+
+    def _go_round(self) -> None:
+        """Begin the order again where less of it is left than a block; a short rest would be another kind of block."""
+        self.step %= len(self.order)
+        if len(self.order) - self.step < self._steps_per_block:
+            self.step = 0
+
     def _steady_s(self) -> float:
         return sum(block.seconds for block in self.blocks if block.kind == "steady")
 
@@ -263,12 +295,13 @@ class Trainer:
                 # A block cannot be longer than the order.
                 self._calibrated = self._steps_per_block == len(self.order) == steps
 
-    def _block(self, steps: int, kind: BlockKind) -> Block:
+    def _block(self, steps: int, kind: BlockKind, turn: int | None = None) -> Block:
         part = self.order[self.step : self.step + steps]
         # What disturbed a calibration is of no interest: it is never read.
         block = time_block(self.program, part, kind, self.guard if kind == "steady" else None)
         if kind == "steady" and block.seconds < SHORTEST_BLOCK_S and steps < self._steps_per_block:
             block = replace(block, kind="short")
+        block = replace(block, turn=turn)
         self.blocks.append(block)
         losses = [float(loss) for loss in self.program.losses()]
         for i, loss in enumerate(losses):

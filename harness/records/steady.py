@@ -189,12 +189,13 @@ def is_time(seconds: float) -> bool:
 
 
 def steady(blocks: Iterable[Block]) -> list[Block]:
-    """Return the blocks that throughput is computed from."""
-    return [
+    """Return the blocks that throughput is computed from: those that were timed in turns, where there are any."""
+    found = [
         block
         for block in blocks
         if block.kind == "steady" and block.steps > 0 and SHORTEST_S <= block.seconds <= LONGEST_S
     ]
+    return [block for block in found if block.turn is not None] or found
 
 
 def examples_per_s(blocks: Iterable[Block], batch_size: int) -> float | None:

@@ -1,7 +1,8 @@
 """A study, done: every planned run that has no record yet, one after the other, each record stored at once."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,7 @@ from harness.registry import task as find_task
 from harness.runs.execute import Ready, Setting, Stopped, ceiling, execute
 from harness.runs.mistakes import provoke
 from harness.runs.parity import Checker, record_verdict
+from harness.runs.turns import round_of
 from harness.spec import DeviceKind, RunSpec, Task
 
 COMMAND_LINE = Interpreter(python=sys.executable, source="current", reason=noop("the interpreter of the command line"))
@@ -52,6 +54,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     with_parity: bool = True
     with_ceilings: bool = True
     """Measure first what each library reaches on this machine."""
+    in_turns: bool = False
+    """The rows of a task are alive at once in every round, and are measured in turns."""
     with_mistakes: bool = False
     """Ask first what every backend says of students' mistakes."""
     files: Mapping[str, Dataset] = {}
@@ -112,20 +116,28 @@ class Conductor:
             self._measure_ceilings()
         if self.plan.with_mistakes:
             self._make_mistakes()
-        records = []
-        for spec in self.left:
-            self.listener.started(spec)
-            # Absolute, for a worker starts in another folder.
-            try:
-                record = execute(self._ready(spec), self.setting, self.store.folder.absolute())
-            except Stopped as stop:
-                self._keep(stop.record)
-                raise
-            self._keep(record)
-            records.append(record)
-            if record.outcome.status == "interrupted":
+        records: list[Record] = []
+        for together in rounds(self.left) if self.plan.in_turns else ((spec,) for spec in self.left):
+            for record in self._round(together):
+                self._keep(record)
+                records.append(record)
+            if any(record.outcome.status == "interrupted" for record in records):
                 break
         return tuple(records)
+
+    def _round(self, specs: Sequence[RunSpec]) -> Iterator[Record]:
+        """Do some runs, in turns where there are several, and yield their records."""
+        folder = self.store.folder.absolute()  # for a worker starts in another folder
+        if len(specs) > 1:
+            readies = [self._ready(spec) for spec in specs]
+            yield from round_of(readies, self.setting, folder, started=lambda one: self.listener.started(one.spec))
+            return
+        self.listener.started(specs[0])
+        try:
+            yield execute(self._ready(specs[0]), self.setting, folder)
+        except Stopped as stop:
+            self._keep(stop.record)
+            raise
 
     def _keep(self, record: Record) -> None:
         with deferred():
@@ -220,6 +232,16 @@ class Conductor:
             )
             self._verdicts[key] = record_verdict(verdict)
         return self._verdicts[key]
+
+
+def rounds(specs: Iterable[RunSpec]) -> Iterator[tuple[RunSpec, ...]]:
+    """Yield the runs that belong together: neighbours of one task, data set, device, seed and repeat."""
+
+    def place(spec: RunSpec) -> tuple[object, ...]:
+        return spec.task, spec.preset, spec.dataset, spec.device, spec.seed, spec.repeat
+
+    for _place, found in groupby(specs, key=place):
+        yield tuple(found)
 
 
 def _task(spec: RunSpec) -> Task:

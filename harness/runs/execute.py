@@ -3,7 +3,6 @@
 `execute` takes a run with all that it needs and returns a Record; nothing above it knows where the run happened.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,54 +94,75 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
     Raises:
         Stopped: the user stopped the second start of a run that was done.
     """
-    spec, data = ready.spec, ready.data
     started_at = timestamp()
-    backend = ready.described or entry(spec.backend)
-    preset = ready.task.preset(spec.preset)
     with workplace() as place:
-        job = RunJob(
-            adapter=backend.adapter,
-            out=str(place / "out"),
-            cores=setting.cores,
-            memory_limit_bytes=spec.memory_limit_bytes,
-            settings=spec.settings,
-            spec=spec,
-            trial=ready.trial,
-            task=ready.task,
-            preset=preset,
-            arrays=data.arrays,
-            order=data.order,
-            weights=data.weights,
-            validation=data.validation,
-            checkpoint=str(folder / f".{spec.run_id}.checkpoint.npz") if preset.boltzmann and not ready.trial else None,
-            machines=str(folder / f"{spec.run_id}.machines"),
-            keep_outcome=bool(ready.same_seed),
-        )
-        compiled = None if ready.trial else place / "compiled"  # of its own, for the first step of a run is a figure
-        how: dict[str, Any] = {"timeout_s": spec.timeout_s, "path": backend.path, "compiled": compiled}
-        ended = launch(place, job, ready.interpreter.python, **how)
-        outcome = judge(ended, spec.timeout_s)
-        if job.checkpoint is not None:
-            outcome = _with_checkpoint(outcome, Path(job.checkpoint), folder / f"{spec.run_id}.json")
-        pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
-        twin = warm = None
-        stopped = False
-        if outcome.status in COMPLETED:
-            last = ending(ended, spec.timeout_s)
-            late = "" if ended.returncode == 0 else last.said or last.reason
-            evidence.keep(place / "out", folder, spec.run_id, data=data, started_at=started_at, ending=late)
-            if ready.same_seed:
-                kept = place / "out" / same_seed.OUTCOME
-                twin = same_seed.settle(kept, spec.run_id, twins=ready.same_seed, folder=folder)
-            if compiled is not None and any(path.is_file() for path in compiled.rglob("*")):
-                started = start_again(place, job, ready.interpreter.python, how)
-                stopped = started.interrupted
-                warm = started.result.measured.phases if started.result and started.result.measured else None
+        job = job_of(ready, setting, folder, place)
+        ended = launch(place, job, ready.interpreter.python, **how(ready, place))
+        return record_of(ready, setting, folder, place, job, ended, started_at=started_at)
+
+
+def job_of(ready: Ready, setting: Setting, folder: Path, place: Path) -> RunJob:
+    """Return what a worker is asked for, whose answer comes into `place`; for `folder` see `execute`."""
+    spec, data, backend = ready.spec, ready.data, entry_of(ready)
+    preset = ready.task.preset(spec.preset)
+    return RunJob(
+        adapter=backend.adapter,
+        out=str(place / "out"),
+        cores=setting.cores,
+        memory_limit_bytes=spec.memory_limit_bytes,
+        settings=spec.settings,
+        spec=spec,
+        trial=ready.trial,
+        task=ready.task,
+        preset=preset,
+        arrays=data.arrays,
+        order=data.order,
+        weights=data.weights,
+        validation=data.validation,
+        checkpoint=str(folder / f".{spec.run_id}.checkpoint.npz") if preset.boltzmann and not ready.trial else None,
+        machines=str(folder / f"{spec.run_id}.machines"),
+        keep_outcome=bool(ready.same_seed),
+    )
+
+
+def entry_of(ready: Ready) -> Entry:
+    """Return the entry of a run's backend."""
+    return ready.described or entry(ready.spec.backend)
+
+
+def how(ready: Ready, place: Path) -> dict[str, Any]:
+    """Return how long a run's worker may take, what is on its path, and where its compiler keeps what it makes."""
+    compiled = None if ready.trial else place / "compiled"  # of its own, for the first step of a run is a figure
+    return {"timeout_s": ready.spec.timeout_s, "path": entry_of(ready).path, "compiled": compiled}
+
+
+def record_of(
+    ready: Ready, setting: Setting, folder: Path, place: Path, job: RunJob, ended: Ended, **more: Any
+) -> Record:
+    """Return the record of a run whose worker has ended, and keep what it left; `more` are fields of the record.
+
+    Raises:
+        Stopped: the user stopped the second start of a run that was done.
+    """
+    spec, data = ready.spec, ready.data
+    outcome = judge(ended, spec.timeout_s)
+    if job.checkpoint is not None:
+        outcome = _with_checkpoint(outcome, Path(job.checkpoint), folder / f"{spec.run_id}.json")
+    pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
+    twin = again = None
+    if outcome.status in COMPLETED:
+        last = ending(ended, spec.timeout_s)
+        late = "" if ended.returncode == 0 else last.said or last.reason
+        started_at = more["started_at"]
+        evidence.keep(place / "out", folder, spec.run_id, data=data, started_at=started_at, ending=late)
+        if ready.same_seed:
+            kept = place / "out" / same_seed.OUTCOME
+            twin = same_seed.settle(kept, spec.run_id, twins=ready.same_seed, folder=folder)
+        again = start_again(place, job, ready)
     measured = ended.result.measured if ended.result else None
     record = Record(
         evenbench=harness.__version__,
         git_revision=setting.git_revision,
-        started_at=started_at,
         spec=spec,
         task=ready.task,
         dataset_fingerprint=data.fingerprint,
@@ -159,18 +179,21 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
         tuned_settings=spec.settings,
         installation=ready.installation,
         mistakes=ready.mistakes,
-        warm_start=warm,
+        warm_start=again.result.measured.phases if again and again.result and again.result.measured else None,
+        **more,
     )
-    if stopped:
+    if again and again.interrupted:
         raise Stopped(record)
     return record
 
 
-def start_again(place: Path, job: RunJob, python: str, how: Mapping[str, Any]) -> Ended:
-    """Start a run once more, as far as its first step, where its compiler's folders are filled; return how it ended."""
-    again = replace(job, out=str(place / "again"), trial=True, start_only=True, checkpoint=None)
+def start_again(place: Path, job: RunJob, ready: Ready) -> Ended | None:
+    """Start a run once more, as far as its first step, if its compiler has kept anything; return how it ended."""
+    if ready.trial or not any(path.is_file() for path in (place / "compiled").rglob("*")):
+        return None
+    again = replace(job, out=str(place / "again"), trial=True, start_only=True, checkpoint=None, turns=None)
     Path(again.out).mkdir()
-    return launch(place, again, python, **how)
+    return launch(place, again, ready.interpreter.python, **how(ready, place))
 
 
 def _with_checkpoint(outcome: Outcome, checkpoint: Path, record: Path) -> Outcome:

@@ -88,6 +88,71 @@ def worker_environment(
     )
 
 
+class Worker:
+    """One job in a process of its own, with its children; and how it ended."""
+
+    def __init__(self, place: Path, job: Job) -> None:
+        self.place = place
+        self.job = job
+        self.process: subprocess.Popen[bytes] | None = None
+        self.returncode: int | None = None
+        self.interrupted = False
+        self.kills_before = _kernel_memory_kills()  # of the whole machine: the kernel does not say whose process it was
+
+    def start(self, python: str, *, path: str | None, compiled: Path | None, hand_over: tuple[int, ...] = ()) -> None:
+        """Start the process; it inherits the descriptors `hand_over`.
+
+        Raises:
+            EnvironmentFailure: the interpreter could not be started at all.
+        """
+        job_file = self.place / "job.json"
+        job_file.write_bytes(msgspec.json.encode(self.job))
+        with (self.place / "stderr").open("wb") as stderr, (self.place / "stdout").open("wb") as stdout:
+            try:
+                with deferred():  # else a signal could come when the process is there and nobody knows it yet
+                    self.process = subprocess.Popen(
+                        [python, "-m", "harness.worker", str(job_file)],
+                        cwd=self.place / "empty",
+                        env=worker_environment(self.place, self.job.cores, path, self.job.settings, compiled=compiled),
+                        stdin=subprocess.DEVNULL,  # whoever asks a question gets an end of file, and does not hang
+                        stdout=stdout,
+                        stderr=stderr,
+                        start_new_session=True,  # its children die with it, and the terminal's Ctrl-C is for us alone
+                        pass_fds=hand_over,
+                    )
+            except OSError as error:
+                raise EnvironmentFailure(
+                    "the interpreter {python} cannot be started: {strerror}", python=python, strerror=error.strerror
+                ) from error
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait for the process's own end, at most so many seconds."""
+        if self.process is None:
+            return
+        with suppress(subprocess.TimeoutExpired):
+            self.returncode = self.process.wait(timeout=timeout_s)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process and to all that it started."""
+        if self.process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, number)
+
+    def end(self) -> Ended:
+        """End the process and every one that it started, and return how it ended."""
+        with deferred():
+            self.signal(signal.SIGKILL)  # after a good end too: what it started must not disturb the next run
+            if self.process is not None:
+                self.process.wait()
+        return Ended(
+            result=read_result(Path(self.job.out)),
+            returncode=self.returncode,
+            interrupted=self.interrupted,
+            stderr_tail=_tail(self.place / "stderr"),
+            kernel_killed_for_memory=_kernel_memory_kills() > self.kills_before,
+        )
+
+
 def launch(
     place: Path, job: Job, python: str, *, timeout_s: float, path: str | None = None, compiled: Path | None = None
 ) -> Ended:
@@ -96,51 +161,16 @@ def launch(
     Raises:
         EnvironmentFailure: the interpreter could not be started at all.
     """
-    job_file = place / "job.json"
-    job_file.write_bytes(msgspec.json.encode(job))
-    kills_before = _kernel_memory_kills()  # of the whole machine: the kernel does not say whose process it was
-    process: subprocess.Popen[bytes] | None = None
-    returncode: int | None = None
-    interrupted = False
-    with (place / "stderr").open("wb") as stderr, (place / "stdout").open("wb") as stdout:
-        try:
-            with deferred():  # else a signal could come when the process is there and nobody knows it yet
-                process = subprocess.Popen(
-                    [python, "-m", "harness.worker", str(job_file)],
-                    cwd=place / "empty",
-                    env=worker_environment(place, job.cores, path, job.settings, compiled=compiled),
-                    stdin=subprocess.DEVNULL,  # whoever asks a question gets an end of file, and does not hang
-                    stdout=stdout,
-                    stderr=stderr,
-                    start_new_session=True,  # its children die with it, and the terminal's Ctrl-C is for us alone
-                )
-            returncode = process.wait(timeout=timeout_s)
-        except OSError as error:
-            raise EnvironmentFailure(
-                "the interpreter {python} cannot be started: {strerror}", python=python, strerror=error.strerror
-            ) from error
-        except subprocess.TimeoutExpired:
-            pass
-        except KeyboardInterrupt:
-            interrupted = True
-        finally:
-            if process is not None:
-                with deferred():
-                    _kill_group(process)  # after a good end too: what it started must not disturb the next run
-    return Ended(
-        result=read_result(Path(job.out)),
-        returncode=returncode,
-        interrupted=interrupted,
-        stderr_tail=_tail(place / "stderr"),
-        kernel_killed_for_memory=_kernel_memory_kills() > kills_before,
-    )
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End the worker and every process that it started."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    worker = Worker(place, job)
+    try:
+        worker.start(python, path=path, compiled=compiled)
+        worker.wait(timeout_s)
+    except KeyboardInterrupt:
+        worker.interrupted = True
+    except BaseException:
+        worker.signal(signal.SIGKILL)
+        raise
+    return worker.end()
 
 
 def _tail(path: Path) -> str:

@@ -1,8 +1,8 @@
 """From names to a study: what will run, and of one that was begun, what is left. Nothing is run or written here.
 
-Rounds are outermost: a round holds every (task, backend, mode, profile) once, in an order shuffled by the plan's seed,
-so that a slow drift of the machine falls on all backends alike. A user's file of texts is remembered by path and
-columns, so that `--resume` reads the same again.
+Rounds are outermost: a round holds every (task, backend, mode, profile) once. Tasks are shuffled in it, and inside a
+task its rows, which stay neighbours: what the machine does in those seconds falls on all of them alike. A user's file
+of texts is remembered by path and columns, so that `--resume` reads the same again.
 """
 
 import math
@@ -85,9 +85,12 @@ def plan(wish: Wish) -> tuple[RunSpec, ...]:
         rounds = [(seed, r) for r in range(wish.rounds()) for seed in wish.seeds]
     specs = []
     for number, (seed, repeat) in enumerate(rounds):
-        cells = [(task, choice, profile) for task in wish.tasks for choice in wish.choices for profile in wish.profiles]
-        random.Random(number).shuffle(cells)
-        specs += [_spec(wish, *cell, seed=seed, repeat=repeat) for cell in cells]
+        order = random.Random(number)
+        tasks, rows = list(wish.tasks), [(choice, profile) for choice in wish.choices for profile in wish.profiles]
+        order.shuffle(tasks)
+        for task in tasks:
+            order.shuffle(rows)
+            specs += [_spec(wish, task, *row, seed=seed, repeat=repeat) for row in rows]
     return tuple(specs)
 
 

@@ -117,10 +117,9 @@ class BoltzmannRun(Run):
             # Without `allow_pickle`, which MindSpore's NumPy 1.26 takes for an array.
             np.savez(Path(self.job.out, pictures.ARRAYS), **shown)  # type: ignore[arg-type, unused-ignore]
             self.keep_outcome(trainer, {**self.done, stage.name: state})
-            self.keep_measuring(trainer)
             asked = Features(program, steps=self.machine.mean_field_steps)
             examples = np.arange(min(PICTURES, len(self.features["test"])), dtype=np.int32)
-            self.infer(asked, asked.host(asked.predict("test", examples)))
+            self.measure(trainer, asked, asked.host(asked.predict("test", examples)))
         self.stages.append(
             StageMeasured(
                 name=stage.name,

@@ -48,6 +48,8 @@ class RunJob(_Job, frozen=True, kw_only=True):
     """Path of the .npy file of the training examples that early stopping is decided on."""
     trial: bool = False
     """Only the speed is wanted: the first step and some steady blocks, no training to the end and no evaluation."""
+    turns: tuple[int, int] | None = None
+    """File descriptors to read words from and to answer to, for a worker that is measured in turns with others."""
     start_only: bool = False
     """Of a trial, no more than its first step is wanted."""
     checkpoint: str | None = None

@@ -2,7 +2,6 @@
 
 import math
 import platform
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,14 +14,14 @@ from harness.measure import honesty
 from harness.measure.clock import Stopwatch, Trainer, loss_curve
 from harness.measure.conditions import shell_settings
 from harness.measure.energy import Meter
-from harness.measure.inference import Predicting, batched, single
+from harness.measure.inference import Batched, Predicting, Single
 from harness.measure.memory import HostMemory, device_process_bytes
 from harness.measure.noise import Guard
 from harness.measure.quality import CHUNK, outputs, quality
 from harness.record import Evaluation, Honesty, Inference, Measured, Memory, Outcome, Phases, StageMeasured
 from harness.records import same_seed
 from harness.registry import resolve
-from harness.worker import evidence
+from harness.worker import evidence, turns
 from harness.worker.jobs import Result, RunJob
 from harness.worker.process import write_result
 
@@ -125,13 +124,41 @@ class Run:
         self.honesty = honesty.waits(program, trainer, test_examples=test_examples)
         if honesty.doubts(self.honesty, self.job.spec.mode):
             return  # there is no speed to be read
-        self.keep_measuring(trainer)
-        self.memory = self.read_memory()  # before inference, so that it is that of training
         examples = np.arange(len(self.arrays["test_y"]), dtype=np.int32)[:CHUNK]
-        self.infer(program, outputs(program, "test", examples))
+        self.measure(trainer, program, outputs(program, "test", examples))
         self.honesty = honesty.remembers(
             program, trainer, self.honesty, test_examples=test_examples, batch_size=self.job.preset.batch_size
         )
+
+    def measure(self, trainer: Trainer, program: Predicting, expected: NDArray[np.float32]) -> None:
+        """Measure the speed of training and of forward passes, alone or in turns with other workers.
+
+        Args:
+            trainer: has trained the program.
+            program: what is asked for its outputs.
+            expected: the outputs for the first examples of the test split.
+        """
+        if self.job.turns is not None:
+            self.take_turns(trainer, program, expected)
+            return
+        self.keep_measuring(trainer)
+        self.memory = self.read_memory()  # before inference, so that it is that of training
+        self.infer(program, expected)
+
+    def take_turns(self, trainer: Trainer, program: Predicting, expected: NDArray[np.float32]) -> None:
+        """Time a block whenever it is this worker's turn, until the parent says that it was the last one."""
+        self.energy.skip()
+        trainer.calibrate()
+        self.memory = self.read_memory()
+        one, many = (
+            Single(program, expected, guard=self.guard),
+            Batched(program, expected, self.job.preset.batch_size, guard=self.guard),
+        )
+        many.calibrate()
+        self.save()
+        turns.take(self.job, {"train": trainer.turn, "latency": one.block, "inference": many.block})
+        self.inference = (one.found(), many.found())
+        self.save()
 
     def keep_measuring(self, trainer: Trainer) -> None:
         """Go on training until there are enough undisturbed blocks."""
@@ -141,10 +168,12 @@ class Run:
     def infer(self, program: Predicting, expected: NDArray[np.float32]) -> None:
         """Measure forward passes, given the outputs for the first examples of the test split."""
         found: list[Inference] = []
-        for batch_size in (1, self.job.preset.batch_size):
-            measure = single if batch_size == 1 else partial(batched, batch_size=batch_size)
-            seconds = self.job.preset.inference_s
-            found.append(measure(program, expected, guard=self.guard, seconds=seconds, budget_s=self.budget_s))
+        seconds = self.job.preset.inference_s
+        for measured in (
+            Single(program, expected, guard=self.guard),
+            Batched(program, expected, self.job.preset.batch_size, guard=self.guard),
+        ):
+            found.append(measured.measure(seconds=seconds, budget_s=self.budget_s))
             took = sum(block.seconds for block in found[-1].blocks if block.kind == "steady")
             self.budget_s = max(0.0, self.budget_s - max(0.0, took - seconds))
             self.inference = tuple(found)

@@ -46,6 +46,12 @@ FRAME: dict[str, Column] = {
     "throughput_examples_per_s": Column("real", "Batch size times steps over seconds, both summed over steady blocks."),
     "step_s": Column("real", "Seconds per optimizer step over the steady blocks; of stages, those of the last one."),
     "median_step_s": Column("real", "Median over the steady blocks of their seconds per step: what verdicts compare."),
+    "round": Column("text", "First run of the round in which it took turns with others; empty outside of turns."),
+    "turns": Column(
+        "text",
+        "By measure (train, latency, inference) and number of the turn: seconds per example, and 1 where others "
+        "disturbed it; a JSON object, empty outside of turns.",
+    ),
     "steady_state": Column(
         "text",
         "settled, never settled (the last half is read), too few blocks to tell (all are read) or "

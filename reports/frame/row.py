@@ -12,10 +12,10 @@ from typing import Any
 from harness.language import Sentence, Words, joined, noop
 from harness.measure import conditions
 from harness.measure.honesty import doubts
-from harness.measure.noise import AND
+from harness.measure.noise import AND, disturbances
 from harness.mistakes import clarity
 from harness.record import COMPLETED, ParityVerdict, Phases, Record, StageMeasured
-from harness.records.steady import TOO_NOISY, Reading, examples_per_s, read
+from harness.records.steady import TOO_NOISY, Reading, examples_per_s, read, steady
 from harness.registry import reference_name
 from harness.spec import Task, fingerprint
 from harness.versions import base
@@ -135,7 +135,8 @@ def why_not_comparable(record: Record, reading: Reading) -> Words:
         reasons.append(noop("no steady block was measured"))
     elif record.measured.batch_size < 1:
         reasons.append(noop("the batch size is not known"))
-    if reading.outcome == TOO_NOISY:
+    # What was timed in turns met the same as what it is compared with.
+    if reading.outcome == TOO_NOISY and not record.live_with:
         reasons.append(
             Sentence(
                 "too noisy to say: {count} of {blocks} steady blocks were disturbed by {reason}",
@@ -195,6 +196,8 @@ def _speed(record: Record, reading: Reading) -> Row:
         "step_s": step_s,
         "median_step_s": reading.median_step_s(),
         "steady_state": reading.outcome,
+        "round": record.live_with[0] if record.live_with else "",
+        "turns": _turns(record),
         "recorded_blocks": reading.recorded,
         "steady_blocks": len(blocks),
         "discarded_blocks": reading.discarded,
@@ -204,6 +207,25 @@ def _speed(record: Record, reading: Reading) -> Row:
         "block_spread": _relative_quartiles([block.seconds / block.steps for block in blocks]),
         "epoch_s": (train - held_out) // batch * step_s if train and batch and step_s else None,
     }
+
+
+def _turns(record: Record) -> str:
+    """Return what took how long in which turn, as a JSON object; nothing where the run took none."""
+    measured, cores = record.measured, len(record.affinity)
+    if not record.live_with or measured.batch_size < 1:
+        return ""
+    timed = {"train": (measured.blocks, measured.batch_size)}
+    for inference in measured.inference:
+        timed["latency" if inference.batch_size == 1 else "inference"] = (inference.blocks, inference.batch_size)
+    found = {
+        name: {
+            str(block.turn): (block.seconds / block.steps / size, int(bool(disturbances(block, cores))))
+            for block in steady(blocks)
+            if block.turn is not None
+        }
+        for name, (blocks, size) in timed.items()
+    }
+    return json.dumps(found)
 
 
 def _relative_quartiles(values: Sequence[float]) -> float | None:

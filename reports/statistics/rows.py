@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from reports.statistics.looks import Turn
 from reports.statistics.verdicts import Comparison
 
 SEPARATOR = " · "
@@ -77,6 +78,8 @@ class Row(Struct, frozen=True, kw_only=True):
     """All steady blocks of the measured runs."""
     seconds_per_example: tuple[float, ...]
     """Of every measured run its median seconds per step over the batch size: what verdicts compare."""
+    turns: dict[str, dict[str, dict[int, Turn]]] = {}
+    """By measure (train, latency, inference) and round: the blocks that it was timed in by turns with other rows."""
     inference: dict[str, tuple[float, ...]]
     """By measure of inference, of every run that has it: `latency`, seconds of the median call with one example, and
     `inference`, seconds per example at the task's batch size. Empty where outputs differed from the evaluation's."""

@@ -6,6 +6,7 @@ the processes; places go by the verdicts of `reports/statistics/verdicts.py`.
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
@@ -19,6 +20,7 @@ from harness.record import COMPLETED, Status
 from harness.records.steady import Outcome
 from reports.frame.instruments import MOST_DIFFERENT
 from reports.statistics import methods
+from reports.statistics.looks import Turn
 from reports.statistics.ranking import ordered, ranked
 from reports.statistics.rows import CELL, SPLITS, Group, Quality, Row, Spread
 
@@ -29,6 +31,7 @@ METRICS = ("accuracy", "mean_squared_error")
 READ = (
     *CELL, *SPLITS, *ROW, *METRICS, "run_id", "seed", "repeat", "status", "reason", "parity",
     "parity_error_over_tolerance", "comparable", "why_not_comparable", "throughput_examples_per_s", "median_step_s",
+    "round", "turns",
     "batch_size", "time_to_first_step_s", "epoch_s", "host_peak_bytes", "device_peak_bytes", "steady_state",
     "discarded_blocks", "disturbed_blocks", "recorded_blocks", "inference_difference", "inference_examples_per_s",
     "latency_median_s", "baselines",
@@ -127,6 +130,7 @@ def _row(runs: pd.DataFrame) -> Row:
         disturbed_blocks=int(left_out["disturbed_blocks"]),
         recorded_blocks=int(measured["recorded_blocks"].sum()),
         seconds_per_example=tuple((measured["median_step_s"] / measured["batch_size"]).astype(float)),
+        turns=_turns(measured),
         inference=_inference(measured),
         accuracy_per_seed=accuracies,
         accuracy_low=max(0.0, interval.low) if interval else None,
@@ -159,6 +163,15 @@ def _interval(accuracies: list[float]) -> methods.Interval | None:
     if len(accuracies) < methods.FEWEST or len(set(accuracies)) == 1:
         return None
     return methods.mean_interval(accuracies)
+
+
+def _turns(runs: pd.DataFrame) -> dict[str, dict[str, dict[int, Turn]]]:
+    found: dict[str, dict[str, dict[int, Turn]]] = {}
+    for name, told in zip(runs["round"].tolist(), runs["turns"].tolist(), strict=True):
+        for measure, blocks in json.loads(told or "{}").items():
+            turns = {int(number): Turn(math.log(seconds), bool(flag)) for number, (seconds, flag) in blocks.items()}
+            found.setdefault(measure, {})[name] = turns
+    return found
 
 
 def _inference(runs: pd.DataFrame) -> dict[str, tuple[float, ...]]:

@@ -5,14 +5,14 @@ of its p-values together, those of each measure (training, latency, inference, a
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.language import noop
-from reports.statistics import methods
+from reports.statistics import looks, methods
 from reports.statistics.methods import FEWEST, Difference, Equivalence, Verdict, ratio_of
 
 
@@ -30,6 +30,10 @@ class Sample(Protocol):
     @property
     def accuracy_per_seed(self) -> dict[int, float]:
         """None where the task has no accuracy."""
+
+    @property
+    def turns(self) -> Mapping[str, Mapping[str, looks.Turns]]:
+        """By measure and round; none where it was timed alone."""
 
     @property
     def inference(self) -> dict[str, tuple[float, ...]]:
@@ -68,6 +72,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     p: float | None = None
     p_holm: float | None = None
     """Adjusted for all pairs of the study; the verdict goes by it."""
+    rounds: int | None = None
+    """Rounds in which both took turns, each of which gives one number; null where the processes ran at other times."""
     verdict: Verdict
     """Of a: slower or faster than b."""
     why: str = ""
@@ -145,7 +151,11 @@ def _pair(a: int, b: int, first: Sample, second: Sample) -> _Pair:
     means = [sum(side) / len(side) for side in logs]
     found = replace(found, ratio=ratio_of(means[0] - means[1]), verdict="no difference shown")
     pair = _Pair(found=found)
-    if min(map(len, logs)) >= FEWEST:
+    shared = looks.of_rounds(first.turns.get("train", {}), second.turns.get("train", {}))
+    if len(shared) >= FEWEST:
+        pair.speed = methods.paired(shared, [0.0] * len(shared))
+        pair.found = replace(found, rounds=len(shared), ratio=ratio_of(pair.speed.difference))
+    elif min(map(len, logs)) >= FEWEST:
         pair.speed = methods.welch(logs[0], logs[1])
     else:
         pair.found = replace(pair.found, why=noop("one process shows nothing of how the next would come out"))
@@ -154,14 +164,21 @@ def _pair(a: int, b: int, first: Sample, second: Sample) -> _Pair:
     both = {
         name: (first.inference[name], second.inference[name]) for name in first.inference if name in second.inference
     }
-    pair.found = replace(
-        pair.found, inference={name: _shown(*sides) for name, sides in both.items() if min(map(len, sides)) >= FEWEST}
-    )
+    found_each = {name: _difference(first, second, name) for name in both}
+    pair.found = replace(pair.found, inference={name: _shown(one) for name, one in found_each.items() if one})
     return pair
 
 
-def _shown(first: Sequence[float], second: Sequence[float]) -> Shown:
-    found = methods.welch(methods.logarithms(first), methods.logarithms(second))
+def _difference(first: Sample, second: Sample, measure: str) -> Difference | None:
+    """Return the difference of two rows in a measure of inference: by rounds where they took turns, else Welch's."""
+    shared = looks.of_rounds(first.turns.get(measure, {}), second.turns.get(measure, {}))
+    if len(shared) >= FEWEST:
+        return methods.paired(shared, [0.0] * len(shared))
+    sides = [methods.logarithms(row.inference[measure]) for row in (first, second)]
+    return methods.welch(sides[0], sides[1]) if min(map(len, sides)) >= FEWEST else None
+
+
+def _shown(found: Difference) -> Shown:
     return Shown(ratio=ratio_of(found.difference), low=ratio_of(found.low), high=ratio_of(found.high), p=found.p)
 
 

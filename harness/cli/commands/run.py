@@ -89,6 +89,11 @@ from harness.whole_files import shown_path
     show_default=True,
     help="stock: as a newcomer gets it; tuned: with what `evenbench tune` found; both.",
 )
+@click.option(
+    "--turns",
+    is_flag=True,
+    help="Keep the workers of all rows of a task alive in every round, and measure them in turns, block by block.",
+)
 @click.option("--no-parity", is_flag=True, help="Skip the proof of equality; no row will be ranked.")
 @click.option("--no-mistakes", is_flag=True, help="Skip the students' mistakes; smoke does without them anyway.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
@@ -165,6 +170,7 @@ def _planned(asked: dict[str, Any]) -> Plan:
         interpreters=found,
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
+        in_turns=asked["turns"],
         with_mistakes=not asked["no_mistakes"] and asked["preset"] != "smoke",
         files=files,
     )
@@ -193,6 +199,7 @@ def _resumed(store: Store, asked: dict[str, Any]) -> tuple[Plan, tuple[RunSpec, 
         interpreters=find_interpreters(choices, asked["pythons"], named=True, warn=_warn) if left else {},
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
+        in_turns=asked["turns"],
         with_mistakes=not asked["no_mistakes"] and any(spec.preset != "smoke" for spec in left),
         files={file.name: found_again(file) for file in study.files if file.name in {spec.dataset for spec in left}},
     )

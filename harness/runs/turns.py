@@ -1,0 +1,197 @@
+"""A round in turns: the workers of several rows alive at once, of which only one ever runs, block by block.
+
+Every worker first does its run as it would alone, as far as its training proper and its evaluations, and is then
+stopped with its whole group. When all are there they take turns: each turn holds one block of every worker, in an order
+in which each is equally often at each place and behind each other one (Williams 1949), so that neither place nor
+predecessor favours any. A turn in which a block was disturbed is made again for all, as long as the budget lasts; what
+was timed in it stays in the records. Then each worker goes on to its end, alone again. One that dies becomes a record
+with its reason, and the others go on.
+"""
+
+import os
+import random
+import select
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import cycle
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from harness.measure.clock import Stopwatch, timestamp
+from harness.record import Record
+from harness.runs.execute import Ready, Setting, Stopped, how, job_of, record_of
+from harness.runs.launch import Worker, workplace
+from harness.worker.turns import DISTURBED, END, READY
+
+MEASURES = {"train": 24, "latency": 12, "inference": 12}
+"""How many undisturbed turns are wanted of each, by the word that asks for a block."""
+
+
+class Live:
+    """One row's worker in a round: running, or stopped until its turn."""
+
+    def __init__(self, ready: Ready, setting: Setting, folder: Path, stack: ExitStack) -> None:
+        self.ready, self.setting, self.folder = ready, setting, folder
+        self.place = stack.enter_context(workplace())
+        self.left_s = ready.spec.timeout_s
+        """Seconds that it may still run; those for which it is stopped are not counted."""
+        self.started_at = timestamp()
+        its_words, self.words = os.pipe()
+        self.answers, its_answers = os.pipe()
+        theirs = (its_words, its_answers)
+        for descriptor in (self.words, self.answers):
+            stack.callback(os.close, descriptor)
+        self.job = replace(job_of(ready, setting, folder, self.place), turns=theirs)
+        self.worker = Worker(self.place, self.job)
+        stack.callback(self.worker.signal, signal.SIGKILL)
+        self.heard = b""
+        self.alive = True
+        asked = how(ready, self.place)
+        try:
+            self.worker.start(
+                ready.interpreter.python, path=asked["path"], compiled=asked["compiled"], hand_over=theirs
+            )
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+
+    def hear(self) -> str | None:
+        """Let the worker run until it says a line, and stop it; None where it ends without, or its time is over."""
+        watch = Stopwatch()
+        while b"\n" not in self.heard:
+            left = self.left_s - watch.seconds()
+            if left <= 0 or not select.select([self.answers], [], [], left)[0]:
+                self.alive = False  # `record_of` says that it took too long, for it has no exit code
+                return None
+            part = os.read(self.answers, 1000)
+            if not part:
+                self.left_s -= watch.seconds()
+                self.alive = False
+                self.worker.wait(max(self.left_s, 0.0))
+                return None
+            self.heard += part
+        self.worker.signal(signal.SIGSTOP)
+        self.left_s -= watch.seconds()
+        line, _, self.heard = self.heard.partition(b"\n")
+        return line.decode()
+
+    def ask(self, words: str) -> str | None:
+        """Wake the worker, say some words and return its answer; None where none came."""
+        self.worker.signal(signal.SIGCONT)
+        try:
+            os.write(self.words, f"{words}\n".encode())
+        except BrokenPipeError:
+            self.alive = False
+            self.worker.wait(max(self.left_s, 0.0))
+            return None
+        return self.hear()
+
+    def finish(self) -> None:
+        """Let the worker go on to its own end."""
+        if self.alive:
+            self.worker.signal(signal.SIGCONT)
+            os.write(self.words, f"{END}\n".encode())
+            self.worker.wait(max(self.left_s, 0.0))
+
+    def record(self, live_with: tuple[str, ...]) -> Record:
+        """End the worker and return the record of its run."""
+        ended = self.worker.end()
+        return record_of(
+            self.ready,
+            self.setting,
+            self.folder,
+            self.place,
+            self.job,
+            ended,
+            started_at=self.started_at,
+            live_with=live_with,
+        )
+
+
+def round_of(
+    readies: Sequence[Ready], setting: Setting, folder: Path, *, started: Callable[[Ready], None]
+) -> Iterator[Record]:
+    """Do the runs of a round in turns and yield their records, all of them once the last has ended.
+
+    Args:
+        readies: the runs, each with all that it needs; at least two.
+        setting: what they have in common.
+        folder: where evidence is kept; see `execute`.
+        started: is told of every run before its worker starts.
+    """
+    records: list[Record] = []
+    with ExitStack() as stack:
+        live: list[Live] = []
+        interrupted = False
+        try:
+            for ready in readies:
+                started(ready)
+                live.append(Live(ready, setting, folder, stack))
+                if live[-1].hear() != READY:
+                    live[-1].alive = False
+            take_turns([one for one in live if one.alive], seed=readies[0].spec.seed)
+            for one in live:
+                one.finish()
+        except KeyboardInterrupt:
+            interrupted = True
+        together = tuple(one.ready.spec.run_id for one in live if one.alive)
+        stop: Stopped | None = None
+        for one in live:
+            one.worker.interrupted = interrupted
+            try:
+                records.append(one.record(together if one.alive else ()))
+            except Stopped as error:
+                records.append(error.record)
+                stop = error
+    yield from records
+    if stop is not None:
+        raise stop
+
+
+def take_turns(live: Sequence[Live], *, seed: int) -> None:
+    """Let workers that are ready take turns, until there are enough undisturbed ones of every measure."""
+    if len(live) < 2:
+        return
+    budget = Budget(sum(one.ready.spec.noise_budget_s for one in live))
+    number = 0
+    for word, wanted in MEASURES.items():
+        orders = cycle(williams(len(live), seed))
+        good = 0
+        while good < wanted:
+            watch = Stopwatch()
+            answers = [live[place].ask(f"{word} {number}") for place in next(orders) if live[place].alive]
+            number += 1
+            if len([one for one in live if one.alive]) < 2:
+                return
+            if DISTURBED not in answers or budget.spent(watch.seconds()):
+                good += 1
+
+
+class Budget:
+    """Seconds for turns that are made again."""
+
+    def __init__(self, seconds: float) -> None:
+        self.left_s = seconds
+
+    def spent(self, seconds: float) -> bool:
+        """Take off what a disturbed turn took; return whether nothing is left, so that it has to do."""
+        self.left_s -= seconds
+        return self.left_s <= 0
+
+
+def williams(rows: int, seed: int) -> list[tuple[int, ...]]:
+    """Return orders in which each of n rows is equally often at each place and right behind each other one.
+
+    Of a Latin square that is balanced for what precedes: n orders, and for an odd n their mirror images too (Williams
+    1949); shuffled, for their sequence is free.
+    """
+    first = [0]
+    for step in range(1, rows):  # 0, 1, n-1, 2, n-2, ...
+        first.append((step + 1) // 2 if step % 2 else rows - step // 2)
+    square = [tuple((place + shift) % rows for place in first) for shift in range(rows)]
+    if rows % 2:
+        square += [tuple(reversed(order)) for order in square]
+    random.Random(seed).shuffle(square)
+    return square

@@ -1,0 +1,132 @@
+"""Two rows that took turns: one number a round, looks at the rounds so far, and an end that keeps its promise.
+
+In a round the workers of both rows are alive at once, as new processes, and take turns block by block. So what the
+machine does meets both, and cancels out in the difference of the logarithms of a turn's two times. A round gives one
+number, the mean of the middle 60 % of its turns' differences: rounds, with their new processes, are the independent
+sample, turns are not. Student's t looks at them after 3, 5, 7 and 10 rounds, spending a tenth, a tenth, a fifth and
+three fifths of the level (Bonferroni in time; what was shown at a look stays shown), and Holm's method then looks at
+all pairs. That holds for any rule by which a study ends and for rows that leave it earlier, since over the looks k
+P(min p_k / w_k <= u) <= sum w_k u = u, whatever their dependence. The interval is the repeated confidence interval of
+Jennison & Turnbull 1984, which covers at whatever look it is read.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from reports.statistics.methods import ALPHA, ROUNDING
+
+LOOKS = {3: 0.1, 5: 0.1, 7: 0.2, 10: 0.6}
+"""After how many rounds is looked, and the share of the level that each look spends."""
+MOST_ROUNDS = max(LOOKS)
+MIDDLE = 0.6
+"""Share of a round's turns that are read, around their middle: a wild turn moves a mean, but not far."""
+WITHIN = 0.05
+"""Rows whose ratio is shown to lie within this share of 1 are called equal."""
+FEWEST_TURNS = 6
+"""Of a round; one with fewer says nothing."""
+
+
+class Turn(NamedTuple):
+    """One block of a row."""
+
+    seconds: float
+    """Logarithm of the seconds per example."""
+    disturbed: bool = False
+    """By the noise guard's rule."""
+
+
+Turns = Mapping[int, Turn]
+"""By the number of the turn."""
+
+
+class Seen(NamedTuple):
+    """What the looks have shown of the mean difference of two rows, a minus b."""
+
+    difference: float
+    low: float
+    high: float
+    """The ends of its repeated confidence interval."""
+    p: float
+    """At the last look, of Student's t alone."""
+    q: float
+    """Adjusted for the looks: the smallest p over its weight so far, at most 1."""
+    error: float
+    """Standard error of the difference."""
+    rounds: int
+    """That the last look has seen."""
+    weight: float
+    """Share of the level that the last look spends."""
+
+
+def middle_mean(values: Sequence[float]) -> float:
+    """Return the mean of the middle `MIDDLE` of some values, of which there is at least one."""
+    cut = int(len(values) * (1 - MIDDLE) / 2)
+    return float(np.mean(sorted(values)[cut : len(values) - cut]))
+
+
+def differences(a: Turns, b: Turns) -> list[float]:
+    """Return the differences, a minus b, of the turns that are read: those that nobody disturbed, if they are half.
+
+    On a machine on which something else runs all the time it is all of them. What runs there meets both rows.
+    """
+    shared = [number for number in a if number in b]
+    clean = [number for number in shared if not (a[number].disturbed or b[number].disturbed)]
+    read = clean if len(clean) >= max(FEWEST_TURNS, len(shared) / 2) else shared
+    return [a[number].seconds - b[number].seconds for number in read]
+
+
+def of_rounds(a: Mapping[str, Turns], b: Mapping[str, Turns]) -> list[float]:
+    """Return one number for every round that two rows shared, in the order of `a`'s rounds."""
+    shared = (differences(a[name], b[name]) for name in a if name in b)
+    return [middle_mean(found) for found in shared if len(found) >= FEWEST_TURNS]
+
+
+def look(found: Sequence[float], looks: Mapping[int, float] = LOOKS) -> Seen | None:
+    """Return what the looks so far have shown of the rounds' differences; None before the first look.
+
+    Args:
+        found: one difference a round, in the order of the rounds; those after the last look reached are not read yet.
+        looks: numbers of rounds, ascending, and the share of the level that each look spends; they sum to at most 1.
+    """
+    reached = {n: weight for n, weight in looks.items() if n <= len(found)}
+    if not reached:
+        return None
+    *_, last = reached
+    tests = {n: _student(found[:n]) for n in reached}
+    *_, q = accumulate((min(1.0, tests[n][2] / weight) for n, weight in reached.items()), min)
+    mean, error, p = tests[last]
+    half = float(stdtrit(last - 1, 1 - reached[last] * ALPHA / 2)) * error
+    return Seen(mean, mean - half, mean + half, p, q, error, last, reached[last])
+
+
+def fixed(rounds: int) -> dict[int, float]:
+    """Return the looks of a study whose number of rounds was fixed beforehand: one, which spends the whole level."""
+    return {rounds: 1.0}
+
+
+def is_equal(seen: Seen, within: float = WITHIN) -> bool:
+    """Return whether the interval shows that the ratio lies within a share of 1."""
+    margin = math.log1p(within)
+    return -margin < seen.low and seen.high < margin
+
+
+def turn_variance(a: Mapping[str, Turns], b: Mapping[str, Turns]) -> float | None:
+    """Return the variance of a turn's difference inside a round, pooled over the rounds; None where none has two."""
+    rounds = [found for name in a if name in b and len(found := differences(a[name], b[name])) > 1]
+    if not rounds:
+        return None
+    squares = sum(float(np.var(found, ddof=1)) * (len(found) - 1) for found in rounds)
+    return squares / sum(len(found) - 1 for found in rounds)
+
+
+def _student(found: Sequence[float]) -> tuple[float, float, float]:
+    """Return the mean, its standard error and the two-sided p-value of Student's t; a spread of none is certain."""
+    mean, error = float(np.mean(found)), float(np.std(found, ddof=1)) / math.sqrt(len(found))
+    if error <= ROUNDING:
+        return mean, 0.0, float(abs(mean) <= ROUNDING)
+    return mean, error, 2 * float(stdtr(len(found) - 1, -abs(mean) / error))
