@@ -138,12 +138,26 @@ class Worker:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, number)
 
-    def end(self) -> Ended:
-        """End the process and every one that it started, and return how it ended."""
+    def stop(self) -> None:
+        """Stop the process and all that it started until SIGCONT; return when it stands still, or has ended."""
+        self.signal(signal.SIGSTOP)
+        if self.process is None or self.process.returncode is not None:
+            return
+        with suppress(ChildProcessError):
+            seen = os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            if seen is not None and seen.si_code == os.CLD_STOPPED:  # an end is left for `wait`
+                os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+
+    def kill(self) -> None:
+        """End the process and every one that it started; after a good end too, for they must not disturb the next."""
         with deferred():
-            self.signal(signal.SIGKILL)  # after a good end too: what it started must not disturb the next run
+            self.signal(signal.SIGKILL)
             if self.process is not None:
                 self.process.wait()
+
+    def end(self) -> Ended:
+        """End the process and every one that it started, and return how it ended."""
+        self.kill()
         return Ended(
             result=read_result(Path(self.job.out)),
             returncode=self.returncode,
@@ -168,7 +182,7 @@ def launch(
     except KeyboardInterrupt:
         worker.interrupted = True
     except BaseException:
-        worker.signal(signal.SIGKILL)
+        worker.kill()
         raise
     return worker.end()
 

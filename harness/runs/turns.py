@@ -45,7 +45,7 @@ class Live:
             stack.callback(os.close, descriptor)
         self.job = replace(job_of(ready, setting, folder, self.place), turns=theirs)
         self.worker = Worker(self.place, self.job)
-        stack.callback(self.worker.signal, signal.SIGKILL)
+        stack.callback(self.worker.kill)
         self.heard = b""
         self.alive = True
         asked = how(ready, self.place)
@@ -72,7 +72,7 @@ class Live:
                 self.worker.wait(max(self.left_s, 0.0))
                 return None
             self.heard += part
-        self.worker.signal(signal.SIGSTOP)
+        self.worker.stop()
         self.left_s -= watch.seconds()
         line, _, self.heard = self.heard.partition(b"\n")
         return line.decode()
