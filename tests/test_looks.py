@@ -20,7 +20,7 @@ TRUE_RATIO = math.log(1.1)
 def seen_at_the_end(rounds: NDArray[np.float64]) -> Seen:
     """Return what is seen when a pair leaves: at the first look that shows it or calls it equal, else the last."""
     seen = [found for n in LOOKS if (found := look(list(rounds[:n])))]
-    return next((one for one in seen if one.q < methods.ALPHA or looks.is_equal(one)), seen[-1])
+    return next((one for one in seen if one.q < methods.ALPHA or looks.is_equal(one.low, one.high)), seen[-1])
 
 
 def test_a_look_is_students_t_with_its_weight() -> None:
@@ -69,8 +69,8 @@ def test_no_spread_is_certain_or_equal() -> None:
     assert apart is not None
     assert same is not None
     assert (apart.q, same.q) == (0.0, 1.0)
-    assert looks.is_equal(same)
-    assert not looks.is_equal(apart)
+    assert looks.is_equal(same.low, same.high)
+    assert not looks.is_equal(apart.low, apart.high)
 
 
 @pytest.mark.parametrize("wild", [0.0, 0.1])
@@ -109,7 +109,7 @@ def test_ten_per_cent_are_found(spread: float, share: float) -> None:
 def test_equals_are_called_equal() -> None:
     random = np.random.default_rng(4)
     found = [seen_at_the_end(random.normal(0, 0.03, MOST_ROUNDS)) for _ in range(400)]
-    assert sum(map(looks.is_equal, found)) / 400 > 0.9
+    assert sum(looks.is_equal(one.low, one.high) for one in found) / 400 > 0.9
 
 
 def turns(*seconds: float, disturbed: tuple[int, ...] = ()) -> dict[int, Turn]:
@@ -140,3 +140,14 @@ def test_the_variance_of_turns_is_that_inside_rounds() -> None:
     b = {"r1": turns(*[0.0] * 4), "r2": turns(*[0.0] * 4)}
     assert looks.turn_variance(a, b) == pytest.approx(4 / 3)
     assert looks.turn_variance(a, {}) is None
+
+
+@pytest.mark.parametrize(("spread", "needed"), [(0.0, 2), (0.03, 4), (0.05, 5), (0.1, 11)])
+def test_the_rounds_that_would_show_ten_per_cent(spread: float, needed: int) -> None:
+    """By simulation 3 rounds of 3 % show it in 78 % of the studies, 5 rounds of 5 % in 88, 10 of 10 % in 76."""
+    found = looks.rounds_needed(spread, 1.1, 0.05)
+    assert found == needed
+
+
+def test_rounds_beyond_a_hundred_are_not_counted() -> None:
+    assert looks.rounds_needed(1.0, 1.01, 0.05) is None

@@ -27,6 +27,7 @@ from harness.runs.plan import Wish, plan
 from harness.runs.turns import MEASURES, Live, round_of, williams
 from harness.spec import Choice
 from harness.worker.turns import READY
+from reports.content.verdicts import lines
 from reports.frame.frame import frame
 from reports.statistics.summary import summarize
 
@@ -173,7 +174,17 @@ def test_a_machine_with_a_busy_neighbour_is_not_too_noisy_for_rows_that_took_tur
     runs = [in_turns(name, repeat, 0.01, busy) for name in ("torch", "tensorflow") for repeat in range(3)]
     (group,) = summarize(frame(runs))
     assert all(row.comparable for row in group.rows)
-    assert group.comparisons[0].rounds == 3
+    assert (group.comparisons[0].rounds, group.comparisons[0].verdict) == (3, "equal within 5 %")
+
+
+def test_the_report_says_how_far_rounds_lie_apart_and_what_an_open_pair_would_need() -> None:
+    runs = [in_turns("torch", repeat, 0.01) for repeat in range(3)]
+    runs += [in_turns("tensorflow", repeat, 0.01 * slow) for repeat, slow in enumerate((1.0, 1.3, 0.9))]
+    (group,) = summarize(frame(runs))
+    assert group.comparisons[0].verdict == "no difference shown"
+    said = list(lines(group, 1))
+    assert any("over 3 rounds; the ratios of the rounds spread by 18.9 % to 18.9 %" in line for line in said), said
+    assert "torch eager and tensorflow eager: a difference of 10 % would need 33 rounds." in said
 
 
 def test_the_command_measures_in_turns(tmp_path: Path, home: Path) -> None:

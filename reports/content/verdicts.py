@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from harness.language import _, noop
 from harness.records.steady import Outcome
 from reports.content.cells import NOT_COMPARABLE
-from reports.statistics.methods import ALPHA, MARGIN, POWER
+from reports.statistics.looks import rounds_needed
+from reports.statistics.methods import ALPHA, MARGIN, POWER, strictest
 from reports.statistics.rows import Group
 from reports.statistics.verdicts import Comparison
 from reports.words import text
 from reports.words.table import Cell, Table, grid, number, words
 
 SETTLED: Outcome = "settled"
+OPEN = "no difference shown"
+SHOWN_RATIO = 1.1
+"""The difference that an open pair is asked for."""
 PAIRS = noop("Every pair")
 HEADERS = (
     noop("row"), noop("against"), noop("× slower"), noop("verdict"), noop("p (Holm)"), noop("shown in 80 %"),
@@ -27,6 +31,7 @@ def lines(group: Group, comparisons: int) -> Iterator[str]:
         comparisons: pairs of the whole study, for which Holm's method adjusts.
     """
     yield from _steady(group)
+    yield from _in_turns(group, comparisons)
     yield from _smallest(group, comparisons)
     yield from _accuracies(group)
 
@@ -57,6 +62,26 @@ def _cells(item: Comparison, group: Group) -> tuple[Cell, ...]:
         words(accuracy),
         words(_(item.accuracy_verdict)),
     )
+
+
+def _in_turns(group: Group, comparisons: int) -> Iterator[str]:
+    """Yield a line on the pairs that took turns, how far their rounds lie apart, and what open ones would need."""
+    known = [item.round_spread for item in group.comparisons if item.round_spread is not None]
+    if not known:
+        return
+    rounds = max(item.rounds or 0 for item in group.comparisons)
+    yield _(
+        "In turns: pairs are compared round by round, over {rounds} rounds; the ratios of the rounds spread by {low} "
+        "to {high}."
+    ).format(rounds=rounds, low=text.percent(min(known)), high=text.percent(max(known)))
+    for item in group.comparisons:
+        if item.rounds and item.verdict == OPEN and item.round_spread is not None:
+            needed = rounds_needed(item.round_spread, SHOWN_RATIO, strictest(comparisons))
+            yield _("{a} and {b}: a difference of 10 % would need {rounds} rounds.").format(
+                a=group.rows[item.a].label,
+                b=group.rows[item.b].label,
+                rounds=needed if needed is not None else _("more than 100"),
+            )
 
 
 def _signed(value: float | None) -> str:

@@ -220,13 +220,21 @@ VERDICTS: dict[str, Column] = {
     "other_framework_version": Column("text", "Version of the other row's framework."),
     "processes": Column("whole", "Processes of this row that were measured."),
     "other_processes": Column("whole", "Processes of the other row that were measured."),
-    "ratio": Column("real", "Seconds per example of this row over the other's: geometric means of process medians."),
-    "ratio_low": Column("real", "Lower end of the ratio's 95 % interval (Welch, on logarithms), of this pair alone."),
+    "rounds": Column(
+        "whole",
+        "Rounds in which both took turns, compared by Student's paired test; missing where Welch's compared them.",
+    ),
+    "ratio": Column(
+        "real", "Seconds per example of this row over the other's: geometric means of process medians, or of rounds."
+    ),
+    "ratio_low": Column("real", "Lower end of the ratio's 95 % interval (on logarithms), of this pair alone."),
     "ratio_high": Column("real", "Upper end of the same interval."),
-    "p": Column("real", "Two-sided p-value of Welch's test for no difference in speed."),
+    "p": Column("real", "Two-sided p-value of the test for no difference in speed."),
     "p_holm": Column("real", "The same, adjusted by Holm's method for all pairs of the study."),
     "verdict": Column(
-        "text", "This row is faster or slower than the other, or no difference shown, or not comparable."
+        "text",
+        "This row is faster or slower than the other, equal within 5 % (in turns alone), or no difference shown, or "
+        "not comparable.",
     ),
     "why": Column("text", "Why there is no verdict."),
     "smallest_ratio": Column(

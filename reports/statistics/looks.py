@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from reports.statistics.methods import ALPHA, ROUNDING
+from reports.statistics.methods import ALPHA, FEWEST, POWER, ROUNDING, power_of
 
 LOOKS = {3: 0.1, 5: 0.1, 7: 0.2, 10: 0.6}
 """After how many rounds is looked, and the share of the level that each look spends."""
@@ -27,6 +27,8 @@ MIDDLE = 0.6
 """Share of a round's turns that are read, around their middle: a wild turn moves a mean, but not far."""
 WITHIN = 0.05
 """Rows whose ratio is shown to lie within this share of 1 are called equal."""
+MOST_ROUNDS_NEEDED = 100
+"""More are not counted: nobody runs them."""
 FEWEST_TURNS = 6
 """Of a round; one with fewer says nothing."""
 
@@ -109,10 +111,28 @@ def fixed(rounds: int) -> dict[int, float]:
     return {rounds: 1.0}
 
 
-def is_equal(seen: Seen, within: float = WITHIN) -> bool:
-    """Return whether the interval shows that the ratio lies within a share of 1."""
+def is_equal(low: float, high: float, within: float = WITHIN) -> bool:
+    """Return whether an interval of a difference of logarithms shows that the ratio lies within a share of 1."""
     margin = math.log1p(within)
-    return -margin < seen.low and seen.high < margin
+    return -margin < low and high < margin
+
+
+def rounds_needed(spread: float, ratio: float, alpha: float, power: float = POWER) -> int | None:
+    """Return how many rounds would show a true ratio of two rows, by a paired test; None for more than a hundred.
+
+    Args:
+        spread: standard deviation of a round's difference of logarithms.
+        ratio: of the rows' seconds.
+        alpha: level of the two-sided test.
+        power: share of the studies that would show it.
+    """
+    shift = abs(math.log(ratio))
+    needed = (
+        n
+        for n in range(FEWEST, MOST_ROUNDS_NEEDED + 1)
+        if spread == 0 or power_of(shift * math.sqrt(n) / spread, n - 1, alpha) >= power
+    )
+    return next(needed, None)
 
 
 def turn_variance(a: Mapping[str, Turns], b: Mapping[str, Turns]) -> float | None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from harness.language import noop
 from reports.statistics import looks, methods
-from reports.statistics.methods import FEWEST, Difference, Equivalence, Verdict, ratio_of
+from reports.statistics.methods import EQUAL, FEWEST, Difference, Equivalence, Verdict, ratio_of
 
 
 class Sample(Protocol):
@@ -74,6 +74,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """Adjusted for all pairs of the study; the verdict goes by it."""
     rounds: int | None = None
     """Rounds in which both took turns, each of which gives one number; null where the processes ran at other times."""
+    round_spread: float | None = None
+    """Standard deviation of the rounds' differences of logarithms."""
     verdict: Verdict
     """Of a: slower or faster than b."""
     why: str = ""
@@ -154,7 +156,8 @@ def _pair(a: int, b: int, first: Sample, second: Sample) -> _Pair:
     shared = looks.of_rounds(first.turns.get("train", {}), second.turns.get("train", {}))
     if len(shared) >= FEWEST:
         pair.speed = methods.paired(shared, [0.0] * len(shared))
-        pair.found = replace(found, rounds=len(shared), ratio=ratio_of(pair.speed.difference))
+        spread = pair.speed.error * math.sqrt(len(shared))
+        pair.found = replace(found, rounds=len(shared), round_spread=spread, ratio=ratio_of(pair.speed.difference))
     elif min(map(len, logs)) >= FEWEST:
         pair.speed = methods.welch(logs[0], logs[1])
     else:
@@ -203,9 +206,17 @@ def _judge_speed(pairs: Sequence[tuple[_Pair, Difference]]) -> None:
             high=ratio_of(found.high),
             p=found.p,
             p_holm=p_holm,
-            verdict=methods.verdict(found.difference, p_holm),
+            verdict=_verdict(pair, found, p_holm),
             smallest_ratio=ratio_of(methods.smallest_shown(found, alpha)),
         )
+
+
+def _verdict(pair: _Pair, found: Difference, p_holm: float) -> Verdict:
+    """Return what is shown of a pair; rows that took turns may be shown to be equal."""
+    shown = methods.verdict(found.difference, p_holm)
+    if shown == "no difference shown" and pair.found.rounds and looks.is_equal(found.low, found.high):
+        return EQUAL
+    return shown
 
 
 def _judge_inference(pairs: Sequence[_Pair], measure: str) -> None:
