@@ -14,9 +14,13 @@ from harness.environments.installation import proof_facts
 from harness.environments.interpreters import Interpreter
 from harness.measure import conditions
 from harness.record import Record
+from harness.records.store import Store, Study
 from harness.spec import Choice
+from reports.choose.candidates import field
+from reports.choose.needs import read
 from reports.compare.changes import changes
 from reports.frame.frame import frame
+from reports.statistics.study import StudyRead
 from reports.statistics.summary import summarize
 
 ROOT = Path(__file__).parent.parent
@@ -63,6 +67,17 @@ def test_a_run_that_died_before_it_told_its_conditions_counts_with_its_row() -> 
     died = record(repeat=1, status="crashed", reason="it died", found=measured(settings={}, blocks=()))
     (group,) = summarize(frame([usual(repeat=0), died]))
     assert [row.runs for row in group.rows] == [2]
+
+
+def test_a_choice_goes_by_the_row_of_most_runs(tmp_path: Path) -> None:
+    runs = [usual(repeat=number) for number in range(3)] + [record(repeat=3, found=measured(settings=AVX2))]
+    store = Store(tmp_path / "s")
+    store.create(Study(name="s", created_at="", command=("run",), specs=tuple(one.spec for one in runs)))
+    for one in runs:
+        store.add(one)
+    (candidate,) = field(StudyRead.of(store.folder), read("team")).candidates
+    (speed,) = candidate.readings["throughput"].values()
+    assert len(speed.values) == 3
 
 
 def test_what_a_profile_sets_is_no_condition() -> None:

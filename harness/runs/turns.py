@@ -13,7 +13,7 @@ import random
 import select
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import cycle
 from pathlib import Path
 
@@ -92,7 +92,8 @@ class Live:
         """Let the worker go on to its own end."""
         if self.alive:
             self.worker.signal(signal.SIGCONT)
-            os.write(self.words, f"{END}\n".encode())
+            with suppress(BrokenPipeError):  # it died while it was stopped, for want of memory for example
+                os.write(self.words, f"{END}\n".encode())
             self.worker.wait(max(self.left_s, 0.0))
 
     def record(self, live_with: tuple[str, ...]) -> Record:

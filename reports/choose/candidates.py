@@ -55,10 +55,10 @@ def field(study: StudyRead, needs: Needs) -> Field:
     found, excluded = [], []
     for key in keys:
         rows = {
-            title: row
+            # Of rows that conditions or versions tell apart, the one that says most: they cannot be pooled.
+            title: max(same, key=lambda row: (row.comparable, row.ok_runs))
             for title, group in zip(titles, wanted, strict=True)
-            for row in group.rows
-            if (row.backend, row.mode, row.profile) == key
+            if (same := [row for row in group.rows if (row.backend, row.mode, row.profile) == key])
         }
         candidate = _candidate(key, rows, titles, known) if rows else None
         reason = why_not(key, rows, candidate, needs)

@@ -66,7 +66,7 @@ def values_of(criterion: Criterion, candidates: Sequence[Candidate], needs: Need
             axis=1,
         )
         value = _value(numbers, criterion, needs)
-        value *= [one.reached for one in here]
+        value *= [one.reached for one in here]  # a target that one run of two reaches is worth half of its time
         value[:, [one.failed for one in here]] = 0.0
         missing = np.array([not one.values and not one.failed for one in here])
         low, high = value[:, ~missing].min(axis=1), value[:, ~missing].max(axis=1)

@@ -39,6 +39,7 @@ def _ranked(group: Group, comparisons: tuple[Comparison, ...]) -> Group:
     place_of = {old: new for new, old in enumerate(order)}
 
     def moved(item: Comparison) -> Comparison:
+        # Every pair stands once, under the row of the better place; turned round, its ratio is another one.
         a, b = place_of[item.a], place_of[item.b]
         return msgspec.structs.replace(item, a=a, b=b) if a < b else moved(item.reversed())
 

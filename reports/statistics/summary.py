@@ -95,6 +95,7 @@ def _with_late_facts(runs: pd.DataFrame) -> pd.DataFrame:
 def _row(runs: pd.DataFrame) -> Row:
     completed = runs[runs["status"].isin(COMPLETED)]
     measured = completed[completed["throughput_examples_per_s"].notna()]
+    # A row's parity and reasons are those of the runs that its numbers come from; one without numbers has all to tell.
     judged = measured if len(measured) else runs
     metric, quality = _quality(completed)
     values = [item.value for item in quality]
