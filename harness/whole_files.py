@@ -104,6 +104,16 @@ def check_path(path: Path, option: str) -> Path:
             option=option,
             path=whole,
         ) from error
+    try:
+        os.fsencode(whole)
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            "{option} is given {path!r}, which the encoding of this locale, {encoding}, cannot write: set LC_ALL to a "
+            "locale of UTF-8",
+            option=option,
+            path=whole,
+            encoding=error.encoding,
+        ) from error
     if size > LONGEST_PATH or any(len(name.encode()) > LONGEST_NAME for name in path.parts):
         raise UsageError(
             "{option} is given a path that is too long, {path!r}: a name has at most {name} bytes, all of it {most}",

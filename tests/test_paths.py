@@ -244,3 +244,16 @@ def test_bytes_of_a_shell_are_one_sentence(given_words: tuple[str | bytes, ...],
     assert done.returncode == 2
     assert said.startswith("Error: ")
     assert not any(word in said for word in TRACEBACK)
+
+
+def test_a_path_that_the_locale_cannot_write_is_one_sentence() -> None:
+    code = (
+        "from harness.errors import UsageError\nfrom harness.whole_files import given_path\n"
+        "try:\n    given_path('\\u76ee\\u5f55', '--results')\nexcept UsageError as error:\n    print(ascii(str(error)))"
+    )
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "PYTHONPATH": str(Path(HERE).parent)}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | plain, capture_output=True, text=True, check=True
+    ).stdout
+    assert "which the encoding of this locale, " in said
+    assert "set LC_ALL to a locale of UTF-8" in said
