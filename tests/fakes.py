@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from backends.numpy.adapter import NumpyBackend, NumpyProgram
@@ -292,15 +293,26 @@ def keeps() -> Backend:
     return fake(train=train)
 
 
+def in_its_third_turn(act: Callable[[], object]) -> Backend:
+    """Return a backend that does something else in its third turn; its training proper goes well."""
+    turns: set[Any] = set()
+
+    def train(self: Any, order: Any) -> None:
+        frame: FrameType | None = sys._getframe()
+        while frame is not None and frame.f_code.co_name != "turn":
+            frame = frame.f_back
+        if frame is not None:
+            turns.add(frame.f_locals["number"])
+        NumpyProgram.train(self, order)
+        if len(turns) == 3:
+            act()
+
+    return fake(train=train)
+
+
 def aborts_late() -> Backend:
-    """Return a backend that dies when it is measured, long after its training proper."""
-    return after(2_500, lambda _: os.abort())
+    return in_its_third_turn(os.abort)
 
 
 def hangs_late() -> Backend:
-    """Return a backend that hangs when it is measured."""
-
-    def wait(_: Any) -> None:
-        threading.Event().wait(600)
-
-    return after(2_500, wait)
+    return in_its_third_turn(lambda: threading.Event().wait(600))

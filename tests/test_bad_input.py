@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from records_factory import record
 
 from harness.cli import main as command_line
+from harness.environments.signals import Ending
 from harness.records.store import Store, Study
 
 MISTAKES = (
@@ -146,6 +147,7 @@ MISTAKES = (
 def told(words: list[str], capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> tuple[int, str]:
     """Call the command line in this process; return its exit code and what it wrote to stderr."""
     patch.setattr(sys, "argv", ["evenbench", *words])
+    patch.setattr(Ending, "install", lambda _: None)  # this process goes on: its signals stay as they are
     with pytest.raises(SystemExit) as ended:
         command_line.main()
     code = ended.value.code
