@@ -112,6 +112,15 @@ def test_what_evenbench_sets_itself_is_no_condition(monkeypatch: pytest.MonkeyPa
     assert conditions.shell_settings() == before
 
 
+@pytest.mark.parametrize(
+    "variable", ["TF_VAR_password", "TF_CLI_CONFIG_FILE", "TF_TOKEN_host", "MS_API_KEY", "XLA_SECRET"]
+)
+def test_what_is_not_the_frameworks_or_a_secret_is_not_recorded(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    before = conditions.shell_settings()
+    monkeypatch.setenv(variable, "hush")
+    assert conditions.shell_settings() == before
+
+
 def test_a_study_that_is_resumed_in_another_shell_says_so_and_does_not_pool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ recorded, never set here. (Versions, the task and the profile are told apart by 
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping
 
 from harness import registry
@@ -56,6 +57,12 @@ scikit-learn sets when this process imports it, which it does in one study and n
 this process speaks: records are in English. A backend names its own in its entry."""
 
 
+OTHERS = ("TF_VAR_", "TF_TOKEN_", "TF_CLI_", "TF_LOG")
+"""Terraform's, whose variables begin as TensorFlow's do."""
+SECRET = re.compile("TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|WEBHOOK")
+"""What names hold whose values are nobody's business: records are handed on."""
+
+
 def shell_settings(tuned: Iterable[str] = ()) -> dict[str, str]:
     """Return the variables that may change speed or rounding, and whatever else a profile has `tuned`.
 
@@ -64,7 +71,8 @@ def shell_settings(tuned: Iterable[str] = ()) -> dict[str, str]:
     """
     prefixes = (*PREFIXES, *registry.variables())
     ours = {"OMP_NUM_THREADS", *CACHES, *registry.caches(), *not_inherited()}
-    names = dict.fromkeys([*(k for k in os.environ if k.startswith(prefixes) and k not in ours), *tuned])
+    found = (k for k in os.environ if k.startswith(prefixes) and not k.startswith(OTHERS) and not SECRET.search(k))
+    names = dict.fromkeys([*(k for k in found if k not in ours), *tuned])
     return {f"{SHELL}{name}": os.environ.get(name, "") for name in names}
 
 
