@@ -280,13 +280,13 @@ def _asynchronous(*, honest: bool) -> Backend:
 
 
 def keeps() -> Backend:
-    """Return a backend whose compiler takes half a second for the first step, unless it finds what it kept."""
+    """Return a backend whose compiler takes a second for the first step, unless it finds what it kept."""
     kept = Path(os.environ.get("EVENBENCH_FAKE_CACHE", "nowhere"), "graph")
 
     def train(self: Any, order: Any) -> None:
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
-            time.sleep(0.5)
+            time.sleep(1)
             kept.write_text("compiled")
         NumpyProgram.train(self, order)
 

@@ -20,7 +20,9 @@ TRUE_RATIO = math.log(1.1)
 def seen_at_the_end(rounds: NDArray[np.float64]) -> Seen:
     """Return what is seen when a pair leaves: at the first look that shows it or calls it equal, else the last."""
     seen = [found for n in LOOKS if (found := look(list(rounds[:n])))]
-    return next((one for one in seen if one.q < methods.ALPHA or looks.is_equal(one.low, one.high)), seen[-1])
+    return next(
+        (one for one in seen if one.q < methods.ALPHA or looks.is_equal(one.found.low, one.found.high)), seen[-1]
+    )
 
 
 def test_a_look_is_students_t_with_its_weight() -> None:
@@ -28,11 +30,11 @@ def test_a_look_is_students_t_with_its_weight() -> None:
     found = look(rounds)
     assert found is not None
     first, second = stats.ttest_1samp(rounds[:3], 0), stats.ttest_1samp(rounds, 0)
-    assert found.p == pytest.approx(second.pvalue)
+    assert found.found.p == pytest.approx(second.pvalue)
     assert found.q == pytest.approx(min(first.pvalue, second.pvalue) / 0.1)
     interval = second.confidence_interval(1 - 0.1 * methods.ALPHA)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
-    assert (found.rounds, found.weight) == (5, 0.1)
+    assert (found.found.low, found.found.high) == pytest.approx((interval.low, interval.high))
+    assert found.rounds == 5
 
 
 def test_before_the_first_look_and_between_looks_nothing_new_is_read() -> None:
@@ -43,9 +45,10 @@ def test_before_the_first_look_and_between_looks_nothing_new_is_read() -> None:
 
 def test_a_fixed_number_of_rounds_is_one_look_at_the_whole_level() -> None:
     rounds = [0.1, 0.12, 0.09, 0.13]
-    found, whole = look(rounds, looks.fixed(4)), methods.paired(rounds, [0.0] * 4)
+    found, whole = look(rounds, {4: 1.0}), methods.paired(rounds, [0.0] * 4)
     assert found is not None
-    assert (found.p, found.q, found.low, found.high) == pytest.approx((whole.p, whole.p, whole.low, whole.high))
+    assert found.found == whole
+    assert found.q == whole.p
 
 
 @given(st.lists(st.floats(-1, 1), min_size=3, max_size=14))
@@ -69,8 +72,8 @@ def test_no_spread_is_certain_or_equal() -> None:
     assert apart is not None
     assert same is not None
     assert (apart.q, same.q) == (0.0, 1.0)
-    assert looks.is_equal(same.low, same.high)
-    assert not looks.is_equal(apart.low, apart.high)
+    assert looks.is_equal(same.found.low, same.found.high)
+    assert not looks.is_equal(apart.found.low, apart.found.high)
 
 
 @pytest.mark.parametrize("wild", [0.0, 0.1])
@@ -94,7 +97,7 @@ def test_the_interval_covers_wherever_a_pair_leaves(truth: float) -> None:
     covered = 0
     for _ in range(STUDIES):
         found = seen_at_the_end(random.normal(truth, 0.04, MOST_ROUNDS))
-        covered += found.low <= truth <= found.high
+        covered += found.found.low <= truth <= found.found.high
     assert covered / STUDIES > 0.95 - 2 * math.sqrt(0.05 * 0.95 / STUDIES)
 
 
@@ -109,7 +112,7 @@ def test_ten_per_cent_are_found(spread: float, share: float) -> None:
 def test_equals_are_called_equal() -> None:
     random = np.random.default_rng(4)
     found = [seen_at_the_end(random.normal(0, 0.03, MOST_ROUNDS)) for _ in range(400)]
-    assert sum(looks.is_equal(one.low, one.high) for one in found) / 400 > 0.9
+    assert sum(looks.is_equal(one.found.low, one.found.high) for one in found) / 400 > 0.9
 
 
 def turns(*seconds: float, disturbed: tuple[int, ...] = ()) -> dict[int, Turn]:
@@ -135,11 +138,11 @@ def test_where_something_runs_all_the_time_all_turns_are_read() -> None:
     assert looks.differences(a, turns(*[0.0] * 10)) == [1.0] * 10
 
 
-def test_the_variance_of_turns_is_that_inside_rounds() -> None:
+def test_the_spread_of_turns_is_that_inside_rounds() -> None:
     a = {"r1": turns(0.0, 2.0, 0.0, 2.0), "r2": turns(100.0, 102.0, 100.0, 102.0)}
     b = {"r1": turns(*[0.0] * 4), "r2": turns(*[0.0] * 4)}
-    assert looks.turn_variance(a, b) == pytest.approx(4 / 3)
-    assert looks.turn_variance(a, {}) is None
+    assert looks.turn_spread(a, b) == pytest.approx(math.sqrt(4 / 3))
+    assert looks.turn_spread(a, {}) is None
 
 
 @pytest.mark.parametrize(("spread", "needed"), [(0.0, 2), (0.03, 4), (0.05, 5), (0.1, 11)])

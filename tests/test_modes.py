@@ -75,7 +75,7 @@ def test_what_compilers_keep_lies_in_the_runs_own_folder_or_in_one_for_what_is_n
 
 
 def keeping_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **more: Any) -> Record:
-    """Do a smoke run of XOR on a fake whose compiler takes half a second, unless it finds what it kept."""
+    """Do a smoke run of XOR on a fake whose compiler takes a second, unless it finds what it kept."""
     monkeypatch.setattr(registry, "caches", lambda: ("EVENBENCH_FAKE_CACHE",))
     task = registry.task("xor")
     choice = Choice(backend="numpy", device="cpu", mode="eager")
@@ -92,6 +92,7 @@ def keeping_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **more: Any) ->
     return execute(ready, Setting(machine=machine(), git_revision=None, cores=available_cores()), tmp_path)
 
 
+@pytest.mark.alone("tells a first step of a second from one of milliseconds")
 def test_a_run_starts_cold_and_a_second_process_warm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
@@ -99,7 +100,7 @@ def test_a_run_starts_cold_and_a_second_process_warm(
         found = keeping_run(tmp_path, monkeypatch)
         assert found.outcome.status == "ok", found.outcome
         row = frame([found]).iloc[0]
-        assert row["first_step_s"] > 0.5 > row["warm_first_step_s"]
+        assert row["first_step_s"] - row["warm_first_step_s"] > 0.5
     assert row["warm_time_to_first_step_s"] > row["warm_first_step_s"]
 
 

@@ -24,7 +24,7 @@ from harness.records.store import Store
 from harness.runs.conductor import COMMAND_LINE, rounds
 from harness.runs.execute import Ready, Setting
 from harness.runs.plan import Wish, plan
-from harness.runs.turns import MEASURES, Live, round_of, williams
+from harness.runs.turns import MEASURES, Live, round_of, take_turns, williams
 from harness.spec import Choice
 from harness.worker.turns import READY
 from reports.content.verdicts import lines
@@ -114,6 +114,41 @@ def test_a_worker_that_dies_before_the_turns_leaves_the_others_theirs(tmp_path: 
     assert len(found["well"].live_with) == 2
 
 
+def test_the_last_one_alive_is_timed_to_its_end_alone(tmp_path: Path, setting: Setting) -> None:
+    for other in ("aborts", "aborts_late"):
+        found = done(tmp_path / other, setting, "well", other)["well"]
+        assert found.outcome.status == "ok"
+        assert found.live_with == ()
+        assert len([one for one in found.measured.blocks if one.turn is not None]) == MEASURES["train"]
+        assert len(frame([found])["throughput_examples_per_s"].dropna()) == 1
+
+
+def test_a_disturbed_turn_is_made_again_in_its_own_order_while_there_is_budget() -> None:
+    class Scripted:
+        """Answers as a worker that was disturbed at its first turn of every measure."""
+
+        alive = True
+        heard: list[tuple[int, str]] = []
+        ready = readies("well")[0]
+
+        def __init__(self, place: int, *, budget_s: float) -> None:
+            self.place = place
+            self.ready = replace(self.ready, spec=replace(self.ready.spec, noise_budget_s=budget_s))
+
+        def ask(self, words: str) -> str:
+            self.heard.append((self.place, words))
+            return "disturbed" if words.endswith(" 0") and self.place == 1 else "good"
+
+    for budget_s, again in ((5.0, 1), (0.0, 0)):
+        Scripted.heard = []
+        take_turns([Scripted(place, budget_s=budget_s) for place in range(3)], seed=1)  # type: ignore[misc]
+        orders = [tuple(p for p, _ in Scripted.heard[i : i + 3]) for i in range(0, len(Scripted.heard), 3)]
+        assert len(orders) == sum(MEASURES.values()) + again
+        assert (orders[0] == orders[1]) == bool(again)
+        good = orders[again : again + 24]
+        assert set(Counter(good).values()) == {4}
+
+
 def test_a_worker_that_hangs_in_its_turn_is_ended_at_its_limit_in_which_waiting_is_not_counted(
     tmp_path: Path, setting: Setting
 ) -> None:
@@ -183,7 +218,9 @@ def test_the_report_says_how_far_rounds_lie_apart_and_what_an_open_pair_would_ne
     (group,) = summarize(frame(runs))
     assert group.comparisons[0].verdict == "no difference shown"
     said = list(lines(group, 1))
-    assert any("over 3 rounds; the ratios of the rounds spread by 18.9 % to 18.9 %" in line for line in said), said
+    assert any(
+        "over 3 rounds; the ratios of the rounds spread by 18.9 % to 18.9 %, those of" in line for line in said
+    ), said
     assert "torch eager and tensorflow eager: a difference of 10 % would need 33 rounds." in said
 
 

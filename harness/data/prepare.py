@@ -21,7 +21,7 @@ from harness.data.datasets import Dataset
 from harness.data.forms import Form
 from harness.data.texts import Corpus
 from harness.environments.home import cache_folder, write_once
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, UsageError, why
 from harness.model import Weights, initial_weights, takes_tokens
 from harness.spec import Preset, Task
 from harness.whole_files import UNREADABLE_ARRAYS
@@ -229,7 +229,7 @@ def _check(path: Path) -> int:
             return sum(arrays[name].size for name in arrays.files)
     except UNREADABLE_ARRAYS as error:
         raise DataError(
-            "the cached file {path} is damaged ({error}): delete its folder and try again", path=path, error=error
+            "the cached file {path} is damaged ({error}): delete its folder and try again", path=path, error=why(error)
         ) from error
 
 

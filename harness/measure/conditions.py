@@ -59,7 +59,7 @@ this process speaks: records are in English. A backend names its own in its entr
 
 OTHERS = ("TF_VAR_", "TF_TOKEN_", "TF_CLI_", "TF_LOG")
 """Terraform's, whose variables begin as TensorFlow's do."""
-SECRET = re.compile("TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|WEBHOOK")
+SECRET = re.compile("TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|WEBHOOK", re.IGNORECASE)
 """What names hold whose values are nobody's business: records are handed on."""
 
 

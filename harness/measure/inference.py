@@ -51,9 +51,7 @@ class Single:
             guard: looks at what others do on the worker's processors.
         """
         self.program, self.guard = program, guard
-        examples = [
-            np.array([i], np.int32) for i in range(len(outputs))
-        ]  # made beforehand, for it is no part of a call
+        examples = [np.array([i], np.int32) for i in range(len(outputs))]  # made beforehand: it is no part of a call
         watch = Stopwatch()
         program.host(program.predict("test", examples[0]))
         self.first_call_s = watch.seconds()

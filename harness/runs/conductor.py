@@ -118,10 +118,11 @@ class Conductor:
             self._make_mistakes()
         records: list[Record] = []
         for together in rounds(self.left) if self.plan.in_turns else ((spec,) for spec in self.left):
+            before = len(records)
             for record in self._round(together):
                 self._keep(record)
                 records.append(record)
-            if any(record.outcome.status == "interrupted" for record in records):
+            if any(record.outcome.status == "interrupted" for record in records[before:]):
                 break
         return tuple(records)
 

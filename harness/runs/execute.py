@@ -97,7 +97,7 @@ def execute(ready: Ready, setting: Setting, folder: Path) -> Record:
     started_at = timestamp()
     with workplace() as place:
         job = job_of(ready, setting, folder, place)
-        ended = launch(place, job, ready.interpreter.python, **how(ready, place))
+        ended = launch(place, job, ready.interpreter.python, timeout_s=ready.spec.timeout_s, **where(ready, place))
         return record_of(ready, setting, folder, place, job, ended, started_at=started_at)
 
 
@@ -130,10 +130,10 @@ def entry_of(ready: Ready) -> Entry:
     return ready.described or entry(ready.spec.backend)
 
 
-def how(ready: Ready, place: Path) -> dict[str, Any]:
-    """Return how long a run's worker may take, what is on its path, and where its compiler keeps what it makes."""
+def where(ready: Ready, place: Path) -> dict[str, Any]:
+    """Return what is on the path of a run's worker beside its own code, and where its compiler keeps what it makes."""
     compiled = None if ready.trial else place / "compiled"  # of its own, for the first step of a run is a figure
-    return {"timeout_s": ready.spec.timeout_s, "path": entry_of(ready).path, "compiled": compiled}
+    return {"path": entry_of(ready).path, "compiled": compiled}
 
 
 def record_of(
@@ -193,7 +193,7 @@ def start_again(place: Path, job: RunJob, ready: Ready) -> Ended | None:
         return None
     again = replace(job, out=str(place / "again"), trial=True, start_only=True, checkpoint=None, turns=None)
     Path(again.out).mkdir()
-    return launch(place, again, ready.interpreter.python, **how(ready, place))
+    return launch(place, again, ready.interpreter.python, timeout_s=ready.spec.timeout_s, **where(ready, place))
 
 
 def _with_checkpoint(outcome: Outcome, checkpoint: Path, record: Path) -> Outcome:

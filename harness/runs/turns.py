@@ -8,25 +8,26 @@ was timed in it stays in the records. Then each worker goes on to its end, alone
 with its reason, and the others go on.
 """
 
+import math
 import os
 import random
 import select
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from itertools import cycle
+from itertools import count
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from harness.measure.clock import Stopwatch, timestamp
 from harness.record import Record
-from harness.runs.execute import Ready, Setting, Stopped, how, job_of, record_of
+from harness.runs.execute import Ready, Setting, Stopped, job_of, record_of, where
 from harness.runs.launch import Worker, workplace
 from harness.worker.turns import DISTURBED, END, READY
 
 MEASURES = {"train": 24, "latency": 12, "inference": 12}
-"""How many undisturbed turns are wanted of each, by the word that asks for a block."""
+"""How many undisturbed turns are wanted of each at least, by the word that asks for a block."""
 
 
 class Live:
@@ -48,11 +49,8 @@ class Live:
         stack.callback(self.worker.kill)
         self.heard = b""
         self.alive = True
-        asked = how(ready, self.place)
         try:
-            self.worker.start(
-                ready.interpreter.python, path=asked["path"], compiled=asked["compiled"], hand_over=theirs
-            )
+            self.worker.start(ready.interpreter.python, **where(ready, self.place), hand_over=theirs)
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
@@ -63,7 +61,8 @@ class Live:
         while b"\n" not in self.heard:
             left = self.left_s - watch.seconds()
             if left <= 0 or not select.select([self.answers], [], [], left)[0]:
-                self.alive = False  # `record_of` says that it took too long, for it has no exit code
+                self.alive = False
+                self.worker.kill()  # now: it would run beside the others' turns; without an exit code it took too long
                 return None
             part = os.read(self.answers, 1000)
             if not part:
@@ -138,6 +137,8 @@ def round_of(
         except KeyboardInterrupt:
             interrupted = True
         together = tuple(one.ready.spec.run_id for one in live if one.alive)
+        if len(together) < 2:  # the last one was timed to its end all the same, alone
+            together = ()
         stop: Stopped | None = None
         for one in live:
             one.worker.interrupted = interrupted
@@ -152,34 +153,22 @@ def round_of(
 
 
 def take_turns(live: Sequence[Live], *, seed: int) -> None:
-    """Let workers that are ready take turns, until there are enough undisturbed ones of every measure."""
-    if len(live) < 2:
+    """Let workers that are ready take turns, until there are enough undisturbed ones of every measure.
+
+    The orders are gone through whole, so that they stay balanced: a disturbed turn is made again in its own order.
+    """
+    if not live:
         return
-    budget = Budget(sum(one.ready.spec.noise_budget_s for one in live))
-    number = 0
+    left_s = sum(one.ready.spec.noise_budget_s for one in live)
+    numbers = count()
+    orders = williams(len(live), seed)
     for word, wanted in MEASURES.items():
-        orders = cycle(williams(len(live), seed))
-        good = 0
-        while good < wanted:
-            watch = Stopwatch()
-            answers = [live[place].ask(f"{word} {number}") for place in next(orders) if live[place].alive]
-            number += 1
-            if len([one for one in live if one.alive]) < 2:
-                return
-            if DISTURBED not in answers or budget.spent(watch.seconds()):
-                good += 1
-
-
-class Budget:
-    """Seconds for turns that are made again."""
-
-    def __init__(self, seconds: float) -> None:
-        self.left_s = seconds
-
-    def spent(self, seconds: float) -> bool:
-        """Take off what a disturbed turn took; return whether nothing is left, so that it has to do."""
-        self.left_s -= seconds
-        return self.left_s <= 0
+        for order in orders * math.ceil(wanted / len(orders)):
+            disturbed = True
+            while disturbed and any(one.alive for one in live):
+                watch, number = Stopwatch(), next(numbers)
+                answers = [live[place].ask(f"{word} {number}") for place in order if live[place].alive]
+                disturbed = DISTURBED in answers and (left_s := left_s - watch.seconds()) > 0
 
 
 def williams(rows: int, seed: int) -> list[tuple[int, ...]]:

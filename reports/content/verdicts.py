@@ -67,13 +67,20 @@ def _cells(item: Comparison, group: Group) -> tuple[Cell, ...]:
 def _in_turns(group: Group, comparisons: int) -> Iterator[str]:
     """Yield a line on the pairs that took turns, how far their rounds lie apart, and what open ones would need."""
     known = [item.round_spread for item in group.comparisons if item.round_spread is not None]
-    if not known:
+    turns = [item.turn_spread for item in group.comparisons if item.turn_spread is not None]
+    if not known or not turns:
         return
     rounds = max(item.rounds or 0 for item in group.comparisons)
     yield _(
         "In turns: pairs are compared round by round, over {rounds} rounds; the ratios of the rounds spread by {low} "
-        "to {high}."
-    ).format(rounds=rounds, low=text.percent(min(known)), high=text.percent(max(known)))
+        "to {high}, those of single turns by {turns_low} to {turns_high}."
+    ).format(
+        rounds=rounds,
+        low=text.percent(min(known)),
+        high=text.percent(max(known)),
+        turns_low=text.percent(min(turns)),
+        turns_high=text.percent(max(turns)),
+    )
     for item in group.comparisons:
         if item.rounds and item.verdict == OPEN and item.round_spread is not None:
             needed = rounds_needed(item.round_spread, SHOWN_RATIO, strictest(comparisons))

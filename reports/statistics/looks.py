@@ -12,13 +12,11 @@ Jennison & Turnbull 1984, which covers at whatever look it is read.
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
-from reports.statistics.methods import ALPHA, FEWEST, POWER, ROUNDING, power_of
+from reports.statistics.methods import ALPHA, FEWEST, POWER, Difference, mean_difference, power_of
 
 LOOKS = {3: 0.1, 5: 0.1, 7: 0.2, 10: 0.6}
 """After how many rounds is looked, and the share of the level that each look spends."""
@@ -49,20 +47,12 @@ Turns = Mapping[int, Turn]
 class Seen(NamedTuple):
     """What the looks have shown of the mean difference of two rows, a minus b."""
 
-    difference: float
-    low: float
-    high: float
-    """The ends of its repeated confidence interval."""
-    p: float
-    """At the last look, of Student's t alone."""
+    found: Difference
+    """At the last look; its interval is the repeated confidence interval, its p that of Student's t alone."""
     q: float
     """Adjusted for the looks: the smallest p over its weight so far, at most 1."""
-    error: float
-    """Standard error of the difference."""
     rounds: int
     """That the last look has seen."""
-    weight: float
-    """Share of the level that the last look spends."""
 
 
 def middle_mean(values: Sequence[float]) -> float:
@@ -95,20 +85,11 @@ def look(found: Sequence[float], looks: Mapping[int, float] = LOOKS) -> Seen | N
         found: one difference a round, in the order of the rounds; those after the last look reached are not read yet.
         looks: numbers of rounds, ascending, and the share of the level that each look spends; they sum to at most 1.
     """
-    reached = {n: weight for n, weight in looks.items() if n <= len(found)}
-    if not reached:
+    seen = {n: mean_difference(found[:n], 1 - weight * ALPHA) for n, weight in looks.items() if n <= len(found)}
+    if not seen:
         return None
-    *_, last = reached
-    tests = {n: _student(found[:n]) for n in reached}
-    *_, q = accumulate((min(1.0, tests[n][2] / weight) for n, weight in reached.items()), min)
-    mean, error, p = tests[last]
-    half = float(stdtrit(last - 1, 1 - reached[last] * ALPHA / 2)) * error
-    return Seen(mean, mean - half, mean + half, p, q, error, last, reached[last])
-
-
-def fixed(rounds: int) -> dict[int, float]:
-    """Return the looks of a study whose number of rounds was fixed beforehand: one, which spends the whole level."""
-    return {rounds: 1.0}
+    *_, last = seen
+    return Seen(seen[last], min(1.0, *(one.p / looks[n] for n, one in seen.items())), last)
 
 
 def is_equal(low: float, high: float, within: float = WITHIN) -> bool:
@@ -135,18 +116,10 @@ def rounds_needed(spread: float, ratio: float, alpha: float, power: float = POWE
     return next(needed, None)
 
 
-def turn_variance(a: Mapping[str, Turns], b: Mapping[str, Turns]) -> float | None:
-    """Return the variance of a turn's difference inside a round, pooled over the rounds; None where none has two."""
+def turn_spread(a: Mapping[str, Turns], b: Mapping[str, Turns]) -> float | None:
+    """Return the standard deviation of a turn's difference inside a round, of all rounds; None where none has two."""
     rounds = [found for name in a if name in b and len(found := differences(a[name], b[name])) > 1]
     if not rounds:
         return None
     squares = sum(float(np.var(found, ddof=1)) * (len(found) - 1) for found in rounds)
-    return squares / sum(len(found) - 1 for found in rounds)
-
-
-def _student(found: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean, its standard error and the two-sided p-value of Student's t; a spread of none is certain."""
-    mean, error = float(np.mean(found)), float(np.std(found, ddof=1)) / math.sqrt(len(found))
-    if error <= ROUNDING:
-        return mean, 0.0, float(abs(mean) <= ROUNDING)
-    return mean, error, 2 * float(stdtr(len(found) - 1, -abs(mean) / error))
+    return math.sqrt(squares / sum(len(found) - 1 for found in rounds))

@@ -97,7 +97,15 @@ def paired(a: Sequence[float], b: Sequence[float], confidence: float = CONFIDENC
     """
     if len(a) != len(b):
         raise ValueError(f"{len(a)} and {len(b)} values cannot be paired")
-    differences = [one - other for one, other in zip(a, b, strict=True)]
+    return mean_difference([one - other for one, other in zip(a, b, strict=True)], confidence)
+
+
+def mean_difference(differences: Sequence[float], confidence: float = CONFIDENCE) -> Difference:
+    """Return the mean of differences by Student's test that it is zero; those without any spread are certain.
+
+    Raises:
+        ValueError: there are fewer than two.
+    """
     mean, low, high = mean_interval(differences, confidence)
     error = math.sqrt(_variance(differences) / len(differences))
     freedom = float(len(differences) - 1)

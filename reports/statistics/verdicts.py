@@ -76,6 +76,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """Rounds in which both took turns, each of which gives one number; null where the processes ran at other times."""
     round_spread: float | None = None
     """Standard deviation of the rounds' differences of logarithms."""
+    turn_spread: float | None = None
+    """The same of single turns inside their rounds."""
     verdict: Verdict
     """Of a: slower or faster than b."""
     why: str = ""
@@ -153,11 +155,17 @@ def _pair(a: int, b: int, first: Sample, second: Sample) -> _Pair:
     means = [sum(side) / len(side) for side in logs]
     found = replace(found, ratio=ratio_of(means[0] - means[1]), verdict="no difference shown")
     pair = _Pair(found=found)
-    shared = looks.of_rounds(first.turns.get("train", {}), second.turns.get("train", {}))
+    sides = (first.turns.get("train", {}), second.turns.get("train", {}))
+    shared = looks.of_rounds(*sides)
     if len(shared) >= FEWEST:
-        pair.speed = methods.paired(shared, [0.0] * len(shared))
-        spread = pair.speed.error * math.sqrt(len(shared))
-        pair.found = replace(found, rounds=len(shared), round_spread=spread, ratio=ratio_of(pair.speed.difference))
+        pair.speed = methods.mean_difference(shared)
+        pair.found = replace(
+            found,
+            rounds=len(shared),
+            round_spread=pair.speed.error * math.sqrt(len(shared)),
+            turn_spread=looks.turn_spread(*sides),
+            ratio=ratio_of(pair.speed.difference),
+        )
     elif min(map(len, logs)) >= FEWEST:
         pair.speed = methods.welch(logs[0], logs[1])
     else:
@@ -176,7 +184,7 @@ def _difference(first: Sample, second: Sample, measure: str) -> Difference | Non
     """Return the difference of two rows in a measure of inference: by rounds where they took turns, else Welch's."""
     shared = looks.of_rounds(first.turns.get(measure, {}), second.turns.get(measure, {}))
     if len(shared) >= FEWEST:
-        return methods.paired(shared, [0.0] * len(shared))
+        return methods.mean_difference(shared)
     sides = [methods.logarithms(row.inference[measure]) for row in (first, second)]
     return methods.welch(sides[0], sides[1]) if min(map(len, sides)) >= FEWEST else None
 
