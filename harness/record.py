@@ -12,10 +12,11 @@ from harness.contract import Trap
 from harness.language import Sentence
 from harness.spec import Mode, RunSpec, Task
 
-SCHEMA = 5
+SCHEMA = 6
 """The number of the record's form, all of 2026-11. 1: the first. 2: stages, validation and early stopping. 3: noise,
 inference, energy, ceilings, tuned settings and runs of equal seeds. 4: parity levels, evidence, installation and
-mistakes. 5: sentences with numbers in them also as message and fields, to be said in any language."""
+mistakes. 5: sentences with numbers in them also as message and fields, to be said in any language. 6: turns, and
+the design of a study."""
 
 Status = Literal["ok", "missed_target", "unsupported", "diverged", "out_of_memory", "timeout", "crashed", "interrupted"]
 COMPLETED: tuple[Status, ...] = ("ok", "missed_target")

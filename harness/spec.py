@@ -156,6 +156,24 @@ class Choice(Struct, frozen=True, kw_only=True):
     mode: Mode
 
 
+TWIN, PLANTED = "twin", "planted"
+CONTROLS = (TWIN, PLANTED)
+"""The profiles of controls: a row once more, and a row that does `PLANT` more work than it says. What a study finds of
+them is known before."""
+PLANT = 0.1
+
+
+class Design(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the rows of a task are to be compared: fixed before anything is measured, and kept with every run."""
+
+    turns: bool = False
+    """The workers of all rows of a task are alive at once in every round, and are measured in turns."""
+    until_decided: bool = False
+    """The rounds are looked at after 3, 5, 7 and 10, and a row leaves when all its pairs are decided."""
+    within: float = 0.05
+    """Rows whose ratio is shown to lie within this share of 1 are called equal."""
+
+
 class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One run: a task on one backend, device and mode with one seed; everything needed to repeat it."""
 
@@ -175,6 +193,9 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     memory_limit_bytes: int | None = None
     noise_budget_s: float = 0.0
     """Seconds for which blocks that others disturbed are measured again."""
+    design: Design = Design()
+    speed_only: bool = False
+    """A round beyond those that quality needs: nothing is trained to its end, and only speed is measured."""
     source: str = ""
     """In a merged study the name of the one that the run comes from, which its file's name tells; else empty."""
 

@@ -51,6 +51,9 @@ class Processes(NamedTuple):
     accuracy_per_seed: dict[int, float] = {}
     inference: dict[str, tuple[float, ...]] = {}
     turns: dict[str, dict[str, dict[int, Turn]]] = {}
+    until_decided: bool = False
+    within: float = 0.05
+    by_round: dict[str, float] = {}
 
 
 def block(kind: BlockKind, steps: int, seconds: float) -> Block:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -203,6 +203,7 @@ class Silent:
     def preparing(self, what: str) -> None: ...
     def started(self, spec: RunSpec) -> None: ...
     def finished(self, record: Record) -> None: ...
+    def ranked(self, records: Sequence[Record]) -> None: ...
 
 
 def conduct(store: Store, wanted: tuple[RunSpec, ...]) -> tuple[Record, ...]:

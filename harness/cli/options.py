@@ -15,7 +15,18 @@ from harness.whole_files import given_path
 from reports.words.json_text import for_stream
 
 F = TypeVar("F", bound=Callable[..., Any])
-FOR_EVERY_RUN = ("resume", "results", "pythons", "data_dir", "turns", "no_parity", "no_mistakes", "dry_run", "as_json")
+FOR_EVERY_RUN = (
+    "resume",
+    "results",
+    "pythons",
+    "data_dir",
+    "budget",
+    "live",
+    "no_parity",
+    "no_mistakes",
+    "dry_run",
+    "as_json",
+)
 """The options that say where and how, not what: a study that is gone on with takes them too."""
 
 

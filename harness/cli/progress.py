@@ -1,5 +1,6 @@
 """What a person sees while a study runs: one live line on a terminal, plain lines elsewhere. Always on stderr."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -60,6 +61,13 @@ class Progress:
         line = f"{self.done}/{self.runs} {name} {_(outcome.status)}"
         why = said(outcome.said or outcome.reason)
         self._say(_("{what}: {reason}").format(what=line, reason=why) if why else line)
+
+    def ranked(self, records: Sequence[Record]) -> None:
+        """Say how the rows of a task stand after another round."""
+        from reports.content.standing import standing  # pandas: not before anything is done
+
+        for line in standing(records):
+            self._say(line)
 
     def _now(self, text: str) -> None:
         self.bar.update(self.line, description=escape(text[:40]))

@@ -7,6 +7,7 @@ stays as Python has it, an error where something is written. SIGKILL cannot be h
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -73,7 +74,10 @@ class Ending:
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Let signals wait until the block is over."""
+        """Let signals wait until the block is over; another thread than the main one is never met by them."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         self.held += 1
         try:
             yield

@@ -248,17 +248,25 @@ class Trainer:
             after_block()
         return max(0.0, self._steady_s() - planned_s)
 
-    def calibrate(self) -> None:
-        """Go on through the same order from its start until blocks are long enough to be read."""
+    def calibrate(self, plant: float = 0.0) -> None:
+        """Go on through the order from its start until blocks are long enough to be read; for `plant` see `turn`."""
         self._replaying = True
         while not self._calibrated:
             self._go_round()
             self._next_block(min(self._steps_per_block, len(self.order) - self.step))
+        if plant:  # so that nothing is compiled for this number of steps in a turn
+            self._planted(0, plant)
+            self.blocks.pop()
 
-    def turn(self, number: int) -> Block:
+    def turn(self, number: int, plant: float = 0.0) -> Block:
         """Time one block of the calibrated length, after a lead-in outside the clock; return it.
 
         Who was stopped finds cold caches and threads asleep: the lead-in is at least one step and `LEAD_IN_S` seconds.
+
+        Args:
+            number: of the turn.
+            plant: the share of steps that are made beside those that the block tells of: for a control, whose ratio to
+                the same row without them is known to be 1 + `plant`.
         """
         self._replaying = True
         self._go_round()
@@ -269,7 +277,19 @@ class Trainer:
             self.program.synchronize()
             if watch.seconds() >= LEAD_IN_S:
                 break
+        if plant:
+            return self._planted(number, plant)
         return self._block(min(self._steps_per_block, len(self.order) - self.step), "steady", turn=number)
+
+    def _planted(self, number: int, plant: float) -> Block:
+        """Time more steps than the block tells of, which are a multiple of ten, so that the share comes out even."""
+        told = 10 * math.ceil(self._steps_per_block / 10)
+        steps = np.arange(self.step, self.step + told + round(told * plant))
+        work = self.order.take(steps, axis=0, mode="wrap")
+        block = time_work(self.program, lambda: self.program.train(work), "steady", steps=told, guard=self.guard)
+        self.blocks.append(replace(block, turn=number))
+        self.step += told
+        return self.blocks[-1]
 
     def _go_round(self) -> None:
         """Begin the order again where less of it is left than a block; a short rest would be another kind of block."""

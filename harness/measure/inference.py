@@ -7,15 +7,14 @@ one before.
 
 from collections.abc import Callable
 from itertools import cycle
-from typing import Any, Protocol
 
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from harness.contract import Split
 from harness.measure.clock import LEAD_IN_S, TARGET_BLOCK_S, Stopwatch, clean_s, steps_for, time_work
 from harness.measure.noise import Guard
+from harness.measure.quality import Predicting
 from harness.record import Block, BlockKind, Inference
 
 GROUP_S = 0.025
@@ -24,19 +23,6 @@ MOST_CALLS = 1000
 FEWEST_CALLS = 10
 COMPARED = 64
 """Examples whose outputs at batch size 1 are compared with those of the evaluation."""
-
-
-class Predicting(Protocol):
-    """What can be asked for its outputs: a `Program`, or a Boltzmann machine's features."""
-
-    def predict(self, split: Split, indices: NDArray[np.int32]) -> Any:
-        """Run forward only on examples (B,); may return early."""
-
-    def host(self, outputs: Any) -> NDArray[np.float32]:
-        """Copy what `predict` returned to the host."""
-
-    def synchronize(self) -> None:
-        """Return only when all queued work is done."""
 
 
 class Single:

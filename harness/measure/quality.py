@@ -5,12 +5,13 @@ Likelihoods are those of test pictures made binary once, with one seed for all: 
 
 import math
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.boltzmann import Joint, Stage, State
-from harness.contract import Program, Split
+from harness.contract import Split
 from harness.language import Sentence, Words, noop
 from harness.measure import likelihood
 from harness.measure.exact import sigmoid
@@ -20,7 +21,20 @@ CHUNK = 500
 """Examples per `predict` call. The last chunk is filled up, so that compiled modes see one shape only."""
 
 
-def outputs(program: Program, split: Split, examples: NDArray[np.int32]) -> NDArray[np.float32]:
+class Predicting(Protocol):
+    """What can be asked for its outputs: a `Program`, or a Boltzmann machine's features."""
+
+    def predict(self, split: Split, indices: NDArray[np.int32]) -> Any:
+        """Run forward only on examples (B,); may return early."""
+
+    def host(self, outputs: Any) -> NDArray[np.float32]:
+        """Copy what `predict` returned to the host."""
+
+    def synchronize(self) -> None:
+        """Return only when all queued work is done."""
+
+
+def outputs(program: Predicting, split: Split, examples: NDArray[np.int32]) -> NDArray[np.float32]:
     """Return the model's outputs for some examples of a split, `(examples, K)`, on the host."""
     parts = [program.host(program.predict(split, chunk))[:used] for chunk, used in chunks(examples)]
     return np.concatenate(parts)

@@ -64,6 +64,10 @@ class Study(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     created_at: str
     command: tuple[str, ...]
     specs: tuple[RunSpec, ...]
+    budget_s: float | None = None
+    """Seconds after which no further round is begun."""
+    live: int | None = None
+    """How many workers may be alive at once; null: as many as the memory holds."""
     files: tuple[ChosenFile, ...] = ()
     """Of the data sets that no table names."""
     merged_from: tuple[Source, ...] = ()

@@ -1,9 +1,11 @@
 """A study, done: every planned run that has no record yet, one after the other, each record stored at once."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 from msgspec import Struct
@@ -17,6 +19,7 @@ from harness.environments.interpreters import Interpreter
 from harness.environments.signals import deferred
 from harness.errors import DataError
 from harness.language import _, noop
+from harness.measure.clock import Stopwatch
 from harness.model import takes_tokens
 from harness.record import Ceiling, Installation, Mistake, ParityVerdict, Record
 from harness.records import same_seed
@@ -24,11 +27,14 @@ from harness.records.store import Store, Study
 from harness.registry import reference_name
 from harness.registry import task as find_task
 from harness.runs.execute import Ready, Setting, Stopped, ceiling, execute
+from harness.runs.launch import Worker
 from harness.runs.mistakes import provoke
 from harness.runs.parity import Checker, record_verdict
 from harness.runs.turns import round_of
 from harness.spec import DeviceKind, RunSpec, Task
 
+FEWEST_ROUNDS = 3
+"""Before so many, nothing is looked at."""
 COMMAND_LINE = Interpreter(python=sys.executable, source="current", reason=noop("the interpreter of the command line"))
 
 
@@ -44,6 +50,9 @@ class Listener(Protocol):
     def finished(self, record: Record) -> None:
         """Say that a run has ended and its record is stored."""
 
+    def ranked(self, records: Sequence[Record]) -> None:
+        """Say how the rows of a task stand, given all its records, after another round of it."""
+
 
 class Plan(Struct, frozen=True, kw_only=True):
     """A study, and with what its runs are to be done."""
@@ -54,10 +63,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     with_parity: bool = True
     with_ceilings: bool = True
     """Measure first what each library reaches on this machine."""
-    in_turns: bool = False
-    """The rows of a task are alive at once in every round, and are measured in turns."""
     with_mistakes: bool = False
-    """Ask first what every backend says of students' mistakes."""
+    """Ask, before the second round, what every backend says of students' mistakes."""
+    open_rows: Callable[[Sequence[Record]], Callable[[RunSpec], bool]] | None = None
+    """Of a study that ends when its pairs are decided: given its records, says whether the row of a run is open."""
     files: Mapping[str, Dataset] = {}
     """The data sets that no table names, by their names."""
 
@@ -88,6 +97,9 @@ class Conductor:
         self.left = left
         """The runs that have no record yet."""
         self.checker = Checker()
+        self.watch = Stopwatch()
+        self._took: dict[tuple[tuple[str, ...], bool], float] = {}
+        """Seconds of the last round of every task, of whole ones and of those for speed alone."""
         self._prepared: dict[tuple[str, str, str, int], Prepared] = {}
         self._ceilings: dict[DeviceKind, tuple[Ceiling, ...]] = {}
         self._installations: dict[tuple[str, DeviceKind], Installation] = {}
@@ -110,29 +122,76 @@ class Conductor:
             DataError: a data set cannot be had.
             StoreError: a record cannot be written.
         """
-        for spec in self.left:
-            self._parity(spec, _task(spec))
+        self._prove()
         if self.plan.with_ceilings:
             self._measure_ceilings()
-        if self.plan.with_mistakes:
-            self._make_mistakes()
         records: list[Record] = []
-        for together in rounds(self.left) if self.plan.in_turns else ((spec,) for spec in self.left):
-            before = len(records)
-            for record in self._round(together):
-                self._keep(record)
-                records.append(record)
-            if any(record.outcome.status == "interrupted" for record in records[before:]):
+        for together in self._rounds():
+            if self.plan.with_mistakes and not self._mistakes and self._is_late(together):
+                self._make_mistakes()
+            done, watch = self._round(together), Stopwatch()
+            records += done
+            self._took[_cell(together[0]), together[0].speed_only] = watch.seconds()
+            if any(record.outcome.status == "interrupted" for record in done):
                 break
+            if len(together) > 1:
+                self._say_how_they_stand(together[0])
         return tuple(records)
 
-    def _round(self, specs: Sequence[RunSpec]) -> Iterator[Record]:
-        """Do some runs, in turns where there are several, and yield their records."""
+    def _rounds(self) -> Iterator[tuple[RunSpec, ...]]:
+        """Yield the runs that belong together, as long as there is something to decide and time for it."""
+        is_open: Callable[[RunSpec], bool] = lambda spec: True  # noqa: E731
+        looked_at = 0
+        for together in rounds(self.left):
+            repeat = together[0].repeat
+            if self.plan.open_rows and repeat > looked_at and repeat >= FEWEST_ROUNDS:
+                looked_at, is_open = repeat, self.plan.open_rows(self.store.records()[0])
+            left = tuple(spec for spec in together if is_open(spec))
+            if left and self._has_time_for(left):
+                yield left
+
+    def _has_time_for(self, together: Sequence[RunSpec]) -> bool:
+        """Return whether the budget lasts for one more round of a task; the first of each is made in any case."""
+        budget, cell = self.plan.study.budget_s, _cell(together[0])
+        took = self._took.get((cell, together[0].speed_only)) or self._took.get((cell, False), 0.0)
+        return budget is None or self.watch.seconds() + took <= budget
+
+    def _is_late(self, together: Sequence[RunSpec]) -> bool:
+        """Return whether a round is a later one, or the only one: what keeps the first verdict waiting comes then."""
+        first, last = self.left[0], self.left[-1]
+        same = (first.seed, first.repeat) == (last.seed, last.repeat)
+        return same or (together[0].seed, together[0].repeat) != (first.seed, first.repeat)
+
+    def _say_how_they_stand(self, spec: RunSpec) -> None:
+        self.listener.ranked([one for one in self.store.records()[0] if _cell(one.spec) == _cell(spec)])
+
+    def _round(self, specs: Sequence[RunSpec]) -> list[Record]:
+        """Do some runs, in turns if that is the design, and return their records, each stored by then."""
+        done: dict[str, Record] = {}
+        while left := [spec for spec in specs if spec.run_id not in done]:
+            for record in self._together(left if left[0].design.turns else left[:1]):
+                self._keep(record)
+                done[record.spec.run_id] = record
+            if any(record.outcome.status == "interrupted" for record in done.values()):
+                break
+        return list(done.values())
+
+    def _together(self, specs: Sequence[RunSpec]) -> Iterator[Record]:
+        """Do some runs in turns, as many as fit beside each other, and yield their records; do a single one alone."""
         folder = self.store.folder.absolute()  # for a worker starts in another folder
-        if len(specs) > 1:
-            readies = [self._ready(spec) for spec in specs]
-            yield from round_of(readies, self.setting, folder, started=lambda one: self.listener.started(one.spec))
-            return
+        if len(specs) > 1 and self.plan.study.live != 1:
+            readies, any_done = [self._ready(spec) for spec in specs], False
+            for record in round_of(
+                readies,
+                self.setting,
+                folder,
+                started=lambda one: self.listener.started(one.spec),
+                most=self.plan.study.live,
+            ):
+                yield record
+                any_done = True
+            if any_done:
+                return
         self.listener.started(specs[0])
         try:
             yield execute(self._ready(specs[0]), self.setting, folder)
@@ -162,6 +221,29 @@ class Conductor:
             mistakes=self._mistakes.get((spec.backend, spec.device), ()),
             same_seed=same_seed.of(spec, self.plan.study.specs),
         )
+
+    def _prove(self) -> None:
+        """Prove every row's parity, two tasks at a time where there are processors for it: no clock is read here."""
+        every = {spec.task: [one for one in self.left if one.task == spec.task] for spec in self.left}
+
+        stopped = Event()
+
+        def prove(specs: Sequence[RunSpec]) -> None:
+            for spec in specs:
+                if not stopped.is_set():
+                    self._parity(spec, _task(spec))
+
+        with ThreadPoolExecutor(min(2, len(self.setting.cores))) as pool:
+            asked = [pool.submit(prove, specs) for specs in every.values()]
+            try:
+                for one in asked:
+                    one.result()
+            except BaseException:
+                stopped.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in list(Worker.everyone):
+                    worker.kill()
+                raise
 
     def _measure_ceilings(self) -> None:
         """Measure on the study's own cores what the libraries of the runs reach, and on the CPU NumPy's BLAS."""
@@ -233,6 +315,10 @@ class Conductor:
             )
             self._verdicts[key] = record_verdict(verdict)
         return self._verdicts[key]
+
+
+def _cell(spec: RunSpec) -> tuple[str, ...]:
+    return spec.task, spec.preset, spec.dataset, spec.device
 
 
 def rounds(specs: Iterable[RunSpec]) -> Iterator[tuple[RunSpec, ...]]:

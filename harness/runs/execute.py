@@ -112,7 +112,7 @@ def job_of(ready: Ready, setting: Setting, folder: Path, place: Path) -> RunJob:
         memory_limit_bytes=spec.memory_limit_bytes,
         settings=spec.settings,
         spec=spec,
-        trial=ready.trial,
+        trial=ready.trial or spec.speed_only,
         task=ready.task,
         preset=preset,
         arrays=data.arrays,
@@ -189,7 +189,7 @@ def record_of(
 
 def start_again(place: Path, job: RunJob, ready: Ready) -> Ended | None:
     """Start a run once more, as far as its first step, if its compiler has kept anything; return how it ended."""
-    if ready.trial or not any(path.is_file() for path in (place / "compiled").rglob("*")):
+    if ready.trial or job.trial or not any(path.is_file() for path in (place / "compiled").rglob("*")):
         return None
     again = replace(job, out=str(place / "again"), trial=True, start_only=True, checkpoint=None, turns=None)
     Path(again.out).mkdir()

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from weakref import WeakSet
 
 import msgspec
 from msgspec import Struct
@@ -91,7 +92,10 @@ def worker_environment(
 class Worker:
     """One job in a process of its own, with its children; and how it ended."""
 
+    everyone: "WeakSet[Worker]" = WeakSet()
+
     def __init__(self, place: Path, job: Job) -> None:
+        self.everyone.add(self)
         self.place = place
         self.job = job
         self.process: subprocess.Popen[bytes] | None = None

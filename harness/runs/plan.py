@@ -17,11 +17,15 @@ from harness.errors import DataError, UsageError
 from harness.measure.clock import timestamp
 from harness.model import takes_tokens
 from harness.records.store import ChosenFile, Store, Study
-from harness.spec import Choice, RunSpec, Task
+from harness.spec import CONTROLS, Choice, Design, RunSpec, Task
 from harness.whole_files import given_path
 
 PUBLISHED = ("full", "paper")
 """Presets whose figures stand in documents."""
+MOST_LOOKED_AT = 10
+"""Rounds of a study that ends when its pairs are decided; after the last look nothing is left of the level."""
+QUALITY_ROUNDS = 3
+"""After so many, such a study's rounds measure speed alone."""
 MOST_ROUNDS = 10_000
 """Times that a task, backend and mode may be run in one study."""
 
@@ -46,6 +50,11 @@ class Wish(Struct, frozen=True, kw_only=True):
     timeout_s: float | None = None
     memory_limit_bytes: int | None = None
     noise_budget_s: float = 5.0
+    design: Design = Design()
+    budget_s: float | None = None
+    live: int | None = None
+    controls: bool = False
+    """Every task has a twin of its first row, and a twin that does more work than it says."""
     profiles: tuple[str, ...] = ("stock",)
     tuned: Tuned = {}
     """For the profile `tuned`, of every task and choice."""
@@ -54,6 +63,8 @@ class Wish(Struct, frozen=True, kw_only=True):
         """Return how often each seed, or each repeat's own, is run."""
         if self.repeats is not None:
             return self.repeats
+        if self.design.until_decided:
+            return MOST_LOOKED_AT
         if self.seeds:
             return 1
         return 5 if self.preset in PUBLISHED else 3
@@ -87,6 +98,7 @@ def plan(wish: Wish) -> tuple[RunSpec, ...]:
     for number, (seed, repeat) in enumerate(rounds):
         order = random.Random(number)
         tasks, rows = list(wish.tasks), [(choice, profile) for choice in wish.choices for profile in wish.profiles]
+        rows += [(wish.choices[0], profile) for profile in CONTROLS if wish.controls]
         order.shuffle(tasks)
         for task in tasks:
             order.shuffle(rows)
@@ -113,6 +125,8 @@ def study_of(wish: Wish, *, name: str | None, command: tuple[str, ...], files: I
         created_at=now,
         command=command,
         specs=plan(wish),
+        budget_s=wish.budget_s,
+        live=wish.live,
         files=tuple(map(remembered, files)),
     )
 
@@ -158,6 +172,12 @@ def _check_numbers(wish: Wish) -> None:
             "--noise-budget is a finite number of seconds from 0, but is {noise_budget_s:g}",
             noise_budget_s=wish.noise_budget_s,
         )
+    if not 0 < wish.design.within < 1:
+        raise UsageError(
+            "--within is a share between 0 and 100 %, such as 5%, but is {within:g} %", within=100 * wish.design.within
+        )
+    if wish.live is not None and wish.live < 1:
+        raise UsageError("--live is at least 1 worker, but is {live}", live=wish.live)
     if wish.timeout_s is not None and not 0 < wish.timeout_s < math.inf:
         raise UsageError(
             "--timeout is a finite number of seconds above 0, but is {timeout_s:g}", timeout_s=wish.timeout_s
@@ -175,12 +195,14 @@ def _spec(wish: Wish, task: Task, choice: Choice, profile: str, *, seed: int, re
         preset=wish.preset,
         dataset=wish.dataset or preset.dataset,
         profile=profile,
-        settings={} if profile == "stock" else dict(wish.tuned[task.name, choice]),
+        settings={} if profile in ("stock", *CONTROLS) else dict(wish.tuned[task.name, choice]),
         seed=seed,
         repeat=repeat,
         timeout_s=preset.timeout_s if wish.timeout_s is None else wish.timeout_s,
         memory_limit_bytes=wish.memory_limit_bytes,
         noise_budget_s=wish.noise_budget_s,
+        design=wish.design,
+        speed_only=wish.design.until_decided and repeat >= QUALITY_ROUNDS,
     )
 
 

@@ -18,8 +18,10 @@ from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 
+import psutil
 from msgspec.structs import replace
 
+from harness.environments.limits import limits
 from harness.measure.clock import Stopwatch, timestamp
 from harness.record import Record
 from harness.runs.execute import Ready, Setting, Stopped, job_of, record_of, where
@@ -28,6 +30,9 @@ from harness.worker.turns import DISTURBED, END, READY
 
 MEASURES = {"train": 24, "latency": 12, "inference": 12}
 """How many undisturbed turns are wanted of each at least, by the word that asks for a block."""
+
+ROOM = 1.5
+"""A further worker is started where so many times the largest so far is free: it may be larger, and grow."""
 
 
 class Live:
@@ -54,6 +59,13 @@ class Live:
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
+
+    def bytes(self) -> int:
+        """Return what the worker's process holds in memory now; 0 where it has ended."""
+        try:
+            return int(psutil.Process(self.worker.process.pid).memory_info().rss) if self.worker.process else 0
+        except psutil.Error:
+            return 0
 
     def hear(self) -> str | None:
         """Let the worker run until it says a line, and stop it; None where it ends without, or its time is over."""
@@ -111,15 +123,24 @@ class Live:
 
 
 def round_of(
-    readies: Sequence[Ready], setting: Setting, folder: Path, *, started: Callable[[Ready], None]
+    readies: Sequence[Ready],
+    setting: Setting,
+    folder: Path,
+    *,
+    started: Callable[[Ready], None],
+    most: int | None = None,
 ) -> Iterator[Record]:
     """Do the runs of a round in turns and yield their records, all of them once the last has ended.
+
+    Where no further worker fits beside those that are alive, the rest is left for a round of its own, and so is one
+    whose memory ran out while others held theirs: no record is yielded of them.
 
     Args:
         readies: the runs, each with all that it needs; at least two.
         setting: what they have in common.
         folder: where evidence is kept; see `execute`.
         started: is told of every run before its worker starts.
+        most: how many may be alive at once; None: as many as the memory holds.
     """
     records: list[Record] = []
     with ExitStack() as stack:
@@ -127,6 +148,8 @@ def round_of(
         interrupted = False
         try:
             for ready in readies:
+                if len(live) == most or not another_fits(live):
+                    break
                 started(ready)
                 live.append(Live(ready, setting, folder, stack))
                 if live[-1].hear() != READY:
@@ -135,6 +158,8 @@ def round_of(
             for one in live:
                 one.finish()
         except KeyboardInterrupt:
+            if not live:
+                raise
             interrupted = True
         together = tuple(one.ready.spec.run_id for one in live if one.alive)
         if len(together) < 2:  # the last one was timed to its end all the same, alone
@@ -143,13 +168,27 @@ def round_of(
         for one in live:
             one.worker.interrupted = interrupted
             try:
-                records.append(one.record(together if one.alive else ()))
+                record = one.record(together if one.alive else ())
+                if record.outcome.status == "out_of_memory" and len(live) > 1 and not one.job.memory_limit_bytes:
+                    continue
+                records.append(record)
             except Stopped as error:
                 records.append(error.record)
                 stop = error
     yield from records
     if stop is not None:
         raise stop
+
+
+def another_fits(live: Sequence[Live]) -> bool:
+    """Return whether the memory that is free holds one more worker like the largest of those that are alive."""
+    sizes = [one.bytes() for one in live if one.alive]
+    if not sizes:
+        return True
+    free, limit = psutil.virtual_memory().available, limits().memory_bytes
+    if limit is not None:
+        free = min(free, limit - sum(sizes))
+    return bool(free > ROOM * max(sizes))
 
 
 def take_turns(live: Sequence[Live], *, seed: int) -> None:

@@ -118,8 +118,7 @@ class BoltzmannRun(Run):
             np.savez(Path(self.job.out, pictures.ARRAYS), **shown)  # type: ignore[arg-type, unused-ignore]
             self.keep_outcome(trainer, {**self.done, stage.name: state})
             asked = Features(program, steps=self.machine.mean_field_steps)
-            examples = np.arange(min(PICTURES, len(self.features["test"])), dtype=np.int32)
-            self.measure(trainer, asked, asked.host(asked.predict("test", examples)))
+            self.measure(trainer, asked)
         self.stages.append(
             StageMeasured(
                 name=stage.name,

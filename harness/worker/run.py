@@ -14,13 +14,14 @@ from harness.measure import honesty
 from harness.measure.clock import Stopwatch, Trainer, loss_curve
 from harness.measure.conditions import shell_settings
 from harness.measure.energy import Meter
-from harness.measure.inference import Batched, Predicting, Single
+from harness.measure.inference import Batched, Single
 from harness.measure.memory import HostMemory, device_process_bytes
 from harness.measure.noise import Guard
-from harness.measure.quality import CHUNK, outputs, quality
+from harness.measure.quality import CHUNK, Predicting, outputs, quality
 from harness.record import Evaluation, Honesty, Inference, Measured, Memory, Outcome, Phases, StageMeasured
 from harness.records import same_seed
 from harness.registry import resolve
+from harness.spec import PLANT, PLANTED
 from harness.worker import evidence, turns
 from harness.worker.jobs import Result, RunJob
 from harness.worker.process import write_result
@@ -124,39 +125,46 @@ class Run:
         self.honesty = honesty.waits(program, trainer, test_examples=test_examples)
         if honesty.doubts(self.honesty, self.job.spec.mode):
             return  # there is no speed to be read
-        examples = np.arange(len(self.arrays["test_y"]), dtype=np.int32)[:CHUNK]
-        self.measure(trainer, program, outputs(program, "test", examples))
+        self.measure(trainer, program)
         self.honesty = honesty.remembers(
             program, trainer, self.honesty, test_examples=test_examples, batch_size=self.job.preset.batch_size
         )
 
-    def measure(self, trainer: Trainer, program: Predicting, expected: NDArray[np.float32]) -> None:
+    def measure(self, trainer: Trainer, program: Predicting) -> None:
         """Measure the speed of training and of forward passes, alone or in turns with other workers.
 
         Args:
             trainer: has trained the program.
             program: what is asked for its outputs.
-            expected: the outputs for the first examples of the test split.
         """
         if self.job.turns is not None:
-            self.take_turns(trainer, program, expected)
+            self.take_turns(trainer, program)
             return
         self.keep_measuring(trainer)
         self.memory = self.read_memory()  # before inference, so that it is that of training
-        self.infer(program, expected)
+        self.infer(program)
 
-    def take_turns(self, trainer: Trainer, program: Predicting, expected: NDArray[np.float32]) -> None:
+    def expected(self, program: Predicting) -> NDArray[np.float32]:
+        """Return the outputs for the first examples of the test split, as an evaluation asks for them."""
+        return outputs(program, "test", np.arange(len(self.arrays["test_x"]), dtype=np.int32)[:CHUNK])
+
+    def take_turns(self, trainer: Trainer, program: Predicting) -> None:
         """Time a block whenever it is this worker's turn, until the parent says that it was the last one."""
         self.energy.skip()
-        trainer.calibrate()
+        plant = PLANT if self.job.spec.profile == PLANTED else 0.0
+        trainer.calibrate(plant)
         self.memory = self.read_memory()
+        expected = self.expected(program)  # now, for it trains on in its turns
         one, many = (
             Single(program, expected, guard=self.guard),
             Batched(program, expected, self.job.preset.batch_size, guard=self.guard),
         )
         many.calibrate()
         self.save()
-        turns.take(self.job, {"train": trainer.turn, "latency": one.block, "inference": many.block})
+        turns.take(
+            self.job,
+            {"train": lambda number: trainer.turn(number, plant), "latency": one.block, "inference": many.block},
+        )
         self.inference = (one.found(), many.found())
         self.save()
 
@@ -165,9 +173,10 @@ class Run:
         self.energy.skip()
         self.budget_s -= trainer.keep_measuring(self.job.preset.measure_s, self.after_block, self.budget_s)
 
-    def infer(self, program: Predicting, expected: NDArray[np.float32]) -> None:
-        """Measure forward passes, given the outputs for the first examples of the test split."""
+    def infer(self, program: Predicting) -> None:
+        """Measure forward passes."""
         found: list[Inference] = []
+        expected = self.expected(program)
         seconds = self.job.preset.inference_s
         for measured in (
             Single(program, expected, guard=self.guard),

@@ -1,6 +1,7 @@
-"""A trial of `evenbench tune`: the first step and some steady blocks, by the same `Trainer` as every run, and no more.
+"""Speed alone, for `evenbench tune` and for the later rounds of a study: the first step and some steady blocks.
 
-Nothing is trained to its end and nothing is evaluated, so that a trial takes seconds; its speed is that of the run.
+By the same `Trainer` as every run. Nothing is trained to its end and nothing is evaluated, so that a trial takes
+seconds; its speed is that of the run.
 """
 
 import numpy as np
@@ -9,11 +10,12 @@ from harness import stage_sequence
 from harness.boltzmann import State
 from harness.contract import Backend, Program
 from harness.measure.clock import Trainer
+from harness.measure.quality import Predicting
 from harness.record import Outcome
 from harness.worker.boltzmann_run import BoltzmannRun
 from harness.worker.jobs import RunJob
 from harness.worker.run import Run
-from harness.worker.stages import StageProgram
+from harness.worker.stages import Features, StageProgram
 
 
 class Trial(Run):
@@ -21,13 +23,15 @@ class Trial(Run):
 
     def train(self, program: Program) -> None:
         """Make the first step and go on until the speed can be read."""
-        self.time(Trainer(program, np.load(self.job.order, allow_pickle=False), self.guard))
+        self.time(Trainer(program, np.load(self.job.order, allow_pickle=False), self.guard), program)
 
-    def time(self, trainer: Trainer) -> None:
-        """Time the steps of a trainer."""
+    def time(self, trainer: Trainer, asked: Predicting) -> None:
+        """Time the steps of a trainer, and in turns the calls of what is asked for its outputs too."""
         self.trainer = trainer
         self.phases["first_step_s"] = trainer.first_step()
-        if not self.job.start_only:
+        if self.job.turns is not None:
+            self.take_turns(trainer, asked)
+        elif not self.job.start_only:
             self.keep_measuring(trainer)
 
     def judge(self) -> Outcome:
@@ -52,7 +56,8 @@ class BoltzmannTrial(Trial, BoltzmannRun):
         order = np.load(self.job.order, allow_pickle=False)
         program = self.build_stage(stages[-1], states[stages[-1].name], seed=self.job.spec.seed)
         per_epoch = len(order) // self.preset.order_epochs
-        self.time(Trainer(StageProgram(stages[-1], program, per_epoch=per_epoch, update=0), order, self.guard))
+        trained = StageProgram(stages[-1], program, per_epoch=per_epoch, update=0)
+        self.time(Trainer(trained, order, self.guard), Features(program, steps=self.machine.mean_field_steps))
 
 
 def trial_of(job: RunJob) -> Trial:

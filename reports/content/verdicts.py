@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from harness.language import _, noop
 from harness.records.steady import Outcome
+from harness.spec import PLANT, PLANTED
 from reports.content.cells import NOT_COMPARABLE
-from reports.statistics.looks import rounds_needed
-from reports.statistics.methods import ALPHA, MARGIN, POWER, strictest
+from reports.statistics.looks import MOST_ROUNDS, level, rounds_needed
+from reports.statistics.methods import ALPHA, EQUAL, MARGIN, POWER, strictest
 from reports.statistics.rows import Group
 from reports.statistics.verdicts import Comparison
 from reports.words import text
@@ -51,7 +52,7 @@ def _cells(item: Comparison, group: Group) -> tuple[Cell, ...]:
             high=_signed(item.accuracy_high),
             test=_(item.accuracy_test),
         )
-    said = _(item.verdict)
+    said = verdict_word(item)
     return (
         words(group.rows[item.a].label),
         words(group.rows[item.b].label),
@@ -64,8 +65,16 @@ def _cells(item: Comparison, group: Group) -> tuple[Cell, ...]:
     )
 
 
+def verdict_word(item: Comparison) -> str:
+    """Return the verdict in words, with the margin that rows are called equal within."""
+    if item.verdict == EQUAL:
+        return _("equal within {within}").format(within=text.percent(item.within, 0))
+    return _(item.verdict)
+
+
 def _in_turns(group: Group, comparisons: int) -> Iterator[str]:
     """Yield a line on the pairs that took turns, how far their rounds lie apart, and what open ones would need."""
+    yield from _controls(group)
     known = [item.round_spread for item in group.comparisons if item.round_spread is not None]
     turns = [item.turn_spread for item in group.comparisons if item.turn_spread is not None]
     if not known or not turns:
@@ -82,13 +91,45 @@ def _in_turns(group: Group, comparisons: int) -> Iterator[str]:
         turns_high=text.percent(max(turns)),
     )
     for item in group.comparisons:
-        if item.rounds and item.verdict == OPEN and item.round_spread is not None:
-            needed = rounds_needed(item.round_spread, SHOWN_RATIO, strictest(comparisons))
-            yield _("{a} and {b}: a difference of 10 % would need {rounds} rounds.").format(
-                a=group.rows[item.a].label,
-                b=group.rows[item.b].label,
-                rounds=needed if needed is not None else _("more than 100"),
+        if item.neighbours:
+            yield _("{a} and {b} did not fit into the memory together, and were measured one after the other.").format(
+                a=group.rows[item.a].label, b=group.rows[item.b].label
             )
+        if item.rounds and item.verdict == OPEN and item.round_spread is not None:
+            yield _needed(item, group, comparisons)
+
+
+def _needed(item: Comparison, group: Group, comparisons: int) -> str:
+    """Return how many rounds, and minutes, would show a difference of 10 % of an open pair."""
+    a, b = group.rows[item.a], group.rows[item.b]
+    alpha = level(MOST_ROUNDS, comparisons) if a.until_decided else strictest(comparisons)
+    needed = rounds_needed(item.round_spread or 0.0, SHOWN_RATIO, alpha)
+    took = max(a.round_s or 0.0, b.round_s or 0.0)
+    if needed is None or not took:
+        return _("{a} and {b}: a difference of 10 % would need {rounds} rounds.").format(
+            a=a.label, b=b.label, rounds=needed if needed is not None else _("more than 100")
+        )
+    more = max(0, needed - (item.rounds or 0))
+    return _(
+        "{a} and {b}: a difference of 10 % would need {rounds} rounds, {more} more than now: {minutes} min."
+    ).format(a=a.label, b=b.label, rounds=needed, more=more, minutes=text.number(more * took / 60, 2))
+
+
+def _controls(group: Group) -> Iterator[str]:
+    """Yield a line on what came out of the controls, whose verdicts are known before."""
+    for control in group.controls:
+        found = control.found.reversed()
+        sentence = (
+            _("Control: a twin of {row} with {plant} more work came out at {ratio}: {verdict}.")
+            if control.row.profile == PLANTED
+            else _("Control: a twin of {row} came out at {ratio}: {verdict}.")
+        )
+        yield sentence.format(
+            row=f"{control.row.backend} {control.row.mode}",
+            plant=text.percent(PLANT, 0),
+            ratio=text.ratio(found.ratio, found.low, found.high),
+            verdict=verdict_word(found),
+        )
 
 
 def _signed(value: float | None) -> str:

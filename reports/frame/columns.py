@@ -52,6 +52,10 @@ FRAME: dict[str, Column] = {
         "By measure (train, latency, inference) and number of the turn: seconds per example, and 1 where others "
         "disturbed it; a JSON object, empty outside of turns.",
     ),
+    "planned_in_turns": Column("flag", "Its study was planned so that the rows of a task take turns."),
+    "until_decided": Column("flag", "Its study ends when its pairs are decided: it is looked at after some rounds."),
+    "within": Column("real", "Share of 1 within which the ratio of two rows is called equal."),
+    "speed_only": Column("flag", "A round for speed alone: nothing was trained to its end or evaluated."),
     "steady_state": Column(
         "text",
         "settled, never settled (the last half is read), too few blocks to tell (all are read) or "
@@ -222,19 +226,21 @@ VERDICTS: dict[str, Column] = {
     "other_processes": Column("whole", "Processes of the other row that were measured."),
     "rounds": Column(
         "whole",
-        "Rounds in which both took turns, compared by Student's paired test; missing where Welch's compared them.",
+        "Rounds of the study, compared by Student's paired test; missing where Welch's compared the processes.",
     ),
     "ratio": Column(
         "real", "Seconds per example of this row over the other's: geometric means of process medians, or of rounds."
     ),
     "ratio_low": Column("real", "Lower end of the ratio's 95 % interval (on logarithms), of this pair alone."),
     "ratio_high": Column("real", "Upper end of the same interval."),
-    "p": Column("real", "Two-sided p-value of the test for no difference in speed."),
+    "p": Column(
+        "real", "Two-sided p-value for no difference in speed, adjusted for the looks where there are several."
+    ),
     "p_holm": Column("real", "The same, adjusted by Holm's method for all pairs of the study."),
     "verdict": Column(
         "text",
-        "This row is faster or slower than the other, equal within 5 % (in turns alone), or no difference shown, or "
-        "not comparable.",
+        "This row is faster or slower than the other, equal (within `within`; in turns alone), or no difference shown, "
+        "or not comparable.",
     ),
     "why": Column("text", "Why there is no verdict."),
     "smallest_ratio": Column(

@@ -14,7 +14,7 @@ from harness.measure import conditions
 from harness.measure.honesty import doubts
 from harness.measure.noise import AND, disturbances
 from harness.mistakes import clarity
-from harness.record import COMPLETED, ParityVerdict, Phases, Record, StageMeasured
+from harness.record import COMPLETED, Memory, ParityVerdict, Phases, Record, StageMeasured
 from harness.records.steady import TOO_NOISY, Reading, examples_per_s, read, steady
 from harness.registry import reference_name
 from harness.spec import Task, fingerprint
@@ -198,6 +198,10 @@ def _speed(record: Record, reading: Reading) -> Row:
         "steady_state": reading.outcome,
         "round": record.live_with[0] if record.live_with else "",
         "turns": _turns(record),
+        "planned_in_turns": record.spec.design.turns,
+        "until_decided": record.spec.design.until_decided,
+        "within": record.spec.design.within,
+        "speed_only": record.spec.speed_only,
         "recorded_blocks": reading.recorded,
         "steady_blocks": len(blocks),
         "discarded_blocks": reading.discarded,
@@ -273,6 +277,8 @@ def _quality(record: Record) -> Row:
 
 def _environment(record: Record) -> Row:
     measured, machine, memory = record.measured, record.machine, record.measured.memory
+    if record.spec.speed_only:
+        memory = Memory()  # it did not do all that takes memory
     return {
         "host_peak_bytes": memory.host_peak_bytes,
         "import_bytes": memory.import_bytes,

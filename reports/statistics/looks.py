@@ -53,6 +53,8 @@ class Seen(NamedTuple):
     """Adjusted for the looks: the smallest p over its weight so far, at most 1."""
     rounds: int
     """That the last look has seen."""
+    equal: bool
+    """At a look the whole interval lay within the margin; the intervals of all looks cover together."""
 
 
 def middle_mean(values: Sequence[float]) -> float:
@@ -78,24 +80,31 @@ def of_rounds(a: Mapping[str, Turns], b: Mapping[str, Turns]) -> list[float]:
     return [middle_mean(found) for found in shared if len(found) >= FEWEST_TURNS]
 
 
-def look(found: Sequence[float], looks: Mapping[int, float] = LOOKS) -> Seen | None:
+def look(found: Sequence[float], looks: Mapping[int, float] = LOOKS, within: float = WITHIN) -> Seen | None:
     """Return what the looks so far have shown of the rounds' differences; None before the first look.
 
     Args:
         found: one difference a round, in the order of the rounds; those after the last look reached are not read yet.
         looks: numbers of rounds, ascending, and the share of the level that each look spends; they sum to at most 1.
+        within: share of 1 within which ratios are called equal.
     """
     seen = {n: mean_difference(found[:n], 1 - weight * ALPHA) for n, weight in looks.items() if n <= len(found)}
     if not seen:
         return None
     *_, last = seen
-    return Seen(seen[last], min(1.0, *(one.p / looks[n] for n, one in seen.items())), last)
+    q = min(1.0, *(one.p / looks[n] for n, one in seen.items()))
+    return Seen(seen[last], q, last, any(is_equal(one.low, one.high, within) for one in seen.values()))
 
 
 def is_equal(low: float, high: float, within: float = WITHIN) -> bool:
     """Return whether an interval of a difference of logarithms shows that the ratio lies within a share of 1."""
     margin = math.log1p(within)
     return -margin < low and high < margin
+
+
+def level(rounds: int, open_pairs: int) -> float:
+    """Return the level that a pair faces at the look after so many rounds, while so many pairs are not yet shown."""
+    return LOOKS[rounds] * ALPHA / max(1, open_pairs)
 
 
 def rounds_needed(spread: float, ratio: float, alpha: float, power: float = POWER) -> int | None:

@@ -28,8 +28,8 @@ ROUNDING = 1e-12
 QUANTILES = 1000
 """Of a standard error's distribution, over which the power is averaged."""
 
-Verdict = Literal["faster", "slower", "equal within 5 %", "no difference shown", "not comparable"]
-EQUAL: Verdict = "equal within 5 %"
+Verdict = Literal["faster", "slower", "equal", "no difference shown", "not comparable"]
+EQUAL: Verdict = "equal"
 Equivalence = Literal["equivalent", "different", "not shown", "not comparable"]
 
 

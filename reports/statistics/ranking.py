@@ -1,18 +1,58 @@
 """Places by verdicts: the fastest row, who shares its place, and every row beside it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 import msgspec
 
+from harness.language import noop
+from harness.spec import PLANT, TWIN
 from reports.statistics import methods, verdicts
-from reports.statistics.rows import Group, Row
+from reports.statistics.rows import Control, Group, Row
 from reports.statistics.verdicts import Comparison
+
+TOO_NOISY = noop("this machine was too noisy for such a statement: its controls did not come out as they are known to")
 
 
 def ranked(groups: Sequence[Group]) -> list[Group]:
     """Return the groups of a study with their verdicts, judged together, and their rows by their places."""
-    compared = verdicts.compare([group.rows for group in groups])
-    return [_ranked(group, found) for group, found in zip(groups, compared, strict=True)]
+    pairs = [(original, row) for group in groups for row, original in _with_originals(group)]
+    compared = verdicts.compare([*(group.rows for group in groups), *pairs])
+    known = iter(
+        [Control(row=row, found=found) for (_, row), (found,) in zip(pairs, compared[len(groups) :], strict=True)]
+    )
+    checked = [msgspec.structs.replace(g, controls=tuple(islice(known, len(_with_originals(g))))) for g in groups]
+    return [
+        _ranked(group, tuple(checked_by(group.controls, item) for item in found))
+        for group, found in zip(checked, compared, strict=False)
+    ]
+
+
+def _with_originals(group: Group) -> list[tuple[Row, Row]]:
+    """Return the controls of a group, each with the row that it is a control of."""
+    names = ("backend", "mode", "framework_version", "device_name")
+    return [
+        (control, row)
+        for control in group.beside
+        for row in group.rows
+        if row.profile == "stock" and all(getattr(row, name) == getattr(control, name) for name in names)
+    ]
+
+
+def checked_by(controls: Sequence[Control], item: Comparison) -> Comparison:
+    """Return a comparison with its verdict taken back where its study's controls show that this could not be seen.
+
+    Where the twin is not found equal or the plant not slower, nothing is called equal, and only differences that lie
+    beyond the plant as a whole are called so; where the twin itself is called different, none is.
+    """
+    wrong = [control for control in controls if not control.holds]
+    if not wrong or item.verdict in ("no difference shown", "not comparable") or item.low is None or item.high is None:
+        return item
+    is_large = item.low > 1 + PLANT or item.high < 1 / (1 + PLANT)
+    twin_differs = any(one.row.profile == TWIN and one.found.verdict in ("faster", "slower") for one in wrong)
+    if is_large and not twin_differs:
+        return item
+    return msgspec.structs.replace(item, verdict="no difference shown", why=TOO_NOISY)
 
 
 def ordered(rows: Iterable[Row]) -> tuple[Row, ...]:

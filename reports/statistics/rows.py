@@ -2,7 +2,9 @@
 
 from msgspec import Struct
 
-from reports.statistics.looks import Turn
+from harness.spec import PLANTED
+from reports.statistics.looks import WITHIN, Turn
+from reports.statistics.methods import EQUAL
 from reports.statistics.verdicts import Comparison
 
 SEPARATOR = " · "
@@ -80,6 +82,14 @@ class Row(Struct, frozen=True, kw_only=True):
     """Of every measured run its median seconds per step over the batch size: what verdicts compare."""
     turns: dict[str, dict[str, dict[int, Turn]]] = {}
     """By measure (train, latency, inference) and round: the blocks that it was timed in by turns with other rows."""
+    until_decided: bool = False
+    """Its rounds are looked at after 3, 5, 7 and 10, until all pairs are decided."""
+    within: float = WITHIN
+    """Share of 1 within which a ratio is called equal."""
+    by_round: dict[str, float] = {}
+    """Seconds per example by round, where turns were planned: for pairs that memory kept from being alive together."""
+    round_s: float | None = None
+    """Seconds of the last round that it took part in."""
     inference: dict[str, tuple[float, ...]]
     """By measure of inference, of every run that has it: `latency`, seconds of the median call with one example, and
     `inference`, seconds per example at the task's batch size. Empty where outputs differed from the evaluation's."""
@@ -106,6 +116,19 @@ class Row(Struct, frozen=True, kw_only=True):
         return set(self.parity) == {"pass"}
 
 
+class Control(Struct, frozen=True, kw_only=True):
+    """A row whose verdict is known before: a twin of another row, or one that does `PLANT` more work than it says."""
+
+    row: Row
+    found: Comparison
+    """The original against it."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether what is known came out: the twin equal, the planted one slower."""
+        return self.found.verdict == ("faster" if self.row.profile == PLANTED else EQUAL)
+
+
 class Group(Struct, frozen=True, kw_only=True):
     """The rows that computed the same task on the same data, kind of device and machine."""
 
@@ -119,6 +142,10 @@ class Group(Struct, frozen=True, kw_only=True):
     source: str = ""
     machine: str
     rows: tuple[Row, ...]
+    beside: tuple[Row, ...] = ()
+    """Its controls, as rows."""
+    controls: tuple[Control, ...] = ()
+    """Those whose original is there."""
     baselines: dict[str, tuple[float, ...]] = {}
     """What simple methods reach on the same data: more than one number where the runs do not agree."""
     comparisons: tuple[Comparison, ...] = ()

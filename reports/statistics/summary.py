@@ -18,6 +18,7 @@ from harness.language import noop
 from harness.measure.conditions import SHELL, differing
 from harness.record import COMPLETED, Status
 from harness.records.steady import Outcome
+from harness.spec import CONTROLS
 from reports.frame.instruments import MOST_DIFFERENT
 from reports.statistics import methods
 from reports.statistics.looks import Turn
@@ -31,7 +32,7 @@ METRICS = ("accuracy", "mean_squared_error")
 READ = (
     *CELL, *SPLITS, *ROW, *METRICS, "run_id", "seed", "repeat", "status", "reason", "parity",
     "parity_error_over_tolerance", "comparable", "why_not_comparable", "throughput_examples_per_s", "median_step_s",
-    "round", "turns",
+    "round", "turns", "planned_in_turns", "until_decided", "within", "total_s",
     "batch_size", "time_to_first_step_s", "epoch_s", "host_peak_bytes", "device_peak_bytes", "steady_state",
     "discarded_blocks", "disturbed_blocks", "recorded_blocks", "inference_difference", "inference_examples_per_s",
     "latency_median_s", "baselines",
@@ -67,7 +68,8 @@ def _marked(group: Group, groups: Iterable[Group]) -> Group:
 
 def _group(runs: pd.DataFrame) -> Group:
     known = _with_late_facts(runs)
-    rows = [_row(part) for _, part in known.groupby(list(ROW), sort=False, dropna=False)]
+    found = [_row(part) for _, part in known.groupby(list(ROW), sort=False, dropna=False)]
+    rows = [row for row in found if row.profile not in CONTROLS]
     first = runs.iloc[0]
     return Group(
         **{name: first[name] for name in CELL},
@@ -77,6 +79,7 @@ def _group(runs: pd.DataFrame) -> Group:
         source=first["source"],
         machine=first["machine"],
         rows=_labelled(ordered(rows)),
+        beside=tuple(row for row in found if row.profile in CONTROLS),
         baselines=_baselines(runs["baselines"].tolist()),
     )
 
@@ -132,6 +135,10 @@ def _row(runs: pd.DataFrame) -> Row:
         recorded_blocks=int(measured["recorded_blocks"].sum()),
         seconds_per_example=tuple((measured["median_step_s"] / measured["batch_size"]).astype(float)),
         turns=_turns(measured),
+        until_decided=len(measured) > 0 and bool(measured["until_decided"].all()),
+        within=float(runs["within"].iloc[-1]),
+        by_round=_by_round(measured),
+        round_s=_number(measured["total_s"].iloc[-1]) if len(measured) else None,
         inference=_inference(measured),
         accuracy_per_seed=accuracies,
         accuracy_low=max(0.0, interval.low) if interval else None,
@@ -164,6 +171,12 @@ def _interval(accuracies: list[float]) -> methods.Interval | None:
     if len(accuracies) < methods.FEWEST or len(set(accuracies)) == 1:
         return None
     return methods.mean_interval(accuracies)
+
+
+def _by_round(runs: pd.DataFrame) -> dict[str, float]:
+    planned = runs[runs["planned_in_turns"]]
+    names = [f"{seed} {repeat}" for seed, repeat in zip(planned["seed"], planned["repeat"], strict=True)]
+    return dict(zip(names, (planned["median_step_s"] / planned["batch_size"]).astype(float), strict=True))
 
 
 def _turns(runs: pd.DataFrame) -> dict[str, dict[str, dict[int, Turn]]]:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -34,6 +35,18 @@ class Sample(Protocol):
     @property
     def turns(self) -> Mapping[str, Mapping[str, looks.Turns]]:
         """By measure and round; none where it was timed alone."""
+
+    @property
+    def until_decided(self) -> bool:
+        """Whether its rounds were planned to be looked at after 3, 5, 7 and 10, and to end when all is decided."""
+
+    @property
+    def within(self) -> float:
+        """Share of 1 within which a ratio is called equal."""
+
+    @property
+    def by_round(self) -> Mapping[str, float]:
+        """Seconds per example by round, of a row whose study was planned in turns; none of others."""
 
     @property
     def inference(self) -> dict[str, tuple[float, ...]]:
@@ -73,7 +86,11 @@ class Comparison(Struct, frozen=True, kw_only=True):
     p_holm: float | None = None
     """Adjusted for all pairs of the study; the verdict goes by it."""
     rounds: int | None = None
-    """Rounds in which both took turns, each of which gives one number; null where the processes ran at other times."""
+    """Rounds that are compared, each of which gives one number; null where the processes ran at other times."""
+    neighbours: bool = False
+    """In these rounds the rows were not alive together, for want of memory, but one right after the other."""
+    within: float = looks.WITHIN
+    """Share of 1 within which the ratio is called equal."""
     round_spread: float | None = None
     """Standard deviation of the rounds' differences of logarithms."""
     turn_spread: float | None = None
@@ -120,6 +137,9 @@ class _Pair(Struct, kw_only=True):
 
     found: Comparison
     speed: Difference | None = None
+    p: float = 1.0
+    """For no difference in speed, adjusted for the looks where there are several."""
+    equal: bool = False
     accuracy: Difference | None = None
 
 
@@ -134,7 +154,7 @@ def compare(groups: Sequence[Sequence[Sample]]) -> list[tuple[Comparison, ...]]:
         for sides in groups
     ]
     every = [pair for group in pairs for pair in group]
-    _judge_speed([(pair, pair.speed) for pair in every if pair.speed])
+    _judge_speed([pair for pair in every if pair.found.verdict != "not comparable"])
     _judge_accuracy([(pair, pair.accuracy) for pair in every if pair.accuracy])
     for measure in dict.fromkeys(name for pair in every for name in pair.found.inference):
         _judge_inference([pair for pair in every if measure in pair.found.inference], measure)
@@ -155,21 +175,12 @@ def _pair(a: int, b: int, first: Sample, second: Sample) -> _Pair:
     means = [sum(side) / len(side) for side in logs]
     found = replace(found, ratio=ratio_of(means[0] - means[1]), verdict="no difference shown")
     pair = _Pair(found=found)
-    sides = (first.turns.get("train", {}), second.turns.get("train", {}))
-    shared = looks.of_rounds(*sides)
-    if len(shared) >= FEWEST:
-        pair.speed = methods.mean_difference(shared)
-        pair.found = replace(
-            found,
-            rounds=len(shared),
-            round_spread=pair.speed.error * math.sqrt(len(shared)),
-            turn_spread=looks.turn_spread(*sides),
-            ratio=ratio_of(pair.speed.difference),
-        )
-    elif min(map(len, logs)) >= FEWEST:
-        pair.speed = methods.welch(logs[0], logs[1])
-    else:
-        pair.found = replace(pair.found, why=noop("one process shows nothing of how the next would come out"))
+    if not _pair_rounds(pair, first, second):
+        if min(map(len, logs)) >= FEWEST:
+            pair.speed = methods.welch(logs[0], logs[1])
+            pair.p = pair.speed.p
+        else:
+            pair.found = replace(pair.found, why=noop("one process shows nothing of how the next would come out"))
     if first.accuracy_per_seed and second.accuracy_per_seed:
         _pair_accuracies(pair, first.accuracy_per_seed, second.accuracy_per_seed)
     both = {
@@ -180,9 +191,45 @@ def _pair(a: int, b: int, first: Sample, second: Sample) -> _Pair:
     return pair
 
 
+def _pair_rounds(pair: _Pair, first: Sample, second: Sample) -> bool:
+    """Compare two rows round by round, and return whether they share any: as neighbours where never alive together."""
+    sides = (first.turns.get("train", {}), second.turns.get("train", {}))
+    shared, neighbours = looks.of_rounds(*sides), False
+    if not shared:
+        both = [name for name in first.by_round if name in second.by_round]
+        shared = [math.log(first.by_round[name] / second.by_round[name]) for name in both]
+        neighbours = bool(shared)
+    if not shared or (len(shared) < FEWEST and not (first.until_decided and second.until_decided)):
+        return False
+    pair.found = replace(
+        pair.found,
+        rounds=len(shared),
+        neighbours=neighbours,
+        within=first.within,
+        ratio=ratio_of(sum(shared) / len(shared)),
+        turn_spread=looks.turn_spread(*sides),
+    )
+    if len(shared) >= FEWEST:
+        pair.found = replace(pair.found, round_spread=float(np.std(shared, ddof=1)))
+    if first.until_decided and second.until_decided:
+        seen = looks.look(shared, within=first.within)
+        if seen is None:
+            pair.found = replace(pair.found, why=noop("fewer rounds than the first look needs, which is 3"))
+            return True
+        pair.speed, pair.p, pair.equal = seen.found, seen.q, seen.equal
+        pair.found = replace(pair.found, rounds=seen.rounds)
+    else:
+        pair.speed = found = methods.mean_difference(shared)
+        pair.p, pair.equal = found.p, looks.is_equal(found.low, found.high, first.within)
+    return True
+
+
 def _difference(first: Sample, second: Sample, measure: str) -> Difference | None:
     """Return the difference of two rows in a measure of inference: by rounds where they took turns, else Welch's."""
     shared = looks.of_rounds(first.turns.get(measure, {}), second.turns.get(measure, {}))
+    if first.until_decided and second.until_decided and shared:
+        seen = looks.look(shared)
+        return None if seen is None else seen.found._replace(p=seen.q)
     if len(shared) >= FEWEST:
         return methods.mean_difference(shared)
     sides = [methods.logarithms(row.inference[measure]) for row in (first, second)]
@@ -203,28 +250,29 @@ def _pair_accuracies(pair: _Pair, first: dict[int, float], second: dict[int, flo
     pair.found = replace(pair.found, accuracy_test=noop("paired by seed") if by_seed else "Welch")
 
 
-def _judge_speed(pairs: Sequence[tuple[_Pair, Difference]]) -> None:
-    alpha = methods.strictest(len(pairs))
-    adjusted = methods.holm([found.p for _, found in pairs])
-    for (pair, found), p_holm in zip(pairs, adjusted, strict=True):
+def _judge_speed(pairs: Sequence[_Pair]) -> None:
+    """Give every pair its verdict; those that nothing can be said of yet are counted among Holm's pairs."""
+    pairs = [pair for pair in pairs if pair.speed or pair.found.rounds]
+    adjusted = methods.holm([pair.p for pair in pairs])
+    left = sum(p >= methods.ALPHA for p in adjusted)
+    for pair, p_holm in zip(pairs, adjusted, strict=True):
+        found = pair.speed
+        if found is None:
+            continue
+        alpha = methods.strictest(len(pairs))
+        if pair.p != found.p and pair.found.rounds in looks.LOOKS:
+            alpha = looks.level(pair.found.rounds, left)
+        shown = methods.verdict(found.difference, p_holm)
         pair.found = replace(
             pair.found,
             ratio=ratio_of(found.difference),
             low=ratio_of(found.low),
             high=ratio_of(found.high),
-            p=found.p,
+            p=pair.p,
             p_holm=p_holm,
-            verdict=_verdict(pair, found, p_holm),
+            verdict=EQUAL if shown == "no difference shown" and pair.equal else shown,
             smallest_ratio=ratio_of(methods.smallest_shown(found, alpha)),
         )
-
-
-def _verdict(pair: _Pair, found: Difference, p_holm: float) -> Verdict:
-    """Return what is shown of a pair; rows that took turns may be shown to be equal."""
-    shown = methods.verdict(found.difference, p_holm)
-    if shown == "no difference shown" and pair.found.rounds and looks.is_equal(found.low, found.high):
-        return EQUAL
-    return shown
 
 
 def _judge_inference(pairs: Sequence[_Pair], measure: str) -> None:

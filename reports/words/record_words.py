@@ -18,7 +18,7 @@ WORDS = (
     noop("crashed"), noop("interrupted"), noop("pass"), noop("fail"), noop("not checked"),
     # verdicts, and what is read of the blocks
     noop("faster"), noop("slower"), noop("no difference shown"), noop("not comparable"), noop("equivalent"),
-    noop("equal within 5 %"),
+    noop("equal"),
     noop("different"), noop("not shown"), noop("settled"), noop("never settled"), noop("too few blocks to tell"),
     noop("too noisy to say"), noop("bit-identical"), noop("differs"),
     # kinds of blocks, splits, metrics

@@ -1,12 +1,13 @@
 """The command `evenbench run`: plan, run, store, report."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from harness.cli.choices import (
     choice_options,
@@ -20,6 +21,7 @@ from harness.cli.choices import (
 )
 from harness.cli.options import data_dir_option, filled, json_option, print_json, refuse_what_is_planned, results_option
 from harness.cli.progress import Progress
+from harness.cli.quantities import parse_seconds, parse_share
 from harness.data import datasets
 from harness.data.text_files import TextFile
 from harness.environments import machine
@@ -33,8 +35,10 @@ from harness.runs.conductor import Conductor, Plan, look_for_data
 from harness.runs.execute import Setting
 from harness.runs.plan import Wish, found_again, left_of, study_of
 from harness.runs.profiles import check_name as check_profile
-from harness.spec import RunSpec
+from harness.spec import Choice, Design, RunSpec
 from harness.whole_files import shown_path
+
+DEFAULT_BUDGET_S = 600.0
 
 
 @click.command()
@@ -90,9 +94,27 @@ from harness.whole_files import shown_path
     help="stock: as a newcomer gets it; tuned: with what `evenbench tune` found; both.",
 )
 @click.option(
-    "--turns",
-    is_flag=True,
-    help="Keep the workers of all rows of a task alive in every round, and measure them in turns, block by block.",
+    "--until",
+    type=click.Choice(["decided", "repeats"]),
+    help="When to end: decided, when every pair of rows is, or the budget is spent; repeats, after --repeats.  "
+    "[default: decided for quick, else repeats]",
+)
+@click.option("--budget", callback=filled, help="Time after which no round is begun, such as 10min.  [default: 10min]")
+@click.option(
+    "--within", default="5%", show_default=True, callback=filled, help="Rows this close to each other are called equal."
+)
+@click.option(
+    "--turns/--alone",
+    "turns",
+    default=None,
+    help="Measure the rows of a task in turns, with all their workers alive, or one after the other.  "
+    "[default: in turns, but for smoke]",
+)
+@click.option("--live", type=int, help="Most workers alive at once.  [default: as many as the memory holds]")
+@click.option(
+    "--controls/--no-controls",
+    default=None,
+    help="Measure a row's twin, and a twin that does 10 % more work, in every task.  [default: with full]",
 )
 @click.option("--no-parity", is_flag=True, help="Skip the proof of equality; no row will be ranked.")
 @click.option("--no-mistakes", is_flag=True, help="Skip the students' mistakes; smoke does without them anyway.")
@@ -151,6 +173,7 @@ def _planned(asked: dict[str, Any]) -> Plan:
     files = _chosen_file(asked)
     runnable = tuple(c for c in choices if (c.backend, c.device) in found)
     profiles = check_profile(asked["profile"])
+    design = _design(asked, runnable)
     wish = Wish(
         tasks=tasks,
         choices=runnable,
@@ -162,6 +185,10 @@ def _planned(asked: dict[str, Any]) -> Plan:
         timeout_s=asked["timeout_s"],
         memory_limit_bytes=parse_bytes(asked["memory_limit"]),
         noise_budget_s=asked["noise_budget_s"],
+        design=design,
+        budget_s=_budget(asked, design),
+        live=asked["live"],
+        controls=_controls(asked, design),
         profiles=profiles,
         tuned=find_tuned(tasks, runnable, asked["preset"], found) if "tuned" in profiles else {},
     )
@@ -170,10 +197,43 @@ def _planned(asked: dict[str, Any]) -> Plan:
         interpreters=found,
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
-        in_turns=asked["turns"],
+        open_rows=_open_rows if design.until_decided else None,
         with_mistakes=not asked["no_mistakes"] and asked["preset"] != "smoke",
         files=files,
     )
+
+
+def _design(asked: dict[str, Any], choices: tuple[Choice, ...]) -> Design:
+    """Return how the rows are to be compared: by default a quick study ends when all is decided, others are counted."""
+    counted = asked["repeats"] is not None or bool(asked["seeds"])
+    if counted and asked["until"] == "decided":
+        raise UsageError("--until decided counts its rounds itself: leave out --repeats and --seed, or --until")
+    decided = asked["until"] == "decided" or (asked["until"] is None and asked["preset"] == "quick" and not counted)
+    decided = decided and asked["turns"] is not False and len(choices) * len(check_profile(asked["profile"])) > 1
+    turns = decided or (asked["turns"] if asked["turns"] is not None else asked["preset"] != "smoke")
+    if asked["until"] == "decided" and not decided:
+        raise UsageError("--until decided needs two rows or more that take turns: name a second backend or mode")
+    return Design(turns=turns, until_decided=decided, within=parse_share(asked["within"], "--within"))
+
+
+def _budget(asked: dict[str, Any], design: Design) -> float | None:
+    """Return the seconds after which no round is begun."""
+    if asked["budget"] is not None:
+        return parse_seconds(asked["budget"], "--budget")
+    return DEFAULT_BUDGET_S if design.until_decided else None
+
+
+def _controls(asked: dict[str, Any], design: Design) -> bool:
+    if asked["controls"] and not design.turns:
+        raise UsageError("--controls are measured in turns with their row: leave out --alone")
+    return design.turns and (asked["preset"] == "full" if asked["controls"] is None else asked["controls"])
+
+
+def _open_rows(records: Sequence[Record]) -> Callable[[RunSpec], bool]:
+    """Return what says of a run whether a pair of its row is still to be decided."""
+    from reports.statistics.decided import open_rows
+
+    return open_rows(records)
 
 
 def _chosen_file(asked: dict[str, Any]) -> dict[str, TextFile]:
@@ -190,6 +250,10 @@ def _chosen_file(asked: dict[str, Any]) -> dict[str, TextFile]:
 def _resumed(store: Store, asked: dict[str, Any]) -> tuple[Plan, tuple[RunSpec, ...]]:
     """Return the plan to finish a study from the disk, and the runs that it lacks."""
     study = store.study()
+    if asked["budget"] is not None:
+        study = replace(study, budget_s=parse_seconds(asked["budget"], "--budget"))
+    if asked["live"] is not None:
+        study = replace(study, live=asked["live"])
     left = left_of(study, store)
     choices = tuple(dict.fromkeys(spec.choice for spec in left))
     if left:
@@ -199,7 +263,7 @@ def _resumed(store: Store, asked: dict[str, Any]) -> tuple[Plan, tuple[RunSpec, 
         interpreters=find_interpreters(choices, asked["pythons"], named=True, warn=_warn) if left else {},
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
-        in_turns=asked["turns"],
+        open_rows=_open_rows if any(spec.design.until_decided for spec in left) else None,
         with_mistakes=not asked["no_mistakes"] and any(spec.preset != "smoke" for spec in left),
         files={file.name: found_again(file) for file in study.files if file.name in {spec.dataset for spec in left}},
     )
