@@ -209,7 +209,7 @@ def test_a_machine_with_a_busy_neighbour_is_not_too_noisy_for_rows_that_took_tur
     runs = [in_turns(name, repeat, 0.01, busy) for name in ("torch", "tensorflow") for repeat in range(3)]
     (group,) = summarize(frame(runs))
     assert all(row.comparable for row in group.rows)
-    assert (group.comparisons[0].rounds, group.comparisons[0].verdict) == (3, "equal within 5 %")
+    assert (group.comparisons[0].rounds, group.comparisons[0].verdict) == (3, "equal")
 
 
 def test_the_report_says_how_far_rounds_lie_apart_and_what_an_open_pair_would_need() -> None:
@@ -221,7 +221,9 @@ def test_the_report_says_how_far_rounds_lie_apart_and_what_an_open_pair_would_ne
     assert any(
         "over 3 rounds; the ratios of the rounds spread by 18.9 % to 18.9 %, those of" in line for line in said
     ), said
-    assert "torch eager and tensorflow eager: a difference of 10 % would need 33 rounds." in said
+    assert any(
+        line.startswith("torch eager and tensorflow eager: a difference of 10 % would need 33 rounds") for line in said
+    )
 
 
 def test_the_command_measures_in_turns(tmp_path: Path, home: Path) -> None:

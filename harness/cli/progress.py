@@ -17,17 +17,17 @@ from harness.spec import RunSpec
 class Progress:
     """Listens to a study and shows what runs now, what is left and how long it will take."""
 
-    def __init__(self, runs: int) -> None:
+    def __init__(self, runs: int | None) -> None:
         self.runs = runs
+        """How many there will be; None where that shows on the way."""
         self.done = 0
         self.console = Console(stderr=True)
         self.bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(bar_width=16),
-            MofNCompleteColumn(),
+            *(() if runs is None else (MofNCompleteColumn(),)),
             TimeElapsedColumn(),
-            TextColumn(_("left")),
-            TimeRemainingColumn(elapsed_when_finished=False),
+            *(() if runs is None else (TextColumn(_("left")), TimeRemainingColumn(elapsed_when_finished=False))),
             console=self.console,
             disable=not self.console.is_terminal,
         )
@@ -57,8 +57,10 @@ class Progress:
         self.done += 1
         self.bar.advance(self.line)
         spec, outcome = record.spec, record.outcome
-        name = _seeded(f"{spec.task} {spec.backend} {spec.device} {spec.mode}", spec.seed)
-        line = f"{self.done}/{self.runs} {name} {_(outcome.status)}"
+        profile = "" if spec.profile == "stock" else f" {spec.profile}"
+        name = _seeded(f"{spec.task} {spec.backend} {spec.device} {spec.mode}{profile}", spec.seed)
+        count = f"{self.done}" if self.runs is None else f"{self.done}/{self.runs}"
+        line = f"{count} {name} {_(outcome.status)}"
         why = said(outcome.said or outcome.reason)
         self._say(_("{what}: {reason}").format(what=line, reason=why) if why else line)
 

@@ -73,6 +73,15 @@ class Study(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     merged_from: tuple[Source, ...] = ()
     """The studies that this one was merged from; none for a study that was run."""
 
+    @property
+    def until_decided(self) -> bool:
+        """Whether it ends when its pairs are decided, so that some planned runs may never be needed."""
+        return any(spec.design.until_decided for spec in self.specs)
+
+    def sure(self) -> tuple[RunSpec, ...]:
+        """Return the runs that are made in any case: of a study that ends when decided those of its first round."""
+        return tuple(spec for spec in self.specs if not spec.design.until_decided or spec.repeat == 0)
+
 
 class Damaged(Struct, frozen=True, kw_only=True):
     """A file of a study that could not be read, and why."""

@@ -26,9 +26,9 @@ class Loaded(NamedTuple):
         return shown_path(self.folder.resolve().name)
 
     def missing(self) -> tuple[str, ...]:
-        """Return the ids of the planned runs that have no readable record."""
+        """Return the ids of the runs that were to be made in any case and have no readable record."""
         done = {record.spec.run_id for record in self.records}
-        return tuple(spec.run_id for spec in self.plan.specs if spec.run_id not in done) if self.plan else ()
+        return tuple(spec.run_id for spec in self.plan.sure() if spec.run_id not in done) if self.plan else ()
 
     def resume_command(self) -> str | None:
         """Return the command that runs what is missing; None for a merged study, which cannot be resumed."""

@@ -113,7 +113,8 @@ class Conductor:
             DataError: a data set cannot be had.
         """
         for spec in self.left:
-            self._data(spec, _task(spec))
+            if not spec.speed_only:  # those may never be made
+                self._data(spec, _task(spec))
 
     def run(self) -> tuple[Record, ...]:
         """Do what is missing and return the new records; stops after an interrupted one.
@@ -153,8 +154,8 @@ class Conductor:
     def _has_time_for(self, together: Sequence[RunSpec]) -> bool:
         """Return whether the budget lasts for one more round of a task; the first of each is made in any case."""
         budget, cell = self.plan.study.budget_s, _cell(together[0])
-        took = self._took.get((cell, together[0].speed_only)) or self._took.get((cell, False), 0.0)
-        return budget is None or self.watch.seconds() + took <= budget
+        took = self._took.get((cell, together[0].speed_only)) or self._took.get((cell, False))
+        return budget is None or took is None or self.watch.seconds() + took <= budget
 
     def _is_late(self, together: Sequence[RunSpec]) -> bool:
         """Return whether a round is a later one, or the only one: what keeps the first verdict waiting comes then."""

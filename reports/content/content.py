@@ -123,10 +123,14 @@ def content(study: StudyRead) -> Content:
 def _lead(loaded: Loaded) -> tuple[str, ...]:
     lead = []
     if loaded.plan is not None:
-        lead.append(
-            _("{count} of {planned} planned runs have a record; planned {date}.").format(
-                count=len(loaded.records), planned=len(loaded.plan.specs), date=loaded.plan.created_at
+        sentence = _("{count} of {planned} planned runs have a record; planned {date}.")
+        if loaded.plan.until_decided:
+            sentence = _(
+                "{count} of at most {planned} runs were made: the study ends when its pairs are decided or its budget "
+                "is spent; planned {date}."
             )
+        lead.append(
+            sentence.format(count=len(loaded.records), planned=len(loaded.plan.specs), date=loaded.plan.created_at)
         )
     elif loaded.records:
         lead.append(

@@ -77,19 +77,17 @@ def _in_turns(group: Group, comparisons: int) -> Iterator[str]:
     yield from _controls(group)
     known = [item.round_spread for item in group.comparisons if item.round_spread is not None]
     turns = [item.turn_spread for item in group.comparisons if item.turn_spread is not None]
-    if not known or not turns:
-        return
-    rounds = max(item.rounds or 0 for item in group.comparisons)
-    yield _(
-        "In turns: pairs are compared round by round, over {rounds} rounds; the ratios of the rounds spread by {low} "
-        "to {high}, those of single turns by {turns_low} to {turns_high}."
-    ).format(
-        rounds=rounds,
-        low=text.percent(min(known)),
-        high=text.percent(max(known)),
-        turns_low=text.percent(min(turns)),
-        turns_high=text.percent(max(turns)),
-    )
+    if known and turns:
+        yield _(
+            "In turns: pairs are compared round by round, over {rounds} rounds; the ratios of the rounds spread by "
+            "{low} to {high}, those of single turns by {turns_low} to {turns_high}."
+        ).format(
+            rounds=max(item.rounds or 0 for item in group.comparisons),
+            low=text.percent(min(known)),
+            high=text.percent(max(known)),
+            turns_low=text.percent(min(turns)),
+            turns_high=text.percent(max(turns)),
+        )
     for item in group.comparisons:
         if item.neighbours:
             yield _("{a} and {b} did not fit into the memory together, and were measured one after the other.").format(

@@ -120,7 +120,7 @@ def _entry(folder: Path) -> Entry:
         name=folder.name,
         created_at=loaded.plan.created_at if loaded.plan else "",
         runs=len(loaded.records),
-        planned=len(loaded.plan.specs) if loaded.plan else None,
+        planned=max(len(loaded.plan.sure()), len(loaded.records)) if loaded.plan else None,
         statuses=dict(Counter(record.outcome.status for record in loaded.records)),
         tasks=tuple(dict.fromkeys(spec.task for spec in specs)),
         backends=tuple(dict.fromkeys(spec.backend for spec in specs)),

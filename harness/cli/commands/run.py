@@ -303,7 +303,7 @@ def _conduct(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, new: bool, 
     """Run the plan, show the report, and return the exit code; a new study is created once its data are there."""
     setting = Setting(machine=machine.machine(), git_revision=machine.git_revision(), cores=machine.available_cores())
     try:
-        progress = Progress(len(left))
+        progress = Progress(None if plan.study.until_decided else len(left))
         conductor = Conductor(plan, left, store=store, setting=setting, listener=progress)
         conductor.prepare_data()  # before the live display: a download has one of its own, and there can be only one
         if new:

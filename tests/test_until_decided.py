@@ -1,0 +1,313 @@
+"""A study that ends when its pairs are decided: errors stay below 5 %, rows leave, a budget holds, controls check."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import entries
+from msgspec.structs import replace
+from records_factory import block, measured, record
+from test_failing_well import HERE_INTERPRETER, Silent
+
+import backends
+from harness import registry
+from harness.environments.machine import available_cores, machine
+from harness.errors import UsageError
+from harness.record import Record
+from harness.records.store import Store, Study
+from harness.records.studies import load
+from harness.runs.conductor import Conductor, Plan
+from harness.runs.execute import Setting
+from harness.runs.plan import MOST_LOOKED_AT, QUALITY_ROUNDS, Wish, plan
+from harness.spec import Choice, Design, RunSpec
+from reports.content.verdicts import lines
+from reports.frame.frame import frame
+from reports.statistics import looks, methods
+from reports.statistics.decided import open_rows
+from reports.statistics.rows import Group
+from reports.statistics.summary import summarize
+
+DECIDED = Design(turns=True, until_decided=True)
+NAMES = ("torch", "tensorflow", "mindspore")
+ROWS = ("torch", "torch.twin", "torch.planted", "tensorflow")
+
+
+def run(row: str, repeat: int, step_s: float, design: Design = DECIDED, rows: Sequence[str] = ROWS) -> Record:
+    """Return a record of a run that took turns; `row` is a backend, with the profile of a control behind a dot."""
+    backend, _, profile = row.partition(".")
+    turns = tuple(replace(block("steady", 10, 10 * step_s), turn=number) for number in range(24))
+    ids = tuple(record("x", repeat=repeat, profile=name).spec.run_id for name in rows)
+    made = record(
+        backend,
+        repeat=repeat,
+        found=measured(blocks=turns, versions={backend: "1"}),
+        design=design,
+        profile=profile or "stock",
+    )
+    return replace(made, live_with=ids)
+
+
+def study(rounds: int, design: Design = DECIDED, **steps: Callable[[int], float]) -> Group:
+    """Return the group of a study of so many rounds; each row's seconds per step are a function of the round."""
+    rows = {name.replace("_", "."): step for name, step in steps.items()}
+    runs = [run(row, r, step(r), design, tuple(rows)) for r in range(rounds) for row, step in rows.items()]
+    (group,) = summarize(frame(runs))
+    return group
+
+
+def wobble(r: int, size: float) -> float:
+    """Return a factor around 1, another one every round."""
+    return 1 + size * ((r * 7) % 5 - 2) / 2
+
+
+def test_the_plan_knows_the_looks() -> None:
+    assert max(looks.LOOKS) == MOST_LOOKED_AT
+    assert min(looks.LOOKS) == QUALITY_ROUNDS
+
+
+@pytest.mark.parametrize(("apart", "allowed"), [(0.0, 0.05), (1.5, 0.05)])
+def test_at_most_one_study_in_twenty_names_a_difference_that_is_none(apart: float, allowed: float) -> None:
+    """Twelve pairs: four tasks of three rows, of which one may differ; rows leave; a tenth of the rounds is wild."""
+    random = np.random.default_rng(1)
+    studies, wrong = 400, 0
+    for _ in range(studies):
+        wild = 1 + 4 * (random.random((4, 10)) < 0.1)
+        rows = random.normal(0, 0.03, (4, 10, 3)) * wild[..., None]
+        rows[..., 2] += apart
+        pairs = [(task, a, b) for task in range(4) for a, b in ((0, 1), (0, 2), (1, 2))]
+        left, q, named = set(pairs), dict.fromkeys(pairs, 1.0), False
+        for n in looks.LOOKS:
+            for pair in left:
+                task, a, b = pair
+                seen = looks.look([float(d) for d in (rows[task, :n, a] - rows[task, :n, b])])
+                assert seen is not None
+                q[pair] = seen.q
+            shown = [pair for pair, p in zip(pairs, methods.holm([q[p] for p in pairs]), strict=True) if p < 0.05]
+            named |= any(apart == 0 or 2 not in pair[1:] for pair in shown)
+            left -= set(shown)
+        wrong += named
+    error = math.sqrt(allowed * (1 - allowed) / studies)
+    assert wrong / studies <= allowed + 2 * error
+
+
+def test_the_interval_covers_at_whatever_look_it_is_read() -> None:
+    random = np.random.default_rng(2)
+    studies, missed = 1000, 0
+    for _ in range(studies):
+        found = random.normal(0.1, 0.04, 10).tolist()
+        seen = [looks.look(found[:n]) for n in looks.LOOKS]
+        stopped = next((one for one in seen if one and (one.q < 0.05 or one.equal)), seen[-1])
+        assert stopped is not None
+        missed += not stopped.found.low <= 0.1 <= stopped.found.high
+    assert missed / studies <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
+
+
+def test_before_the_first_look_nothing_is_said_and_the_pair_counts_among_all() -> None:
+    group = study(2, torch=lambda r: 0.01, tensorflow=lambda r: 0.03)
+    (found,) = group.comparisons
+    assert (found.verdict, found.rounds, found.low) == ("no difference shown", 2, None)
+    assert "first look" in found.why
+
+
+def test_a_large_difference_is_shown_at_the_first_look_and_the_row_leaves() -> None:
+    rows = {"torch": 0.01, "mindspore": 0.1}
+    runs = [run(row, r, s * wobble(r, 0.01 * s), rows=tuple(rows)) for r in range(3) for row, s in rows.items()]
+    is_open = open_rows(runs)
+    assert not any(is_open(one.spec) for one in runs)
+    assert is_open(replace(runs[0].spec, backend="not known yet"))
+
+
+def test_a_row_stays_as_long_as_one_of_its_pairs_is_open() -> None:
+    steps = {"torch": 0.01, "tensorflow": 0.0104, "mindspore": 0.1}
+    runs = [
+        run(row, r, s * (wobble(r, 0.1) if row == "tensorflow" else wobble(r, 0.001)), rows=NAMES)
+        for r in range(3)
+        for row, s in steps.items()
+    ]
+    is_open = open_rows(runs)
+    found = {one.spec.backend: is_open(one.spec) for one in runs}
+    assert found == {"torch": True, "tensorflow": True, "mindspore": False}
+
+
+def test_looks_are_fewer_than_rounds() -> None:
+    """After four rounds the third is the last that was looked at."""
+    group = study(4, torch=lambda r: 0.01, tensorflow=lambda r: 0.01 * (1.5 if r == 3 else 1.2) * wobble(r, 0.01))
+    (found,) = group.comparisons
+    assert found.rounds == 3
+    assert found.ratio == pytest.approx(1 / 1.2, abs=0.02)
+
+
+def test_rows_are_equal_within_the_margin_that_was_asked_for() -> None:
+    near = {"torch": lambda r: 0.01, "tensorflow": lambda r: 0.0107 * wobble(r, 0.001)}
+    assert study(3, Design(turns=True, within=0.05), **near).comparisons[0].verdict == "faster"
+    jumping = {"torch": lambda r: 0.01, "tensorflow": lambda r: 0.01 * wobble(r, 0.05)}
+    assert study(3, Design(turns=True, within=0.05), **jumping).comparisons[0].verdict == "no difference shown"
+    group = study(3, Design(turns=True, within=0.3), **jumping)
+    assert group.comparisons[0].verdict == "equal"
+
+
+def test_controls_that_come_out_let_verdicts_stand() -> None:
+    group = study(
+        5,
+        Design(turns=True),
+        torch=lambda r: 0.01,
+        torch_twin=lambda r: 0.01 * wobble(r, 0.002),
+        torch_planted=lambda r: 0.011 * wobble(r, 0.002),
+        tensorflow=lambda r: 0.0105 * wobble(r, 0.001),
+    )
+    assert [row.label for row in group.rows] == ["torch eager", "tensorflow eager"]
+    assert [(one.row.profile, one.holds) for one in group.controls] == [("twin", True), ("planted", True)]
+    assert group.comparisons[0].verdict == "faster"
+    assert any("a twin of torch eager with 10 % more work came out at 1.1" in line for line in lines(group, 3))
+
+
+@pytest.mark.parametrize(
+    ("twin", "other", "verdict"),
+    [
+        (lambda r: wobble(r, 0.2), 1.05, "no difference shown"),  # cannot see that the twin is one
+        (lambda r: wobble(r, 0.2), 1.5, "faster"),  # what lies beyond the plant as a whole stays
+        (lambda r: 1.3 * wobble(r, 0.001), 1.5, "no difference shown"),  # finds a difference where there is none
+    ],
+)
+def test_controls_that_do_not_come_out_take_verdicts_back(
+    twin: Callable[[int], float], other: float, verdict: str
+) -> None:
+    group = study(
+        5,
+        Design(turns=True),
+        torch=lambda r: 0.01,
+        torch_twin=lambda r: 0.01 * twin(r),
+        torch_planted=lambda r: 0.011 * wobble(r, 0.002),
+        tensorflow=lambda r: 0.01 * other * wobble(r, 0.001),
+    )
+    (found,) = group.comparisons
+    assert found.verdict == verdict
+    assert ("too noisy" in found.why) == (verdict == "no difference shown")
+
+
+def test_rows_that_memory_kept_apart_are_paired_by_round() -> None:
+    host = (1.0, 3.0, 1.5)
+    runs = [
+        replace(run(name, r, step * slow * wobble(r, 0.002), Design(turns=True)), live_with=())
+        for r, slow in enumerate(host)
+        for name, step in (("torch", 0.01), ("tensorflow", 0.0111))
+    ]
+    (group,) = summarize(frame(runs))
+    (found,) = group.comparisons
+    assert (found.rounds, found.neighbours, found.verdict) == (3, True, "faster")
+    assert any("did not fit into the memory together" in line for line in lines(group, 1))
+
+
+def wish(**more: object) -> Wish:
+    choices = tuple(Choice(backend=name, device="cpu", mode="eager") for name in ("well", "tunable"))
+    facts = {"tasks": (registry.task("xor"),), "choices": choices, "preset": "smoke", "noise_budget_s": 0.0}
+    return Wish(**(facts | {"design": DECIDED} | more))  # type: ignore[arg-type]
+
+
+def test_later_rounds_measure_speed_alone() -> None:
+    specs = plan(wish())
+    assert len(specs) == 2 * MOST_LOOKED_AT
+    assert [spec.speed_only for spec in specs] == [spec.repeat >= QUALITY_ROUNDS for spec in specs]
+    assert not any(spec.speed_only for spec in plan(wish(design=Design(turns=True))))
+
+
+def test_controls_stand_beside_the_first_row() -> None:
+    specs = plan(wish(controls=True, repeats=1))
+    assert sorted((spec.backend, spec.profile) for spec in specs) == [
+        ("tunable", "stock"),
+        ("well", "planted"),
+        ("well", "stock"),
+        ("well", "twin"),
+    ]
+
+
+@pytest.mark.parametrize("within", [0.0, 1.0, 2.0])
+def test_a_margin_that_is_none_is_refused(within: float) -> None:
+    with pytest.raises(UsageError, match="--within is a share"):
+        plan(wish(design=Design(within=within)))
+
+
+@pytest.fixture
+def setting(monkeypatch: pytest.MonkeyPatch, home: Path) -> Setting:
+    monkeypatch.setattr(backends, "TABLE", backends.TABLE | entries())
+    return Setting(machine=machine(), git_revision=None, cores=available_cores())
+
+
+def conducted(
+    folder: Path,
+    setting: Setting,
+    is_open: Callable[[int, RunSpec], bool],
+    listener: Silent | None = None,
+    **more: object,
+) -> list[Record]:
+    """Conduct a study of fakes in which a row is open as long as `is_open` of the rounds done and a run says."""
+    specs = plan(wish(repeats=5, controls=more.pop("controls", False)))
+    made = Study(name="s", created_at="2026-11-26T00:00:00+00:00", command=(), specs=specs, **more)  # type: ignore[arg-type]
+    store = Store(folder / "s")
+    if not store.exists():
+        store.create(made)
+    asked = Plan(
+        study=made,
+        interpreters={(spec.backend, spec.device): HERE_INTERPRETER for spec in specs},
+        data_dir=None,
+        with_parity=False,
+        with_ceilings=False,
+        open_rows=lambda records: lambda spec: is_open(1 + max(one.spec.repeat for one in records), spec),
+    )
+    Conductor(asked, store.missing(specs), store=store, setting=setting, listener=listener or Silent()).run()
+    found, _ = store.records()
+    return found
+
+
+def rounds_of(records: Sequence[Record]) -> dict[str, int]:
+    return {name: sum(one.spec.backend == name for one in records) for name in ("well", "tunable")}
+
+
+def test_rows_leave_and_the_study_ends(tmp_path: Path, setting: Setting) -> None:
+    found = conducted(tmp_path, setting, lambda rounds, spec: rounds < 4)
+    assert rounds_of(found) == {"well": 4, "tunable": 4}
+    fast = [one for one in found if one.spec.speed_only]
+    assert len(fast) == 2
+    assert all(one.outcome.status == "ok" and not one.measured.quality for one in fast)
+    assert all(len([b for b in one.measured.blocks if b.turn is not None]) == 24 for one in found)
+    again = conducted(tmp_path, setting, lambda rounds, spec: rounds < 4)
+    assert [one.spec.run_id for one in again] == [one.spec.run_id for one in found]
+    assert load(tmp_path / "s").missing() == ()
+
+
+def test_after_its_budget_no_round_is_begun_but_the_first(tmp_path: Path, setting: Setting) -> None:
+    found = conducted(tmp_path, setting, lambda rounds, spec: True, budget_s=0.001)
+    assert rounds_of(found) == {"well": 1, "tunable": 1}
+
+
+def test_a_study_that_was_stopped_and_gone_on_with_makes_the_same_runs(tmp_path: Path, setting: Setting) -> None:
+    class Stops(Silent):
+        count = 0
+
+        def started(self, spec: RunSpec) -> None:
+            self.count += 1
+            if self.count == 4:
+                raise KeyboardInterrupt
+
+    def is_open(rounds: int, spec: RunSpec) -> bool:
+        return rounds < 4
+
+    assert "interrupted" in {one.outcome.status for one in conducted(tmp_path / "a", setting, is_open, Stops())}
+    stopped = conducted(tmp_path / "a", setting, is_open)
+    whole = conducted(tmp_path / "b", setting, is_open)
+    assert sorted(one.spec.run_id for one in stopped) == sorted(one.spec.run_id for one in whole)
+
+
+def test_what_does_not_fit_together_is_measured_one_after_the_other(tmp_path: Path, setting: Setting) -> None:
+    found = conducted(tmp_path, setting, lambda rounds, spec: rounds < 3, live=1)
+    assert rounds_of(found) == {"well": 3, "tunable": 3}
+    assert {one.live_with for one in found} == {()}
+
+
+def test_a_planted_row_does_a_tenth_more_than_it_says(tmp_path: Path, setting: Setting) -> None:
+    found = conducted(tmp_path, setting, lambda rounds, spec: False, controls=True)
+    planted = [one for one in found if one.spec.profile == "planted"]
+    assert planted
+    assert all(b.steps % 10 == 0 for one in planted for b in one.measured.blocks if b.turn is not None)
