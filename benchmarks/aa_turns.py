@@ -4,8 +4,8 @@
 .venv/bin/python benchmarks/aa_turns.py --study results/STUDY     # rounds that are there
 
 All three workers are alive in every round and take turns, as in any study; rounds measure speed alone. Then, for the
-twin and the planted row against the row itself: the mean ratio, its standard deviation from round to round and from turn
-to turn, and how often studies would have called them different that draw 5 or 10 of these rounds, look after 3, 5, 7 and
+twin and the planted row against the row itself: the mean ratio, its standard deviation over rounds and over
+turns, and how often studies would have called them different that draw 5 or 10 of these rounds, look after 3, 5, 7,
 10, and have one pair or twelve. For slow-downs of 5 and 20 % the logarithms of the twin are shifted. The draws share
 their rounds: of the method itself the sign-flip test over all rounds says more, whose p is the share of sign patterns
 under which the twins' mean is as large.

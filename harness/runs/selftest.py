@@ -39,11 +39,14 @@ from harness.runs.selftest_cases import (
     STEPS,
     TEST_EXAMPLES,
     TRAIN_EXAMPLES,
+    TURNS,
     Case,
     Finding,
     is_noisy,
+    turns_are_known,
 )
-from harness.spec import Preset, RunSpec, Target, Task
+from harness.runs.turns import round_of
+from harness.spec import PLANTED, Preset, RunSpec, Target, Task
 
 ATTEMPTS = 3
 BUDGET_S = 90.0
@@ -68,14 +71,14 @@ def conduct(started: Callable[[str], None], cases: tuple[Case, ...] | None = Non
     findings: list[Finding] = []
     with place() as folder:
         data = prepared(folder)
-        for case in CASES if cases is None else cases:
+        for case in (*CASES, TURNS) if cases is None else cases:
             for attempt in range(ATTEMPTS):
                 started(case.name if attempt == 0 else f"{case.name}, again")
                 before, clock = guard.look(own_cpu_s()), Stopwatch()
-                record = run(case, data, setting, folder)
+                record, *partners = run(case, data, setting, folder)
                 others = guard.between(before, guard.look(own_cpu_s()))
                 room = clock.seconds() * len(setting.cores)
-                found = tuple(case.judge(case, record))
+                found = tuple(case.judge(case, record)) + tuple(turns_are_known(case, record, p) for p in partners)
                 wrong = [finding for finding in found if finding.verdict == "DEVIATES"]
                 if not wrong or not all(f.excusable for f in wrong) or watch.seconds() > BUDGET_S:
                     break
@@ -133,8 +136,16 @@ def prepared(folder: Path) -> Prepared:
     )
 
 
-def run(case: Case, data: Prepared, setting: Setting, folder: Path) -> Record:
-    """Run one case in a worker of its own."""
+def run(case: Case, data: Prepared, setting: Setting, folder: Path) -> tuple[Record, ...]:
+    """Run one case in a worker of its own, or in turns with a partner that does more than it says."""
+    if not case.in_turns:
+        return (execute(ready_of(case, data), setting, folder),)
+    both = [ready_of(case, data, profile) for profile in ("stock", PLANTED)]
+    return tuple(round_of(both, setting, folder, started=lambda _: None))
+
+
+def ready_of(case: Case, data: Prepared, profile: str = "stock") -> Ready:
+    """Return a case's run with all that it needs."""
     spec = RunSpec(
         task="selftest",
         task_version=1,
@@ -147,8 +158,9 @@ def run(case: Case, data: Prepared, setting: Setting, folder: Path) -> Record:
         timeout_s=case.timeout_s,
         memory_limit_bytes=case.memory_limit_bytes,
         noise_budget_s=2.0,
+        profile=profile,
     )
-    ready = Ready(
+    return Ready(
         spec=spec,
         task=task(),
         data=data,
@@ -158,7 +170,6 @@ def run(case: Case, data: Prepared, setting: Setting, folder: Path) -> Record:
             adapter=f"{known.__name__}:{case.backend}", framework="numpy", modes=("eager",), default_mode="eager"
         ),
     )
-    return execute(ready, setting, folder)
 
 
 def own_cpu_s() -> float:

@@ -11,6 +11,7 @@ from harness.measure import honesty
 from harness.record import Record
 from harness.records import steady
 from harness.runs import selftest_backend as known
+from harness.spec import PLANT
 
 Verdict = Literal["as known", "caught", "too noisy", "DEVIATES"]
 
@@ -58,6 +59,8 @@ class Case(Struct, frozen=True, kw_only=True):
     judge: Callable[["Case", Record], Iterator[Finding]]
     timeout_s: float = TIMEOUT_S
     memory_limit_bytes: int | None = None
+    in_turns: bool = False
+    """It takes turns with a twin that does `PLANT` more work than it says."""
 
 
 def throughput(record: Record) -> float | None:
@@ -243,3 +246,17 @@ CASES = (
         memory_limit_bytes=MEMORY_LIMIT_BYTES,
     ),
 )
+
+
+def turns_are_known(case: Case, record: Record, partner: Record) -> Finding:
+    """Return whether the ratio of two rows in turns is the planted one: the median over the turns, block by block."""
+    own, other = (
+        {b.turn: b.seconds / b.steps for b in one.measured.blocks if b.turn is not None} for one in (record, partner)
+    )
+    ratios = [other[turn] / own[turn] for turn in own if turn in other]
+    came = float(np.median(ratios)) if ratios else None
+    found = number(case, "ratio to a twin with more work", 1 + PLANT, came, unit="", most_off=MOST_OFF)
+    return replace(found, excusable=came is not None)
+
+
+TURNS = Case(name="takes turns", backend="honest", judge=lambda case, record: iter(()), in_turns=True)
