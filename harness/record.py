@@ -362,6 +362,8 @@ class Record(_Data, frozen=True, kw_only=True):
     """What the backend said of students' mistakes on the run's device, once per study; none where that was left out."""
     live_with: tuple[str, ...] = ()
     """The runs whose workers were alive in the same round, this one included: they took turns, block by block."""
+    probes: dict[int, float] = {}
+    """By the number of the turn: seconds of a fixed piece of work on the same cores right before it."""
     warm_start: Phases | None = None
     """The start of a second process, as far as its first step, which found what the compiler of the first one had kept;
     null where it had kept nothing."""

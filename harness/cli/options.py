@@ -21,6 +21,7 @@ FOR_EVERY_RUN = (
     "pythons",
     "data_dir",
     "budget",
+    "wait_for_quiet",
     "live",
     "no_parity",
     "no_mistakes",

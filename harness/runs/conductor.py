@@ -20,6 +20,7 @@ from harness.environments.signals import deferred
 from harness.errors import DataError
 from harness.language import _, noop
 from harness.measure.clock import Stopwatch
+from harness.measure.probe import Probe
 from harness.model import takes_tokens
 from harness.record import Ceiling, Installation, Mistake, ParityVerdict, Record
 from harness.records import same_seed
@@ -100,6 +101,7 @@ class Conductor:
         self.watch = Stopwatch()
         self._took: dict[tuple[tuple[str, ...], bool], float] = {}
         """Seconds of the last round of every task, of whole ones and of those for speed alone."""
+        self._probe: Probe | None = None
         self._prepared: dict[tuple[str, str, str, int], Prepared] = {}
         self._ceilings: dict[DeviceKind, tuple[Ceiling, ...]] = {}
         self._installations: dict[tuple[str, DeviceKind], Installation] = {}
@@ -126,6 +128,12 @@ class Conductor:
         self._prove()
         if self.plan.with_ceilings:
             self._measure_ceilings()
+        if not any(spec.design.turns for spec in self.left):
+            return self._all_rounds()
+        with Probe(self.setting.cores) as self._probe:
+            return self._all_rounds()
+
+    def _all_rounds(self) -> tuple[Record, ...]:
         records: list[Record] = []
         for together in self._rounds():
             if self.plan.with_mistakes and not self._mistakes and self._is_late(together):
@@ -188,6 +196,7 @@ class Conductor:
                 folder,
                 started=lambda one: self.listener.started(one.spec),
                 most=self.plan.study.live,
+                probe=self._probe,
             ):
                 yield record
                 any_done = True

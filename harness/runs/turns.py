@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from harness.environments.limits import limits
 from harness.measure.clock import Stopwatch, timestamp
+from harness.measure.probe import Probe
 from harness.record import Record
 from harness.runs.execute import Ready, Setting, Stopped, job_of, record_of, where
 from harness.runs.launch import Worker, workplace
@@ -107,7 +108,7 @@ class Live:
                 os.write(self.words, f"{END}\n".encode())
             self.worker.wait(max(self.left_s, 0.0))
 
-    def record(self, live_with: tuple[str, ...]) -> Record:
+    def record(self, live_with: tuple[str, ...], probes: dict[int, float] | None = None) -> Record:
         """End the worker and return the record of its run."""
         ended = self.worker.end()
         return record_of(
@@ -119,6 +120,7 @@ class Live:
             ended,
             started_at=self.started_at,
             live_with=live_with,
+            probes=probes or {} if live_with else {},
         )
 
 
@@ -129,6 +131,7 @@ def round_of(
     *,
     started: Callable[[Ready], None],
     most: int | None = None,
+    probe: Probe | None = None,
 ) -> Iterator[Record]:
     """Do the runs of a round in turns and yield their records, all of them once the last has ended.
 
@@ -141,11 +144,13 @@ def round_of(
         folder: where evidence is kept; see `execute`.
         started: is told of every run before its worker starts.
         most: how many may be alive at once; None: as many as the memory holds.
+        probe: looks at the machine before every turn.
     """
     records: list[Record] = []
     with ExitStack() as stack:
         live: list[Live] = []
         interrupted = False
+        probes: dict[int, float] = {}
         try:
             for ready in readies:
                 if len(live) == most or not another_fits(live):
@@ -154,7 +159,7 @@ def round_of(
                 live.append(Live(ready, setting, folder, stack))
                 if live[-1].hear() != READY:
                     live[-1].alive = False
-            take_turns([one for one in live if one.alive], seed=readies[0].spec.seed)
+            probes = take_turns([one for one in live if one.alive], seed=readies[0].spec.seed, probe=probe)
             for one in live:
                 one.finish()
         except KeyboardInterrupt:
@@ -168,7 +173,7 @@ def round_of(
         for one in live:
             one.worker.interrupted = interrupted
             try:
-                record = one.record(together if one.alive else ())
+                record = one.record(together if one.alive else (), probes)
                 if record.outcome.status == "out_of_memory" and len(live) > 1 and not one.job.memory_limit_bytes:
                     continue
                 records.append(record)
@@ -191,13 +196,15 @@ def another_fits(live: Sequence[Live]) -> bool:
     return bool(free > ROOM * max(sizes))
 
 
-def take_turns(live: Sequence[Live], *, seed: int) -> None:
+def take_turns(live: Sequence[Live], *, seed: int, probe: Probe | None = None) -> dict[int, float]:
     """Let workers that are ready take turns, until there are enough undisturbed ones of every measure.
 
-    The orders are gone through whole, so that they stay balanced: a disturbed turn is made again in its own order.
+    The orders are gone through whole, so that they stay balanced: a disturbed turn is made again in its own order, and
+    so is one before which the probe found the machine slow. Returns the seconds of the probe before every turn.
     """
+    probes: dict[int, float] = {}
     if not live:
-        return
+        return probes
     left_s = sum(one.ready.spec.noise_budget_s for one in live)
     numbers = count()
     orders = williams(len(live), seed)
@@ -206,8 +213,13 @@ def take_turns(live: Sequence[Live], *, seed: int) -> None:
             disturbed = True
             while disturbed and any(one.alive for one in live):
                 watch, number = Stopwatch(), next(numbers)
+                found = probe() if probe else None
+                if found is not None:
+                    probes[number] = found
                 answers = [live[place].ask(f"{word} {number}") for place in order if live[place].alive]
-                disturbed = DISTURBED in answers and (left_s := left_s - watch.seconds()) > 0
+                slow = probe is not None and probe.is_slow(found)
+                disturbed = (DISTURBED in answers or slow) and (left_s := left_s - watch.seconds()) > 0
+    return probes
 
 
 def williams(rows: int, seed: int) -> list[tuple[int, ...]]:

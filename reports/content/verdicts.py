@@ -93,6 +93,16 @@ def _in_turns(group: Group, comparisons: int) -> Iterator[str]:
             yield _("{a} and {b} did not fit into the memory together, and were measured one after the other.").format(
                 a=group.rows[item.a].label, b=group.rows[item.b].label
             )
+        if item.ratio_quiet and item.ratio_busy:
+            yield _(
+                "{a} and {b}: the ratio depends on the machine's state, {quiet} while it was quiet and {busy} while it "
+                "was not."
+            ).format(
+                a=group.rows[item.a].label,
+                b=group.rows[item.b].label,
+                quiet=text.ratio(item.ratio_quiet),
+                busy=text.ratio(item.ratio_busy),
+            )
         if item.rounds and item.verdict == OPEN and item.round_spread is not None:
             yield _needed(item, group, comparisons)
 

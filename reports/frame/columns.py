@@ -49,8 +49,8 @@ FRAME: dict[str, Column] = {
     "round": Column("text", "First run of the round in which it took turns with others; empty outside of turns."),
     "turns": Column(
         "text",
-        "By measure (train, latency, inference) and number of the turn: seconds per example, and 1 where others "
-        "disturbed it; a JSON object, empty outside of turns.",
+        "By measure (train, latency, inference) and number of the turn: seconds per example, 1 where others disturbed "
+        "it, and the seconds of the probe before it; a JSON object, empty outside of turns.",
     ),
     "planned_in_turns": Column("flag", "Its study was planned so that the rows of a task take turns."),
     "until_decided": Column("flag", "Its study ends when its pairs are decided: it is looked at after some rounds."),

@@ -223,7 +223,11 @@ def _turns(record: Record) -> str:
         timed["latency" if inference.batch_size == 1 else "inference"] = (inference.blocks, inference.batch_size)
     found = {
         name: {
-            str(block.turn): (block.seconds / block.steps / size, int(bool(disturbances(block, cores))))
+            str(block.turn): (
+                block.seconds / block.steps / size,
+                int(bool(disturbances(block, cores))),
+                record.probes.get(block.turn),
+            )
             for block in steady(blocks)
             if block.turn is not None
         }

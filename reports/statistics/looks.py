@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.measure.probe import QUIET, SLOW
 from reports.statistics.methods import ALPHA, FEWEST, POWER, Difference, mean_difference, power_of
 
 LOOKS = {3: 0.1, 5: 0.1, 7: 0.2, 10: 0.6}
@@ -27,6 +28,8 @@ WITHIN = 0.05
 """Rows whose ratio is shown to lie within this share of 1 are called equal."""
 MOST_ROUNDS_NEEDED = 100
 """More are not counted: nobody runs them."""
+FEWEST_OF_STATE = 12
+"""Turns of a state of the machine, quiet or busy."""
 FEWEST_TURNS = 6
 """Of a round; one with fewer says nothing."""
 
@@ -38,6 +41,8 @@ class Turn(NamedTuple):
     """Logarithm of the seconds per example."""
     disturbed: bool = False
     """By the noise guard's rule."""
+    probe_s: float | None = None
+    """What the probe took right before."""
 
 
 Turns = Mapping[int, Turn]
@@ -72,6 +77,26 @@ def differences(a: Turns, b: Turns) -> list[float]:
     clean = [number for number in shared if not (a[number].disturbed or b[number].disturbed)]
     read = clean if len(clean) >= max(FEWEST_TURNS, len(shared) / 2) else shared
     return [a[number].seconds - b[number].seconds for number in read]
+
+
+def by_state(a: Mapping[str, Turns], b: Mapping[str, Turns]) -> tuple[float, float] | None:
+    """Return the mean differences of the quiet and of the busy turns, by the probe; None where they are one.
+
+    Turns are busy whose probe took `SLOW` times the quiet one's time. They are two where there are `FEWEST_OF_STATE` of
+    each, and their means lie further apart than `WITHIN` and than three standard errors of single turns.
+    """
+    shared = [(a[r][n], b[r][n]) for r in a if r in b for n in a[r] if n in b[r]]
+    probes = [(one.seconds - other.seconds, one.probe_s) for one, other in shared if one.probe_s is not None]
+    if not probes:
+        return None
+    limit = SLOW * float(np.quantile([probe for _, probe in probes], QUIET))
+    quiet = [found for found, probe in probes if probe <= limit]
+    busy = [found for found, probe in probes if probe > limit]
+    if min(len(quiet), len(busy)) < FEWEST_OF_STATE:
+        return None
+    apart = abs(float(np.mean(quiet) - np.mean(busy)))
+    error = math.sqrt(float(np.var(quiet, ddof=1)) / len(quiet) + float(np.var(busy, ddof=1)) / len(busy))
+    return (float(np.mean(quiet)), float(np.mean(busy))) if apart > max(math.log1p(WITHIN), 3 * error) else None
 
 
 def of_rounds(a: Mapping[str, Turns], b: Mapping[str, Turns]) -> list[float]:

@@ -1,12 +1,16 @@
 """How many repeats would show a difference: from the spread that the rows of a study have."""
 
+import math
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reports.statistics import methods
+from reports.statistics.looks import rounds_needed
 from reports.statistics.methods import FEWEST
 from reports.statistics.rows import Group, Row
+from reports.statistics.verdicts import Comparison
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -19,7 +23,14 @@ class Need(Struct, frozen=True, kw_only=True):
     processes_a: int
     processes_b: int
     sd_log: float
-    """Pooled standard deviation of the logarithm of a process's seconds per example."""
+    """Standard deviation that the test goes by: of a round's difference of logarithms where the rows took turns, else of
+    a process's logarithm of seconds per example, pooled."""
+    turn_sd: float | None = None
+    """Of single turns inside their rounds; null where the rows took none."""
+    round_sd: float | None = None
+    """Of rounds beyond what their turns explain: new processes, and what the machine does to one row alone."""
+    minutes: float | None = None
+    """That so many rounds take, by the last one's time."""
     repeats: int | None
     """Processes per row that would show the difference, null where more than `MOST_REPEATS` would be needed."""
     smallest_ratio: float
@@ -52,7 +63,14 @@ def needs(groups: Iterable[Group], *, ratio: float, power: float) -> Repeats:
         ratio: of the seconds, 1.05 for 5 %.
         power: share of the studies that would show it, between 0 and 1.
     """
+    groups = list(groups)
     tables = [(group.heading, group.rows) for group in groups]
+    in_turns = {
+        (group.heading, group.rows[item.a].label, group.rows[item.b].label): item
+        for group in groups
+        for item in group.comparisons
+        if item.round_spread is not None
+    }
     grid = [
         (table, first, second)
         for table, rows in tables
@@ -64,8 +82,34 @@ def needs(groups: Iterable[Group], *, ratio: float, power: float) -> Repeats:
     singles = [
         f"{row.label} ({table})" for table, rows in tables for row in rows if row.comparable and not _spreads(row)
     ]
-    pairs = tuple(_need(table, first, second, ratio=ratio, power=power, alpha=alpha) for table, first, second in grid)
-    return Repeats(ratio=ratio, power=power, alpha=alpha, pairs=pairs, left_out=tuple(singles))
+    pairs = []
+    for table, first, second in grid:
+        need = _need(table, first, second, ratio=ratio, power=power, alpha=alpha)
+        found = in_turns.get((table, first.label, second.label))
+        pairs.append(
+            need if found is None else _of_rounds(need, found, (first, second), alpha=alpha, power=power, ratio=ratio)
+        )
+    return Repeats(ratio=ratio, power=power, alpha=alpha, pairs=tuple(pairs), left_out=tuple(singles))
+
+
+def _of_rounds(
+    need: Need, found: Comparison, rows: tuple[Row, Row], *, alpha: float, power: float, ratio: float
+) -> Need:
+    """Return what a pair needs that took turns: rounds instead of processes."""
+    spread, turn = found.round_spread or 0.0, found.turn_spread
+    sizes = [len(blocks) for blocks in rows[0].turns.get("train", {}).values()]
+    explained = 0.0 if turn is None or not sizes else turn**2 / (sum(sizes) / len(sizes))
+    repeats = rounds_needed(spread, ratio, alpha, power)
+    took = max(row.round_s or 0.0 for row in rows)
+    return replace(
+        need,
+        sd_log=spread,
+        turn_sd=turn,
+        round_sd=math.sqrt(max(0.0, spread**2 - explained)),
+        repeats=repeats,
+        minutes=repeats * took / 60 if repeats and took else None,
+        smallest_ratio=found.smallest_ratio or need.smallest_ratio,
+    )
 
 
 def _spreads(row: Row) -> bool:

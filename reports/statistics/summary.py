@@ -183,7 +183,10 @@ def _turns(runs: pd.DataFrame) -> dict[str, dict[str, dict[int, Turn]]]:
     found: dict[str, dict[str, dict[int, Turn]]] = {}
     for name, told in zip(runs["round"].tolist(), runs["turns"].tolist(), strict=True):
         for measure, blocks in json.loads(told or "{}").items():
-            turns = {int(number): Turn(math.log(seconds), bool(flag)) for number, (seconds, flag) in blocks.items()}
+            turns = {
+                int(number): Turn(math.log(seconds), bool(flag), probe)
+                for number, (seconds, flag, probe) in blocks.items()
+            }
             found.setdefault(measure, {})[name] = turns
     return found
 

@@ -95,6 +95,9 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """Standard deviation of the rounds' differences of logarithms."""
     turn_spread: float | None = None
     """The same of single turns inside their rounds."""
+    ratio_quiet: float | None = None
+    ratio_busy: float | None = None
+    """The ratio while the machine was quiet and while it was not, by the probe, where it has two values."""
     verdict: Verdict
     """Of a: slower or faster than b."""
     why: str = ""
@@ -124,6 +127,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
             ratio=_inverse(self.ratio),
             low=_inverse(self.high),
             high=_inverse(self.low),
+            ratio_quiet=_inverse(self.ratio_quiet),
+            ratio_busy=_inverse(self.ratio_busy),
             accuracy_difference=_negative(self.accuracy_difference),
             accuracy_low=_negative(self.accuracy_high),
             accuracy_high=_negative(self.accuracy_low),
@@ -209,6 +214,8 @@ def _pair_rounds(pair: _Pair, first: Sample, second: Sample) -> bool:
         ratio=ratio_of(sum(shared) / len(shared)),
         turn_spread=looks.turn_spread(*sides),
     )
+    if states := looks.by_state(*sides):
+        pair.found = replace(pair.found, ratio_quiet=ratio_of(states[0]), ratio_busy=ratio_of(states[1]))
     if len(shared) >= FEWEST:
         pair.found = replace(pair.found, round_spread=float(np.std(shared, ddof=1)))
     if first.until_decided and second.until_decided:

@@ -22,6 +22,7 @@ from harness.cli.choices import (
 from harness.cli.options import data_dir_option, filled, json_option, print_json, refuse_what_is_planned, results_option
 from harness.cli.progress import Progress
 from harness.cli.quantities import parse_seconds, parse_share
+from harness.cli.quiet import wait_for_quiet, warn_of_others
 from harness.data import datasets
 from harness.data.text_files import TextFile
 from harness.environments import machine
@@ -110,6 +111,12 @@ DEFAULT_BUDGET_S = 600.0
     help="Measure the rows of a task in turns, with all their workers alive, or one after the other.  "
     "[default: in turns, but for smoke]",
 )
+@click.option(
+    "--wait-for-quiet",
+    metavar="TIME",
+    callback=filled,
+    help="Wait up to so long, such as 10min, until other programs leave the processors.",
+)
 @click.option("--live", type=int, help="Most workers alive at once.  [default: as many as the memory holds]")
 @click.option(
     "--controls/--no-controls",
@@ -129,6 +136,8 @@ def run(**asked: Any) -> int:
     Every run is a process of its own; its record is stored at once under RESULTS/STUDY.
     """
     results = asked["results"].absolute()
+    wait = asked["wait_for_quiet"]
+    wait_s = None if wait is None else parse_seconds(wait, "--wait-for-quiet")
     machine.temporary_folder()  # where its workers would work: looked for now, under --dry-run too
     if asked["resume"] is None:
         plan = _planned(asked)
@@ -140,12 +149,12 @@ def run(**asked: Any) -> int:
         store = Store(results / check_name(asked["resume"]))
         if not asked["dry_run"]:
             with _alone(store):  # before it is asked what has no record yet
-                return _conduct(*_resumed(store, asked), store, new=False, as_json=asked["as_json"])
+                return _conduct(*_resumed(store, asked), store, new=False, as_json=asked["as_json"], wait_s=wait_s)
         plan, left = _resumed(store, asked)
     if asked["dry_run"]:
         _show_plan(plan, left, store, as_json=asked["as_json"])
         return 0
-    return _conduct(plan, left, store, new=True, as_json=asked["as_json"])
+    return _conduct(plan, left, store, new=True, as_json=asked["as_json"], wait_s=wait_s)
 
 
 @contextmanager
@@ -299,7 +308,9 @@ def _show_plan(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, as_json: 
     click.echo(sentence.format(count=len(left), planned=len(plan.study.specs), folder=store.folder), err=True)
 
 
-def _conduct(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, new: bool, as_json: bool) -> int:
+def _conduct(
+    plan: Plan, left: tuple[RunSpec, ...], store: Store, *, new: bool, as_json: bool, wait_s: float | None
+) -> int:
     """Run the plan, show the report, and return the exit code; a new study is created once its data are there."""
     setting = Setting(machine=machine.machine(), git_revision=machine.git_revision(), cores=machine.available_cores())
     try:
@@ -308,6 +319,10 @@ def _conduct(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, new: bool, 
         conductor.prepare_data()  # before the live display: a download has one of its own, and there can be only one
         if new:
             store.create(plan.study)
+        if wait_s is not None:
+            wait_for_quiet(setting.cores, wait_s, _warn)
+        else:
+            warn_of_others(setting.cores, _warn)
         with _alone(store) if new else nullcontext(), progress:
             records = conductor.run()
     except KeyboardInterrupt:
