@@ -23,7 +23,7 @@ class Need(Struct, frozen=True, kw_only=True):
     processes_a: int
     processes_b: int
     sd_log: float
-    """Standard deviation that the test goes by: of a round's difference of logarithms where the rows took turns, else of
+    """Standard deviation that the test goes by: of a round's difference of logarithms where rows took turns, else of
     a process's logarithm of seconds per example, pooled."""
     turn_sd: float | None = None
     """Of single turns inside their rounds; null where the rows took none."""
