@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.language import _
 from reports.content.content import Content, Section
 from reports.words.document import Document
 from reports.words.table import Table as Cells
@@ -32,9 +33,16 @@ NUMBERS = ("rate", "range", "slower", "first", "epoch", "memory", "device")
 
 
 def show(content: Content, console: Console) -> None:
-    """Print the whole report."""
+    """Print the whole report but its legend."""
     console.width = max(console.width, NARROWEST)
     for part in _parts(content):
+        console.print(part, highlight=False, emoji=False)
+
+
+def show_legend(content: Content, console: Console) -> None:
+    """Print what the words and numbers of the report mean."""
+    console.width = max(console.width, NARROWEST)
+    for part in listed(_("Legend"), content.legend):
         console.print(part, highlight=False, emoji=False)
 
 
@@ -51,7 +59,8 @@ def _parts(content: Content) -> Iterator[RenderableType]:
     for section in content.sections:
         yield from _section(section)
     for title, lines in content.lists():
-        yield from listed(title, lines)
+        if lines is not content.legend:
+            yield from listed(title, lines)
 
 
 def _section(section: Section) -> Iterator[RenderableType]:

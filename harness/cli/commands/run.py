@@ -286,5 +286,3 @@ def _print_report(study: Path) -> None:
     from reports.formats.report import render  # pandas: hours later, and not under --dry-run
 
     render(study, ("md", "csv", "html", "terminal"))  # the files first: whoever reads stdout may go away
-    said = _("The report as a page for a browser; report.md and report.csv lie beside it:")
-    click.echo(f"\n{said}\n{study / 'report.html'}")
