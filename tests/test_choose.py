@@ -514,7 +514,7 @@ def test_where_no_task_decides_by_itself_one_sentence_says_so_and_of_one_task_no
 
 @pytest.mark.parametrize(
     ("spoken", "said"),
-    [("en", "Without xor: torch eager, 99.8 %."), ("zh", "去掉 xor：torch eager，99.8 %。")],
+    [("en", "Without xor: torch eager, 99.8 %."), ("zh", "去掉 xor：torch eager，99.8%。")],
 )
 def test_the_page_says_what_a_task_decides_and_which_build_was_measured(spoken: str, said: str) -> None:
     more = {"install_bytes": 10**9, "lines": 500, "clear": 2}
