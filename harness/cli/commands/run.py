@@ -19,7 +19,7 @@ from harness.cli.choices import (
     parse_seeds,
 )
 from harness.cli.options import data_dir_option, filled, json_option, print_json, refuse_what_is_planned, results_option
-from harness.cli.progress import Progress
+from harness.cli.progress import Progress, earlier, how_long
 from harness.data import datasets
 from harness.data.text_files import TextFile
 from harness.environments import machine
@@ -233,13 +233,15 @@ def _show_plan(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, as_json: 
         click.echo(spec.run_id)
     sentence = _("{count} of {planned} runs would run, into {folder}")
     click.echo(sentence.format(count=len(left), planned=len(plan.study.specs), folder=store.folder), err=True)
+    if left:
+        click.echo(how_long(earlier(store).expected(left), len(left)), err=True)
 
 
 def _conduct(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, new: bool, as_json: bool) -> int:
     """Run the plan, show the report, and return the exit code; a new study is created once its data are there."""
     setting = Setting(machine=machine.machine(), git_revision=machine.git_revision(), cores=machine.available_cores())
     try:
-        progress = Progress(len(left))
+        progress = Progress(left, earlier(store))
         conductor = Conductor(plan, left, store=store, setting=setting, listener=progress)
         conductor.prepare_data()  # before the live display: a download has one of its own, and there can be only one
         if new:
