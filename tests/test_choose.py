@@ -120,6 +120,13 @@ def test_a_planted_winner_is_found_by_every_criterion() -> None:
         assert found.deciding.changes_the_order
 
 
+def test_an_explanation_ends_with_the_decision() -> None:
+    found = chosen([*runs("torch"), *runs("mindspore", speed=0.1)], wanted(throughput=1))
+    paragraphs = on_terminal(found).strip().split("\n\n")
+    assert " ".join(paragraphs[-1].split()) == words.verdict(found)
+    assert " ".join(on_terminal(found).split()).startswith(words.verdict(found))
+
+
 def test_equal_measurements_are_a_tie_of_exactly_one_half() -> None:
     found = chosen([*runs("torch", install_bytes=7), *runs("mindspore", install_bytes=7)], wanted(install_size=1))
     assert (found.verdict, set(found.tied)) == ("tie", {"torch eager", "mindspore eager"})

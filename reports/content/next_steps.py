@@ -65,7 +65,7 @@ def _better(loaded: Loaded, groups: Sequence[Group], results: Path) -> Iterator[
     """Yield what would measure again what was disturbed, and what would show what was not shown."""
 
     def typed(some: Iterable[Group], *options: str) -> str:
-        return next_command(*_again(loaded, some), *options, results=results)
+        return next_command(*again(loaded, some), *options, results=results)
 
     if disturbed := [group for group in groups if any(row.is_disturbed for row in group.rows)]:
         yield Step(what=_("Measure in turns:"), typed=typed(disturbed, "--turns"))
@@ -86,7 +86,7 @@ def _is_open(group: Group) -> bool:
     return any(item.p is not None and item.verdict == "no difference shown" for item in group.comparisons)
 
 
-def _again(loaded: Loaded, groups: Iterable[Group]) -> tuple[str, ...]:
+def again(loaded: Loaded, groups: Iterable[Group]) -> tuple[str, ...]:
     """Return the words that ran a study, without those that say how often and under which name.
 
     Where its plan does not tell them, those that run the tasks of some groups.

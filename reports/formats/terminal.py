@@ -26,6 +26,7 @@ WIDEST_NUMBER = 20
 SPEED = ("rank", "row", "rate", "slower", "verdict", "parity", "status")
 COST = ("row", "range", "first", "epoch", "qualities", "memory", "device")
 """Columns of the two tables into which 80 columns cut that of a section."""
+SCREEN_LINES = 24
 MOST_ACROSS = 3
 """Backends side by side in a table of figures."""
 NUMBERS = ("rate", "range", "slower", "first", "epoch", "memory", "device")
@@ -129,10 +130,17 @@ def _bullets(lines: Iterable[str]) -> Iterator[RenderableType]:
 
 
 def show_document(document: Document, console: Console) -> None:
-    """Print a document, good at 80 columns."""
+    """Print a document, good at 80 columns; one longer than a screen ends with its first sentences once more."""
     console.width = max(console.width, NARROWEST)
-    for part in _document_parts(document):
-        console.print(part, highlight=False, emoji=False)
+    with console.capture() as captured:
+        for part in _document_parts(document):
+            console.print(part, highlight=False, emoji=False)
+    shown = captured.get()
+    console.file.write(shown)
+    if shown.count("\n") > SCREEN_LINES:
+        console.print()
+        for line in document.lead:
+            console.print(plain(line), highlight=False, emoji=False)
 
 
 def _document_parts(document: Document) -> Iterator[RenderableType]:
