@@ -135,6 +135,11 @@ def test_what_cannot_be_said_is_said(items: list[Record], sentence: str) -> None
     assert sentence in " ".join(" ".join(shown(items)).split())
 
 
+def test_a_failure_is_told_with_its_reason() -> None:
+    text = " ".join(" ".join(shown([*runs("torch", 0.01), died("jax", reason="signal SIGSEGV")])).split())
+    assert "1 of 2 rows failed, or could not be proven to compute the same. Why: jax eager: 1 crashed: signal" in text
+
+
 def test_every_task_is_named_or_counted() -> None:
     items = [*runs("torch", 0.01), *runs("mindspore", 0.1)]
     three = answer(groups_of([of_task(task, item) for task in TASKS[:3] for item in items])).sentences

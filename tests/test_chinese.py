@@ -30,7 +30,8 @@ QUOTED = (
 NAMES = {
     # who and what is measured
     "torch", "tensorflow", "mindspore", "numpy", "python", "eager", "graph", "xla", "cpu", "lenet-mnist", "dbm-mnist",
-    "xor", "cosine", "digits", "mnist", "smoke", "quick", "full", "stock", "tuned", "denormals", "threads", "course", "team",
+    "xor",
+    "cosine", "digits", "mnist", "smoke", "quick", "full", "stock", "tuned", "denormals", "threads", "course", "team",
     "abc",
     # of people, products, units and machines
     "Evenbench", "MindSpore", "TensorFlow", "PyTorch", "Python", "Linux", "JavaScript", "Shell", "CSV", "PNG", "Welch",

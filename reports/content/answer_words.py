@@ -14,6 +14,8 @@ from reports.words import text
 
 MOST_PLACES = 3
 """Tasks that a sentence names; more are counted."""
+MOST_REASONS = 2
+"""Rows that failed whose reasons stand in the answer; `show` tells those of every run."""
 MOST_NAMED = 3
 """Rows, or pairs, that a sentence names."""
 
@@ -26,6 +28,7 @@ def sentences(found: Sequence[Found]) -> Iterator[str]:
     yield from _speeds(found)
     yield from _apart(rows)
     yield from _accuracies(found)
+    yield from _parity(rows)
     machines = len({item.group.machine for item in found})
     if machines > 1:
         yield _(
@@ -158,6 +161,17 @@ def _apart(rows: Sequence[Row]) -> Iterator[str]:
             "{count} of {all} rows failed, or could not be proven to compute the same.",
             others,
         ).format(count=others, all=len(rows))
+        told = [_why(row) for row in rows if not row.comparable and not row.is_disturbed]
+        yield _("Why: {reasons}.").format(reasons=_listed(told, MOST_REASONS))
+
+
+def _why(row: Row) -> str:
+    """Return what happened to a row that is not compared, with the first reason that is known."""
+    reasons = row.reasons if row.ok_runs < row.runs and row.reasons else row.why_not_comparable
+    what = text.counted(row.status) if row.ok_runs < row.runs else _("not comparable")
+    if not reasons:
+        return _("{what}: {reason}").format(what=row.label, reason=what)
+    return _("{row}: {what}: {reason}").format(row=row.label, what=what, reason=text.quoted(reasons[0]))
 
 
 def _accuracies(found: Sequence[Found]) -> Iterator[str]:
@@ -177,6 +191,15 @@ def _accuracies(found: Sequence[Found]) -> Iterator[str]:
         yield _("No row's accuracy is shown to be different from that of the fastest row.")
 
 
+def _parity(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield how many of the rows with numbers were proven to compute the same."""
+    measured = [row for row in rows if row.seconds_per_example]
+    if measured:
+        yield _("Parity: {count} of {all} rows compute the same as the reference.").format(
+            count=sum(row.passed_parity for row in measured), all=len(measured)
+        )
+
+
 def _in(what: str, where: str) -> str:
     return what if not where else _("{row} in {place}").format(row=what, place=where)
 
@@ -187,9 +210,9 @@ def _range(ratios: Iterable[float]) -> str:
     return f"{low}×" if low == high else _("{low}× to {high}×").format(low=low, high=high)
 
 
-def _listed(clauses: Sequence[str]) -> str:
+def _listed(clauses: Sequence[str], most: int = MOST_NAMED) -> str:
     """Return clauses in a row, the first few of many."""
-    shown, more = text.clauses(clauses[:MOST_NAMED]), len(clauses) - MOST_NAMED
+    shown, more = text.clauses(clauses[:most]), len(clauses) - most
     return shown if more <= 0 else _more(shown, more)
 
 

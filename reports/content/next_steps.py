@@ -59,6 +59,7 @@ def _steps(loaded: Loaded, groups: Sequence[Group], page: Path | None) -> Iterat
         yield Step(what=_("Choose:"), typed=command)
     if groups:
         yield Step(what=_("All numbers:"), typed=next_command("report", name, "--full", results=results))
+        yield Step(what=_("What words mean:"), typed=next_command("report", name, "--legend", results=results))
 
 
 def _better(loaded: Loaded, groups: Sequence[Group], results: Path) -> Iterator[Step]:

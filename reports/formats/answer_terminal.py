@@ -69,7 +69,7 @@ def show(found: Answer, steps: Sequence[Step], console: Console, *, title: str =
         console.print(line, highlight=False, emoji=False, no_wrap=True, crop=False)
     for sentence in found.sentences:
         console.print(_plain(sentence), highlight=False, emoji=False)
-    for line in _steps(steps):
+    for line in _steps(steps, console.width):
         console.print(line, highlight=False, emoji=False, soft_wrap=True)
 
 
@@ -167,12 +167,17 @@ def _broken(text: str, width: int, style: str = "") -> list[Text]:
     return [Text(line, style=style) for line in broken(text, width)]
 
 
-def _steps(steps: Sequence[Step]) -> Iterator[Text]:
-    """Yield a line for every step, what it does in front and what to type behind."""
+def _steps(steps: Sequence[Step], width: int) -> Iterator[Text]:
+    """Yield a line for every step, what it does in front and what to type behind, or below where that is too long."""
     names = [printable(step.what) for step in steps]
     widest = max(map(cell_len, names), default=0)
     for name, step in zip(names, steps, strict=True):
-        yield Text(_padded(name, widest + GAP)).append(printable(step.typed, None), style="bold")
+        typed = printable(step.typed, None)
+        if widest + GAP + cell_len(typed) <= width:
+            yield Text(_padded(name, widest + GAP)).append(typed, style="bold")
+        else:
+            yield Text(name)
+            yield Text(" " * GAP).append(typed, style="bold")
 
 
 def _plain(text: str, style: str = "") -> Text:
