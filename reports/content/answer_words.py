@@ -16,6 +16,8 @@ MOST_PLACES = 3
 """Tasks that a sentence names; more are counted."""
 MOST_REASONS = 2
 """Rows that failed whose reasons stand in the answer; `show` tells those of every run."""
+LONGEST_REASON = 160
+"""Characters of such a reason."""
 MOST_NAMED = 3
 """Rows, or pairs, that a sentence names."""
 
@@ -171,7 +173,9 @@ def _why(row: Row) -> str:
     what = text.counted(row.status) if row.ok_runs < row.runs else _("not comparable")
     if not reasons:
         return _("{what}: {reason}").format(what=row.label, reason=what)
-    return _("{row}: {what}: {reason}").format(row=row.label, what=what, reason=text.quoted(reasons[0]))
+    return _("{row}: {what}: {reason}").format(
+        row=row.label, what=what, reason=text.printable(text.quoted(reasons[0]), LONGEST_REASON)
+    )
 
 
 def _accuracies(found: Sequence[Found]) -> Iterator[str]:

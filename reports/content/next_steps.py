@@ -51,7 +51,7 @@ def _steps(loaded: Loaded, groups: Sequence[Group], page: Path | None) -> Iterat
     failed = [row for group in groups for row in group.rows if not row.comparable and not row.is_disturbed]
     if failed:
         run = failed[0].run_ids[0]
-        yield Step(what=_("Why it failed:"), typed=next_command("show", run, "--study", name, results=results))
+        yield Step(what=_("A failed run:"), typed=next_command("show", run, "--study", name, results=results))
     if page is not None:
         yield Step(what=_("Page:"), typed=shown_path(page))
     if any(sum(row.comparable for row in group.rows) > 1 for group in groups):
