@@ -3,19 +3,20 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from reports.frame.frame import Frame
     from reports.page.exhibits.all import Figures
 
 
-def load(study: "str | Path", *more: "str | Path") -> "Frame":
+def load(study: "str | Path | Iterable[str | Path]", *more: "str | Path") -> "Frame":
     """Return the records of a study as the tidy pandas frame that the reports use.
 
     Of several studies the frames stand below each other, with the column `study` in front.
 
     Args:
-        study: a study's folder, or its name under `results/`.
+        study: a study's folder, or its name under `results/`, or a list of such.
         more: other studies.
 
     Raises:

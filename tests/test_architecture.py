@@ -12,7 +12,7 @@ import pytest
 from harness import registry
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("harness", "backends", "tasks", "reports")
+FOLDERS = ("evenbench", "harness", "backends", "tasks", "reports")
 FILES = sorted(path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 FRAMEWORKS = {registry.entry(name).framework: name for name in registry.framework_names()}
 COMPANIONS = {"keras": "tensorflow", "tf_keras": "tensorflow", "torch_npu": "torch", "torchvision": "torch"}
@@ -29,6 +29,7 @@ CLOCKS = {
 }  # fmt: skip
 CLOCK_FILE = Path("harness/measure/clock.py")
 LAYERS = (
+    ("evenbench",),
     ("harness.cli",),
     ("reports",),
     ("reports.formats",),
@@ -43,8 +44,9 @@ LAYERS = (
     ("tasks", "backends"),
     ("harness",),
 )
-"""From the roof down: a module imports only what stands below its own row, or in its own package. `reports` is the face
-for notebooks alone, `reports/__init__.py`; `harness` the words, the files directly in that folder."""
+"""From the roof down: a module imports only what stands below its own row, or in its own package. `evenbench` is the
+face for notebooks, and so is `reports` itself, `reports/__init__.py`; `harness` the words, the files directly in that
+folder."""
 FLOOR = {package: floor for floor, row in enumerate(reversed(LAYERS)) for package in row}
 FOR_ONE_RELEASE = {("harness", "reports")}
 """`harness.load` warns, and leads to `reports.load`, until version 0.2."""

@@ -120,6 +120,13 @@ def test_a_planted_winner_is_found_by_every_criterion() -> None:
         assert found.deciding.changes_the_order
 
 
+def test_an_explanation_ends_with_the_decision() -> None:
+    found = chosen([*runs("torch"), *runs("mindspore", speed=0.1)], wanted(throughput=1))
+    paragraphs = on_terminal(found).strip().split("\n\n")
+    assert " ".join(paragraphs[-1].split()) == words.verdict(found)
+    assert " ".join(on_terminal(found).split()).startswith(words.verdict(found))
+
+
 def test_equal_measurements_are_a_tie_of_exactly_one_half() -> None:
     found = chosen([*runs("torch", install_bytes=7), *runs("mindspore", install_bytes=7)], wanted(install_size=1))
     assert (found.verdict, set(found.tied)) == ("tie", {"torch eager", "mindspore eager"})
@@ -514,7 +521,7 @@ def test_where_no_task_decides_by_itself_one_sentence_says_so_and_of_one_task_no
 
 @pytest.mark.parametrize(
     ("spoken", "said"),
-    [("en", "Without xor: torch eager, 99.8 %."), ("zh", "去掉 xor：torch eager，99.8 %。")],
+    [("en", "Without xor: torch eager, 99.8 %."), ("zh", "去掉 xor：torch eager，99.8%。")],
 )
 def test_the_page_says_what_a_task_decides_and_which_build_was_measured(spoken: str, said: str) -> None:
     more = {"install_bytes": 10**9, "lines": 500, "clear": 2}

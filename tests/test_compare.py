@@ -319,6 +319,13 @@ def test_the_terminals_lines_fit_80_columns(results: Path) -> None:
     assert "broken.json" in done.stdout
 
 
+def test_a_comparison_longer_than_a_screen_ends_with_its_answer(results: Path) -> None:
+    lines = call(results, "before", "after").stdout.splitlines()
+    assert len(lines) > 24
+    assert any("in training B is:" in line for line in lines[:8])
+    assert any("in training B is:" in line for line in lines[-6:])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

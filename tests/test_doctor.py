@@ -103,6 +103,8 @@ def test_a_sound_machine_ends_with_0_and_fits_80_columns() -> None:
     assert result.exit_code == 0, result.output
     assert "Nothing wrong" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
+    count = len(registry.framework_names())
+    assert result.stdout.splitlines()[-1] == f"{count} of {count} frameworks work; now: evenbench run"
     for name in registry.backend_names():
         assert name in result.stdout
 
@@ -123,6 +125,7 @@ def test_a_backend_that_does_not_work_is_said_and_ends_with_1(monkeypatch: pytes
     assert result.exit_code == 1
     assert "cannot be imported" in result.stdout
     assert CHOSEN.source in result.stdout
+    assert result.stdout.splitlines()[-1] == "None of 1 frameworks works; now: evenbench env create"
 
 
 def test_an_unknown_backend_is_a_wrong_use() -> None:

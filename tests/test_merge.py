@@ -168,7 +168,7 @@ def test_a_merged_study_that_lacks_runs_offers_no_way_to_resume_it(tmp_path: Pat
     b = write_study(tmp_path / "b", [record("tensorflow")])
     merge(tmp_path / "class", [a, b], created_at=NOW)
     for folder, resumes in ((a, True), (tmp_path / "class", False)):
-        render(folder, ["terminal"])
+        render(folder, ["terminal"], more=("full",))
         shown = " ".join(capsys.readouterr().out.split())
         assert "Without a record: " in shown
         assert ("--resume" in shown) == resumes
@@ -196,7 +196,7 @@ def test_a_twin_is_named_as_in_the_merged_study(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["terminal", "md", "csv", "json"])
 def test_a_merged_study_has_a_report_with_its_machines(form: str, tmp_path: Path, capsys: Any) -> None:
     merge(tmp_path / "class", thirty(tmp_path / "in"), created_at=NOW)
-    written = render(tmp_path / "class", [form])
+    written = render(tmp_path / "class", [form], more=("full",))
     shown = capsys.readouterr().out + "".join(path.read_text() for path in written)
     assert "student29-quick" in shown
     if form in ("terminal", "md"):

@@ -308,6 +308,8 @@ def test_the_command_prints_a_table_and_json(monkeypatch: pytest.MonkeyPatch) ->
     assert done.exit_code == 0
     assert "ValueError: 400 but" in done.output
     assert "\x1b[31m" not in done.output
+    first = [line.split() for line in done.output.splitlines()[:6]]
+    assert [line[-1] for line in first if line][2:4] == ["named", "unclear"]  # below the names and a rule
     assert "1 of 2 mistakes that did harm were named" in done.output
     found = json.loads(CliRunner().invoke(mistakes_command, ["--json"], catch_exceptions=False).output)
     assert found[f"{ASKED[0]} cpu"]["clear_messages"] == 0.5

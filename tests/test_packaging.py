@@ -26,7 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 def test_the_wheel_has_these_top_level_names_and_no_others(wheel: set[str]) -> None:
     names = {name.partition("/")[0] for name in wheel}
-    assert names == {"harness", "backends", "tasks", "reports", f"evenbench-{__version__}.dist-info"}
+    assert names == {"evenbench", "harness", "backends", "tasks", "reports", f"evenbench-{__version__}.dist-info"}
 
 
 @pytest.mark.parametrize("backend", registry.framework_names())

@@ -15,7 +15,8 @@ from harness.errors import UsageError
 from harness.record import Record
 from reports.frame.frame import frame
 from reports.statistics import methods
-from reports.statistics.power import Repeats, needs
+from reports.statistics.power import Repeats, needs, reachable
+from reports.statistics.study import StudyRead
 from reports.statistics.summary import summarize
 
 
@@ -77,6 +78,8 @@ def test_the_command_shows_a_table_and_json(tmp_path: Path) -> None:
     needed = found(STUDY).repeats()
     assert f"For every pair: {needed} repeats" in done.stdout
     assert "torch eager" in done.stdout
+    within_reach = reachable(summarize(frame(STUDY)))
+    assert ("Within reach: " in done.stdout) == (within_reach is not None)
     assert "left out, for one process has no spread: torch graph" in done.stderr
     done = CliRunner().invoke(
         power, ["s", "--difference", "0.02", "--json", "--results", str(tmp_path)], catch_exceptions=False
@@ -84,6 +87,16 @@ def test_the_command_shows_a_table_and_json(tmp_path: Path) -> None:
     as_json = json.loads(done.stdout)
     assert (as_json["study"], as_json["repeats"]) == ("s", found(STUDY, ratio=1.02).repeats())
     assert as_json["needs"]["pairs"][0]["a"] == "torch eager"
+
+
+def test_what_is_within_reach_is_suggested(tmp_path: Path) -> None:
+    write_study(tmp_path / "s", [*runs("torch", 0.01, 0.011, 0.012), *runs("tensorflow", 0.0102, 0.0112, 0.0122)])
+    done = CliRunner().invoke(power, ["--results", str(tmp_path)], catch_exceptions=False)
+    found = reachable(StudyRead.of(tmp_path / "s").groups)
+    assert found is not None
+    said = f"Within reach: {found.repeats} repeats show {found.ratio:g}× of every open pair: evenbench run"
+    assert done.stdout.splitlines()[-1].startswith(said)
+    assert f"--repeats {found.repeats}" in done.stdout.splitlines()[-1]
 
 
 def test_a_study_without_a_spread_is_one_sentence(tmp_path: Path) -> None:

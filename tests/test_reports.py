@@ -101,7 +101,9 @@ def lines_of(section: Section) -> dict[str, dict[str, str]]:
 
 def on_terminal(content: Content, width: int = 80) -> str:
     stream = io.StringIO()
-    terminal.show(content, Console(file=stream, width=width, force_terminal=True, color_system=None))
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None)
+    terminal.show(content, console)
+    terminal.show_legend(content, console)
     return stream.getvalue()
 
 
@@ -124,7 +126,7 @@ def rendered(markdown_text: str) -> str:
 def test_a_number_is_the_same_in_every_format(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "s", records())
     stream = io.StringIO()
-    render(folder, ("terminal", "md", "csv"), stdout=stream)
+    render(folder, ("terminal", "md", "csv"), stdout=stream, more=("full",))
     render(folder, ("json",), tmp_path / "s.json")
     words = set(stream.getvalue().split())
     tables = cells_of(rendered((folder / "report.md").read_text("utf-8")))
@@ -377,7 +379,7 @@ def test_damaged_and_missing_runs_are_listed(place: str, tmp_path: Path) -> None
     folder = write_study(tmp_path / place / "s", [record()], planned=[spec(repeat=5)])
     damage(folder)
     stream = io.StringIO()
-    render(folder, ("terminal", "md"), stdout=stream)
+    render(folder, ("terminal", "md"), stdout=stream, more=("full",))
     render(folder, ("json",), tmp_path / "out.json")
     for shown in (stream.getvalue(), (folder / "report.md").read_text("utf-8")):
         words = "".join(shown.split())
@@ -392,7 +394,7 @@ def test_a_damaged_plan_still_lets_the_records_be_read(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "s", [record()])
     (folder / "study.json").write_text("{")
     stream = io.StringIO()
-    render(folder, ("terminal",), stdout=stream)
+    render(folder, ("terminal",), stdout=stream, more=("full",))
     assert "torch eager" in stream.getvalue()
     assert "study.json" in "".join(stream.getvalue().split())
 
@@ -400,7 +402,7 @@ def test_a_damaged_plan_still_lets_the_records_be_read(tmp_path: Path) -> None:
 def test_an_empty_study_gives_a_report_in_every_format(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "s", [], planned=[spec()])
     stream = io.StringIO()
-    written = render(folder, ("terminal", "md", "csv"), stdout=stream)
+    written = render(folder, ("terminal", "md", "csv"), stdout=stream, more=("full",))
     assert "0 of 1 planned runs have a record" in stream.getvalue()
     assert "nothing to compare yet" in (folder / "report.md").read_text("utf-8")
     assert written == (folder / "report.md", folder / "report.csv")
@@ -663,7 +665,7 @@ def test_a_remark_on_parity_that_passed_is_not_kept_quiet(tmp_path: Path) -> Non
     remarked = [record(repeat=i, parity=verdict) for i in (0, 1)]
     folder = write_study(tmp_path / "s", remarked)
     stream = io.StringIO()
-    render(folder, ("terminal", "md", "html"), stdout=stream)
+    render(folder, ("terminal", "md", "html"), stdout=stream, more=("full",))
     said = "torch eager passed parity with a remark: the first draw differs."
     for shown in (stream.getvalue(), *((folder / f"report.{name}").read_text("utf-8") for name in ("md", "html"))):
         assert shown.count(said) == 1

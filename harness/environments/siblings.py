@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-PACKAGES = ("harness", "backends", "tasks", "reports")
+PACKAGES = ("evenbench", "harness", "backends", "tasks", "reports")
 
 
 def strangers() -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from harness.records.studies import Loaded
 from reports.content import backends as said_backends
 from reports.content import instruments, merged, stages
 from reports.content import verdicts as said_verdicts
+from reports.content.answer import Answer, answer
 from reports.content.break_even import break_even
 from reports.content.cells import NOT_COMPARABLE, cells, first, why_not
 from reports.content.legend import legend
@@ -86,6 +87,7 @@ class Content(Struct, frozen=True, kw_only=True):
     backends: tuple[str, ...]
     """Versions, settings and traps of every backend."""
     legend: tuple[str, ...]
+    answer: Answer
     machine_tables: tuple[Table, ...] = ()
     """Of a merged study, whose machines they hold side by side."""
 
@@ -116,6 +118,7 @@ def content(study: StudyRead) -> Content:
         machines=tuple(dict.fromkeys(machine_names(study.runs, _(MACHINE)).tolist())),
         backends=said_backends.lines(study.runs),
         legend=legend(loaded.records) if sections else (),
+        answer=answer(groups, loaded),
         machine_tables=tuple(merged.tables(study)),
     )
 

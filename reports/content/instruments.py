@@ -220,4 +220,4 @@ def _giga(figure: str) -> Figure:
 
 
 def _percent(figure: str) -> Figure:
-    return _median(figure, lambda value: text.NOTHING if value is None else f"{text.number(100 * value)} %")
+    return _median(figure, lambda value: text.NOTHING if value is None else text.in_percent(text.number(100 * value)))

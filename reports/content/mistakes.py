@@ -1,12 +1,13 @@
 """What the frameworks said of students' mistakes, in words: once for the terminal, the page and `choose`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.language import _, ngettext, noop
 from harness.mistakes import NAMES, Ending, blunder, clarity, ending
 from harness.record import Mistake
 from reports.words import record_words, text
+from reports.words.table import Table, grid, words
 
 ENDINGS: dict[Ending, str] = {
     "named": noop("named"),
@@ -16,6 +17,18 @@ ENDINGS: dict[Ending, str] = {
     "died": noop("died"),
     "not observed": noop("not observed"),
 }
+
+
+def overview(found: Mapping[str, Sequence[Mistake]]) -> Table:
+    """Return a table of mistakes by frameworks: what became of each.
+
+    Args:
+        found: by the name of the framework, what was made of it.
+    """
+    each = {name: {title(one): ending_word(one) for one in made} for name, made in found.items()}
+    titles = dict.fromkeys(heading for made in each.values() for heading in made)
+    rows = [(words(heading), *(words(made.get(heading, text.NOTHING)) for made in each.values())) for heading in titles]
+    return grid((_("mistake"), *found), rows)
 
 
 def title(mistake: Mistake) -> str:
@@ -43,9 +56,9 @@ def _said(mistake: Mistake) -> str:
     if mistake.reason:
         return record_words.said(mistake.reason, made_of=mistake.said)
     if mistake.error_type is not None:
-        return f"{mistake.error_type}: {_without_colours(mistake.message)}"
+        return f"{mistake.error_type}: {_bare(mistake.message)}"
     if mistake.message:
-        return _without_colours(mistake.message)
+        return _bare(mistake.message)
     if mistake.loss is None:
         return _("nothing; the loss became NaN or infinite")
     loss, right = text.number(mistake.loss, 4), text.number(mistake.right_loss, 4)
@@ -54,9 +67,9 @@ def _said(mistake: Mistake) -> str:
     return _("nothing; the loss became {loss} instead of {right}").format(loss=loss, right=right)
 
 
-def _without_colours(message: str) -> str:
-    """Return a message without the sequences by which terminals colour text; the record holds them."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", message)
+def _bare(message: str) -> str:
+    """Return a message without the sequences that colour it and without long rules; the record holds them."""
+    return re.sub(r"([-=_*]){5,}", r"\1\1\1", re.sub(r"\x1b\[[0-9;]*m", "", message))
 
 
 def clear_messages(name: str, made: Sequence[Mistake]) -> str:

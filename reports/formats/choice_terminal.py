@@ -39,6 +39,12 @@ def _parts(choice: Choice, *, explain: bool) -> Iterator[RenderableType]:
         yield from listed(_("Not known"), lines)
     if not (explain and choice.candidates):
         return
+    yield from _explanation(choice)
+    yield Text("")
+    yield plain(said.verdict(choice), "bold")  # above it has left the screen
+
+
+def _explanation(choice: Choice) -> Iterator[RenderableType]:
     yield from figures(said.measured(choice))
     if len(choice.candidates) > 1:
         yield from figures(said.contributions(choice))

@@ -3,17 +3,25 @@
 import re
 from collections.abc import Iterable
 
+from harness.language import _, noop
+from reports.content.answer import MARKS, Answer, AnswerCell
 from reports.content.content import Content, Section
+from reports.words import text
 from reports.words.document import Document
 from reports.words.table import Table
 from reports.words.text import printable
 
+TITLE = noop("× slower than the fastest (95 % interval); of the fastest its examples/s")
+
 
 def markdown(content: Content) -> str:
     """Return the whole report."""
-    blocks = [f"# {escape(content.title)}", *(escape(line) for line in content.lead)]
-    for table in content.machine_tables:
-        blocks += [f"## {escape(table.title)}", _table(table)]
+    blocks = [f"# {escape(content.title)}", *map(escape, content.answer.sentences)]
+    if table := _answer(content.answer):
+        blocks += [f"**{escape(_(TITLE))}**", table]
+    blocks += map(escape, content.lead)
+    for of_machines in content.machine_tables:
+        blocks += [f"## {escape(of_machines.title)}", _table(of_machines)]
     for section in content.sections:
         blocks += _section(section)
     for title, lines in content.lists():
@@ -33,12 +41,27 @@ def markdown_of(document: Document) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def escape(text: str) -> str:
+def escape(words: str) -> str:
     """Return text that renders as itself, on one line, inside a table too."""
-    line = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = printable(words).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = re.sub(r"([\\`*_\[\]{}|~$#])", r"\\\1", line)
     line = line.replace("://", "&#58;//").replace("www.", "www&#46;").replace("@", "&#64;")
     return re.sub(r"^(\d*)([-+.)=])(?=[\s=-]|$)", r"\1\\\2", line)  # no list, no heading
+
+
+def _answer(found: Answer) -> str:
+    """Return the tasks by rows with the mark of every verdict, nothing where there are none."""
+    lines = [["", *map(escape, found.columns)], ["---"] * (len(found.columns) + 1)]
+    lines += [[escape(line.place), *(_answer_cell(cell) for cell in line.cells)] for line in found.lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) if found.lines else ""
+
+
+def _answer_cell(cell: AnswerCell | None) -> str:
+    if cell is None:
+        return escape(text.NOTHING)
+    sign, word = MARKS[cell.mark]
+    interval = f" ({cell.interval})" if cell.interval else ""
+    return escape(f"{sign} {cell.words}{interval}" + ("" if cell.mark in ("disturbed", "apart") else f", {_(word)}"))
 
 
 def _section(section: Section) -> list[str]:

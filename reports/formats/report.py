@@ -1,9 +1,9 @@
 """One study, rendered in the formats that were asked for: people's on the terminal, the others into files."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO, get_args
 
 from rich.console import Console
 
@@ -22,12 +22,21 @@ ENDINGS = {"latex": "tex"}
 """Of the files of formats that are not called like their ending."""
 TABLES = ("csv", "parquet")
 """With files of their own for the stages and the verdicts."""
+PAGE = "report.html"
+Part = Literal["full", "legend"]
+PARTS: tuple[Part, ...] = get_args(Part)
+"""What the terminal can show above the answer."""
 ON_STDOUT = ("terminal", "json")
 """These go to stdout unless a file is named; the others go beside the records unless a file is named."""
 
 
 def render(
-    study_folder: Path, formats: Sequence[str] = ("terminal",), out: Path | None = None, *, stdout: TextIO | None = None
+    study_folder: Path,
+    formats: Sequence[str] = ("terminal",),
+    out: Path | None = None,
+    *,
+    stdout: TextIO | None = None,
+    more: Collection[Part] = (),
 ) -> tuple[Path, ...]:
     """Write the reports of a study and return the files that were written.
 
@@ -38,6 +47,7 @@ def render(
             so on; csv and parquet have `report.verdicts.csv` or `.parquet` beside it where there are two rows to
             compare, and `report.stages` where tasks have stages.
         stdout: in place of `sys.stdout`.
+        more: what the terminal shows above the answer, with which it ends.
 
     Raises:
         UsageError: there is no such study or format, or the formats and `out` do not go together.
@@ -48,7 +58,7 @@ def render(
     stream = sys.stdout if stdout is None else stdout
     study = StudyRead.of(study_folder, for_pictures="html" in wanted)
     from reports.content.content import content
-    from reports.formats import export, latex, markdown, terminal
+    from reports.formats import export, latex, markdown
     from reports.formats.export import to_parquet
 
     runs, groups, name_of_study = study.runs, study.groups, study.loaded.name
@@ -56,7 +66,7 @@ def render(
     written = []
     for name in wanted:
         if name == "terminal":
-            terminal.show(said, Console(file=stream))
+            _show(study, said, Console(file=stream), more)
             continue
         text: str | bytes
         if name == "md":
@@ -92,6 +102,7 @@ def render_several(
     out: Path | None = None,
     *,
     stdout: TextIO | None = None,
+    more: Collection[Part] = (),
 ) -> tuple[Path, ...]:
     """Write the reports of some studies: one page of all of them, in the other formats one report after another.
 
@@ -101,7 +112,7 @@ def render_several(
     """
     folders = {folder.resolve(): folder for folder in study_folders}
     if len(folders) == 1:
-        return render(study_folders[0], formats, out, stdout=stdout)
+        return render(study_folders[0], formats, out, stdout=stdout, more=more)
     others = [name for name in dict.fromkeys(formats) if name != "html"]
     if "html" not in formats and out is not None:
         raise UsageError(
@@ -113,10 +124,27 @@ def render_several(
         _check(("html", *(name for name in others if name == "terminal")), out, folders[next(iter(folders))])
     written: list[Path] = []
     for folder in folders.values():
-        written += render(folder, others, stdout=stdout) if others else ()
+        written += render(folder, others, stdout=stdout, more=more) if others else ()
     if out is not None:
         written.append(_write(out, _page([_loaded_part(folder) for folder in folders.values()])))
     return tuple(written)
+
+
+def _show(study: StudyRead, said: "Content", console: Console, more: Collection[Part]) -> None:
+    """Print what was asked for, and the answer last: that is what stays on the screen."""
+    from reports.content.next_steps import steps
+    from reports.formats import answer_terminal, terminal
+
+    if "full" in more:
+        terminal.show(said, console)
+    if "legend" in more:
+        terminal.show_legend(said, console)
+    if more:
+        console.print()
+    page = study.loaded.folder / PAGE
+    answer_terminal.show(
+        said.answer, steps(study.loaded, study.groups, page if page.is_file() else None), console, title=said.title
+    )
 
 
 def page_of(folder: Path) -> str:

@@ -24,23 +24,26 @@ def show(record: Record, console: Console) -> None:
     """Print a record, one section per subject."""
     console.print(Text(printable(record.spec.run_id), style="bold", overflow="fold"))
     for title, facts in _sections(record):
-        console.print(Text(f"\n{_(title)}", style="bold"))
-        if not facts:
-            console.print("  " + _("nothing"))
-            continue
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(max_width=28, overflow="fold")
-        grid.add_column(overflow="fold")
-        for name, value in facts.items():
-            grid.add_row(
-                Words(f"  {printable(_name(name), 60)}"), Words(printable(value, LONGEST_VALUE), overflow="fold")
-            )
-        console.print(grid, highlight=False)
+        _print_section(console, title, facts)
     tail = record.outcome.stderr_tail
     if tail.strip():
         console.print(Text("\n" + _("last of stderr"), style="bold"))
         for line in tail.splitlines():
             console.print(Text(f"  {printable(line, LONGEST_VALUE)}", overflow="fold"), highlight=False)
+    _print_section(console, noop("outcome"), _outcome(record))  # once more: above it has left the screen
+
+
+def _print_section(console: Console, title: str, facts: Mapping[str, str]) -> None:
+    console.print(Text(f"\n{_(title)}", style="bold"))
+    if not facts:
+        console.print("  " + _("nothing"))
+        return
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(max_width=28, overflow="fold")
+    grid.add_column(overflow="fold")
+    for name, value in facts.items():
+        grid.add_row(Words(f"  {printable(_name(name), 60)}"), Words(printable(value, LONGEST_VALUE), overflow="fold"))
+    console.print(grid, highlight=False)
 
 
 def _sections(record: Record) -> Iterator[tuple[str, Mapping[str, str]]]:

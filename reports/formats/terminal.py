@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.language import _
 from reports.content.content import Content, Section
 from reports.words.document import Document
 from reports.words.table import Table as Cells
@@ -25,6 +26,7 @@ WIDEST_NUMBER = 20
 SPEED = ("rank", "row", "rate", "slower", "verdict", "parity", "status")
 COST = ("row", "range", "first", "epoch", "qualities", "memory", "device")
 """Columns of the two tables into which 80 columns cut that of a section."""
+SCREEN_LINES = 24
 MOST_ACROSS = 3
 """Backends side by side in a table of figures."""
 NUMBERS = ("rate", "range", "slower", "first", "epoch", "memory", "device")
@@ -32,9 +34,16 @@ NUMBERS = ("rate", "range", "slower", "first", "epoch", "memory", "device")
 
 
 def show(content: Content, console: Console) -> None:
-    """Print the whole report."""
+    """Print the whole report but its legend."""
     console.width = max(console.width, NARROWEST)
     for part in _parts(content):
+        console.print(part, highlight=False, emoji=False)
+
+
+def show_legend(content: Content, console: Console) -> None:
+    """Print what the words and numbers of the report mean."""
+    console.width = max(console.width, NARROWEST)
+    for part in listed(_("Legend"), content.legend):
         console.print(part, highlight=False, emoji=False)
 
 
@@ -51,7 +60,8 @@ def _parts(content: Content) -> Iterator[RenderableType]:
     for section in content.sections:
         yield from _section(section)
     for title, lines in content.lists():
-        yield from listed(title, lines)
+        if lines is not content.legend:
+            yield from listed(title, lines)
 
 
 def _section(section: Section) -> Iterator[RenderableType]:
@@ -120,10 +130,17 @@ def _bullets(lines: Iterable[str]) -> Iterator[RenderableType]:
 
 
 def show_document(document: Document, console: Console) -> None:
-    """Print a document, good at 80 columns."""
+    """Print a document, good at 80 columns; one longer than a screen ends with its first sentences once more."""
     console.width = max(console.width, NARROWEST)
-    for part in _document_parts(document):
-        console.print(part, highlight=False, emoji=False)
+    with console.capture() as captured:
+        for part in _document_parts(document):
+            console.print(part, highlight=False, emoji=False)
+    shown = captured.get()
+    console.file.write(shown)
+    if shown.count("\n") > SCREEN_LINES:
+        console.print()
+        for line in document.lead:
+            console.print(plain(line), highlight=False, emoji=False)
 
 
 def _document_parts(document: Document) -> Iterator[RenderableType]:

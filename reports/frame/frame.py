@@ -24,28 +24,29 @@ Frame = pd.DataFrame
 """The type of what `reports.load` returns, for a module that must not import pandas."""
 
 
-def load_frame(study: str | Path, *more: str | Path) -> pd.DataFrame:
+def load_frame(study: str | Path | Iterable[str | Path], *more: str | Path) -> pd.DataFrame:
     """Return the frame of one study, or of several ones below each other with the column `study` in front.
 
     Damaged records are left out with a warning, and listed in `frame.attrs["damaged"]`.
 
     Args:
-        study: a study's folder, or its name under `results/`.
+        study: a study's folder, or its name under `results/`, or a list of such.
         more: other studies.
 
     Raises:
         UsageError: there is no such study.
     """
-    every = [studies.load(studies.find(one, Path("results"))) for one in (study, *more)]
+    wanted = (*([study] if isinstance(study, str | Path) else study), *more)
+    every = [studies.load(studies.find(one, Path("results"))) for one in wanted]
     damaged = [found for loaded in every for found in loaded.damaged]
     for one in damaged:
         warnings.warn(f"{one.path} was left out: {one.reason}", stacklevel=2)
     frames = [frame(loaded.records) for loaded in every]
-    if more:
+    if len(every) > 1:
         for loaded, found in zip(every, frames, strict=True):
             if STUDY not in found.columns:
                 found.insert(0, STUDY, pd.Series(loaded.name, index=found.index, dtype=DTYPES["text"]))
-    together = pd.concat(frames, ignore_index=True) if more else frames[0]
+    together = pd.concat(frames, ignore_index=True) if len(every) > 1 else frames[0]
     together.attrs["damaged"] = [{"path": one.path, "reason": one.reason} for one in damaged]
     return together
 

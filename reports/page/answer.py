@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from harness.language import _
 from reports.content.cells import cells, first
-from reports.page.answer_sentences import Found, named, sentences
+from reports.content.places import Found, named
+from reports.page.answer_sentences import sentences
 from reports.statistics.rows import SEPARATOR, Group, Row
 from reports.words import text
 from reports.words.table import Cell, number, words

@@ -1,13 +1,12 @@
 """How many repeats would show a difference: from the spread that the rows of a study have."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reports.statistics import methods
-from reports.statistics.looks import rounds_needed
+from reports.statistics import looks, methods
 from reports.statistics.methods import FEWEST
 from reports.statistics.rows import Group, Row
 from reports.statistics.verdicts import Comparison
@@ -99,7 +98,7 @@ def _of_rounds(
     spread, turn = found.round_spread or 0.0, found.turn_spread
     sizes = [len(blocks) for blocks in rows[0].turns.get("train", {}).values()]
     explained = 0.0 if turn is None or not sizes else turn**2 / (sum(sizes) / len(sizes))
-    repeats = rounds_needed(spread, ratio, alpha, power)
+    repeats = looks.rounds_needed(spread, ratio, alpha, power)
     took = max(row.round_s or 0.0 for row in rows)
     return replace(
         need,
@@ -130,3 +129,46 @@ def _need(table: str, first: Row, second: Row, *, ratio: float, power: float, al
         repeats=methods.repeats_needed(sd, ratio, alpha, power),
         smallest_ratio=methods.ratio_of(methods.smallest_shown(found, alpha, power)),
     )
+
+
+class Reachable(Struct, frozen=True, kw_only=True):
+    """What more repeats of a study could show of the pairs that it left open."""
+
+    ratio: float
+    """Of the seconds: the smallest of `RATIOS` that at most `MOST_SUGGESTED` repeats show."""
+    repeats: int
+
+
+RATIOS = (1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0)
+MOST_SUGGESTED = 20
+"""Processes of a row that a person would wait for."""
+
+
+def reachable(groups: Sequence[Group], power: float = methods.POWER) -> Reachable | None:
+    """Return the finest ratio that some more repeats would show of every open pair.
+
+    Returns:
+        None where no pair is open, or where even the coarsest ratio needs too many repeats, or no more than there are.
+    """
+    alpha = methods.strictest(sum(item.p is not None for group in groups for item in group.comparisons))
+    open_pairs = [
+        (item, group.rows[item.a], group.rows[item.b])
+        for group in groups
+        for item in group.comparisons
+        if item.p is not None and item.verdict == "no difference shown"
+    ]
+    has = max((item.rounds or min(item.processes_a, item.processes_b) for item, *_rows in open_pairs), default=0)
+    for ratio in RATIOS if open_pairs else ():
+        found = [_repeats(*pair, ratio=ratio, alpha=alpha, power=power) for pair in open_pairs]
+        known = [count for count in found if count is not None]
+        if len(known) == len(found) and max(known) <= MOST_SUGGESTED:
+            return Reachable(ratio=ratio, repeats=max(known)) if max(known) > has else None
+    return None
+
+
+def _repeats(item: Comparison, first: Row, second: Row, *, ratio: float, alpha: float, power: float) -> int | None:
+    """Return how many repeats, rounds where the rows took turns, would show a true ratio of a pair."""
+    if item.round_spread is not None:
+        return looks.rounds_needed(item.round_spread, ratio, alpha, power)
+    sides = [methods.logarithms(row.seconds_per_example) for row in (first, second)]
+    return methods.repeats_needed(methods.pooled_sd(sides[0], sides[1]), ratio, alpha, power)

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from harness.records.steady import TOO_NOISY
 from harness.spec import PLANTED
 from reports.statistics.looks import WITHIN, Turn
 from reports.statistics.methods import EQUAL
@@ -114,6 +115,11 @@ class Row(Struct, frozen=True, kw_only=True):
     def passed_parity(self) -> bool:
         """Whether every run that its numbers come from passed parity."""
         return set(self.parity) == {"pass"}
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether other programs disturbed it too much for it to be compared."""
+        return not self.comparable and self.passed_parity and TOO_NOISY in self.steady_state
 
 
 class Control(Struct, frozen=True, kw_only=True):

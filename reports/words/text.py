@@ -71,7 +71,14 @@ def _size(value: float, digits: int) -> str:
 
 def percent(value: float | None, decimals: int = 1) -> str:
     """Return a share in percent."""
-    return NOTHING if value is None or not math.isfinite(value) else f"{100 * value:.{decimals}f} %"
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return in_percent(f"{100 * value:.{decimals}f}")
+
+
+def in_percent(number: str) -> str:
+    """Return a number of hundredths with its sign, as the language in use sets it."""
+    return _("{number} %").format(number=number)
 
 
 def chance(probability: float | None) -> str:

@@ -84,7 +84,23 @@ def _parts(diagnosis: "Diagnosis") -> "list[RenderableType]":
     parts: list[RenderableType] = [Words(summary), overview]
     if detail.row_count:
         parts.append(detail)
-    return [*parts, _troubles(diagnosis)]
+    return [*parts, _troubles(diagnosis), Words(_closing(diagnosis), style="bold")]
+
+
+def _closing(diagnosis: "Diagnosis") -> str:
+    """Return the last line: how many frameworks work, and what to type now."""
+    from harness import registry
+
+    frameworks = [one for one in diagnosis.backends if one.backend in registry.framework_names()]
+    works = sum(one.description is not None for one in frameworks)
+    fields = {"works": works, "all": len(frameworks)}
+    if frameworks and not works:
+        return _("None of {all} frameworks works; now: evenbench env create").format(**fields)
+    if not diagnosis.healthy:
+        return _("{works} of {all} frameworks work; mend what stands at a red ! above, then: evenbench run").format(
+            **fields
+        )
+    return _("{works} of {all} frameworks work; now: evenbench run").format(**fields)
 
 
 def _overview_row(checkup: "Checkup") -> tuple[str, ...]:

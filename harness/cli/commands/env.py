@@ -82,13 +82,23 @@ def _create_one(build: "Callable[..., Environment]", name: str, variant: "Varian
 
 @contextmanager
 def _progress(name: str) -> Iterator[Callable[[str], None]]:
-    """Yield a function that shows a line: the last one beside a spinner on a terminal, else all of them, plainly."""
+    """Yield a function that shows a line: the last one beside a spinner on a terminal, else that something is built.
+
+    An installer that fails is quoted by the error.
+    """
     from rich.console import Console
     from rich.text import Text
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda line: click.echo(f"{name}: {line}", err=True)
+        told: set[str] = set()
+
+        def once(_line: str) -> None:
+            if not told:
+                click.echo(_("{name}: is being built, which takes some minutes").format(name=name), err=True)
+            told.add(name)
+
+        yield once
         return
     with console.status(Text(f"{name} ...")) as status:
 

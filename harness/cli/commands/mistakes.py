@@ -65,9 +65,14 @@ def _print_table(found: "dict[str, tuple[Mistake, ...]]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from reports.content.mistakes import clear_messages, ending_word, said, title
+    from reports.content.mistakes import clear_messages, ending_word, overview, said, title
+    from reports.formats.terminal import figures
 
     console = Console()
+    for part in figures(overview(found)):
+        console.print(part)
+    for name, made in found.items():
+        console.print(Text(clear_messages(name, made)))
     for name, made in found.items():
         table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=Text(name), title_justify="left")
         for heading in (_("mistake"), _("what came"), _("s"), _("what was said")):
@@ -76,4 +81,3 @@ def _print_table(found: "dict[str, tuple[Mistake, ...]]") -> None:
             shown = (title(one), ending_word(one), seconds(one.seconds), printable(said(one), MOST_SHOWN))
             table.add_row(*map(Text, shown))
         console.print(table)
-        console.print(Text(clear_messages(name, made)))

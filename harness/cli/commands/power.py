@@ -12,7 +12,7 @@ from harness.language import _, noop
 from harness.records.next_command import next_command
 
 if TYPE_CHECKING:
-    from reports.statistics.power import Repeats
+    from reports.statistics.power import Reachable, Repeats
 
 
 @click.command()
@@ -30,12 +30,15 @@ def power(study: str | None, difference: str, power: str, results: Path, as_json
     wanted = share("--difference", difference, most=10.0)
     target = share("--power", power, most=1.0)
     from harness.records import studies
-    from reports.statistics.power import needs
+    from reports.content.next_steps import again
+    from reports.statistics.power import needs, reachable
     from reports.statistics.study import StudyRead
 
     here = results
     folder = studies.newest(here) if study is None else studies.find(study, here)
-    found = needs(StudyRead.of(folder, for_pictures=False).groups, ratio=1 + wanted, power=target)
+    read = StudyRead.of(folder, for_pictures=False)
+    groups = read.groups
+    found = needs(groups, ratio=1 + wanted, power=target)
     if not found.pairs:
         raise UsageError(
             "study {study} has no two comparable rows of at least two processes each, so no spread "
@@ -46,7 +49,10 @@ def power(study: str | None, difference: str, power: str, results: Path, as_json
     if as_json:
         print_json({"study": folder.resolve().name, "repeats": found.repeats(), "needs": found})
         return
-    _show(folder.resolve().name, found)
+    _show(found)
+    if within_reach := reachable(groups, target):
+        command = next_command(*again(read.loaded, groups), "--repeats", str(within_reach.repeats), results=here)
+        _suggest(within_reach, command)
 
 
 def share(option: str, given: str, *, most: float) -> float:
@@ -67,7 +73,13 @@ def share(option: str, given: str, *, most: float) -> float:
     return value
 
 
-def _show(study: str, found: "Repeats") -> None:
+def _suggest(found: "Reachable", command: str) -> None:
+    """Say what a few more repeats would show of the pairs that are open, which is what a person can act on."""
+    sentence = _("Within reach: {repeats} repeats show {ratio}× of every open pair: {command}")
+    click.echo(sentence.format(repeats=found.repeats, ratio=f"{found.ratio:g}", command=command))
+
+
+def _show(found: "Repeats") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

@@ -20,7 +20,7 @@ from harness.cli.choices import (
     parse_seeds,
 )
 from harness.cli.options import data_dir_option, filled, json_option, print_json, refuse_what_is_planned, results_option
-from harness.cli.progress import Progress
+from harness.cli.progress import Progress, earlier, how_long
 from harness.cli.quantities import parse_seconds, parse_share
 from harness.cli.quiet import wait_for_quiet, warn_of_others
 from harness.data import datasets
@@ -306,6 +306,8 @@ def _show_plan(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, as_json: 
         click.echo(spec.run_id)
     sentence = _("{count} of {planned} runs would run, into {folder}")
     click.echo(sentence.format(count=len(left), planned=len(plan.study.specs), folder=store.folder), err=True)
+    if left:
+        click.echo(how_long(earlier(store).expected(left), len(left)), err=True)
 
 
 def _conduct(
@@ -314,7 +316,8 @@ def _conduct(
     """Run the plan, show the report, and return the exit code; a new study is created once its data are there."""
     setting = Setting(machine=machine.machine(), git_revision=machine.git_revision(), cores=machine.available_cores())
     try:
-        progress = Progress(None if plan.study.until_decided else len(left))
+        budget_s = plan.study.budget_s if plan.study.until_decided else None
+        progress = Progress(left, earlier(store), budget_s=budget_s)
         conductor = Conductor(plan, left, store=store, setting=setting, listener=progress)
         conductor.prepare_data()  # before the live display: a download has one of its own, and there can be only one
         if new:
@@ -365,5 +368,3 @@ def _print_report(study: Path) -> None:
     from reports.formats.report import render  # pandas: hours later, and not under --dry-run
 
     render(study, ("md", "csv", "html", "terminal"))  # the files first: whoever reads stdout may go away
-    said = _("The report as a page for a browser; report.md and report.csv lie beside it:")
-    click.echo(f"\n{said}\n{study / 'report.html'}")

@@ -12,6 +12,7 @@ from harness.spec import RunSpec
 from reports.page.exhibit import Exhibit
 from reports.page.lines import name
 from reports.statistics.study import StudyRead
+from reports.words import text
 from reports.words.table import Cell, grid, words
 
 MOST_COMMANDS = 50
@@ -29,7 +30,7 @@ def _machine(runs: pd.DataFrame) -> tuple[Exhibit, ...]:
     if not len(runs):
         return ()
     facts = dict.fromkeys((*_hardware(runs), *_software(runs)))
-    rows = [(name(whose), name(what), name(value)) for whose, what, value in facts]
+    rows = [(name(whose), words(text.quoted(what)), words(text.quoted(value))) for whose, what, value in facts]
     more = len(rows) - MOST_FACTS
     return (
         Exhibit(

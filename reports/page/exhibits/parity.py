@@ -218,7 +218,7 @@ def _cells(line: RowParity, columns: Sequence[LevelName]) -> list[Cell]:
     for name in columns:
         cells.append(_level_cell(line.levels[name]) if name in line.levels else words(text.NOTHING))
     cells.append(Cell(shown=_largest(line)[1] or text.NOTHING, value=line.largest))
-    cells.append(words("; ".join(line.reasons), quoted=True))
+    cells.append(words(text.clauses(map(text.quoted, line.reasons))))
     return cells
 
 

@@ -113,7 +113,7 @@ def _alt(place: Place, found: Sequence[Reached]) -> str:
 
 
 def _shown(value: float | None) -> str:
-    return text.NOTHING if value is None else f"{text.number(100 * value)} %"
+    return text.NOTHING if value is None else text.in_percent(text.number(100 * value))
 
 
 def _grid(drawn: Sequence[tuple[Place, Sequence[Reached]]]) -> Table:
