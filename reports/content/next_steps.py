@@ -9,6 +9,7 @@ from harness.language import _
 from harness.records.next_command import next_command
 from harness.records.studies import Loaded
 from harness.whole_files import shown_path
+from reports.statistics.looks import MOST_ROUNDS
 from reports.statistics.methods import FEWEST
 from reports.statistics.power import reachable
 from reports.statistics.rows import Group
@@ -72,6 +73,10 @@ def _better(loaded: Loaded, groups: Sequence[Group], results: Path) -> Iterator[
         yield Step(what=_("Measure in turns:"), typed=typed(disturbed, "--turns"))
     if single := [group for group in groups if sum(row.comparable for row in group.rows) > 1 and not _can_show(group)]:
         yield Step(what=_("To see anything:"), typed=typed(single, "--repeats", str(ENOUGH)))
+    if loaded.plan is not None and loaded.plan.until_decided:
+        if any(_is_open(group) and _has_looks_left(group) for group in groups) and (go := loaded.resume_command()):
+            yield Step(what=_("Decide the rest:"), typed=go)
+        return
     if found := reachable(groups):
         unsettled = [group for group in groups if _is_open(group)]
         turns = any(item.rounds for group in unsettled for item in group.comparisons)
@@ -85,6 +90,10 @@ def _can_show(group: Group) -> bool:
 
 def _is_open(group: Group) -> bool:
     return any(item.p is not None and item.verdict == "no difference shown" for item in group.comparisons)
+
+
+def _has_looks_left(group: Group) -> bool:
+    return any((item.rounds or 0) < MOST_ROUNDS for item in group.comparisons)
 
 
 def again(loaded: Loaded, groups: Iterable[Group]) -> tuple[str, ...]:
