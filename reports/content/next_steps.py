@@ -18,7 +18,7 @@ DEFAULT_PRESET = "quick"
 ENOUGH = 3
 """Repeats, where one process each shows nothing."""
 ABOUT_THE_STUDY = {
-    "--study": True, "--results": True, "--repeats": True, "--seed": True, "--turns": False, "--json": False,
+    "--study": True, "--results": True, "--repeats": True, "--seed": True, "--turns": False, "--json": False, "--until": True,
 }  # fmt: skip
 """Options of `run` that another study does not take over, and whether they have a value."""
 
@@ -89,7 +89,9 @@ def _can_show(group: Group) -> bool:
 
 
 def _is_open(group: Group) -> bool:
-    return any(item.p is not None and item.verdict == "no difference shown" for item in group.comparisons)
+    return any(
+        (item.p is not None or item.rounds) and item.verdict == "no difference shown" for item in group.comparisons
+    )
 
 
 def _has_looks_left(group: Group) -> bool:
