@@ -76,7 +76,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a study with its reports in every format that goes into a file, and the terminal's in `terminal`."""
     path = write_study(tmp_path_factory.mktemp("same") / "s", records())
     stream = io.StringIO()
-    render(path, ("terminal", "md", "csv", "parquet", "latex"), stdout=stream)
+    render(path, ("terminal", "md", "csv", "parquet", "latex"), stdout=stream, more=("full",))
     render(path, ("json",), path.parent / "report.json")
     (path / "terminal").write_text(stream.getvalue(), "utf-8")
     return path
@@ -227,7 +227,7 @@ def test_latex_shows_the_summary(folder: Path, groups: tuple[Group, ...]) -> Non
 
 def test_the_terminal_shows_the_numbers_of_the_summary_and_no_others(folder: Path, groups: tuple[Group, ...]) -> None:
     page = (folder / "terminal").read_text("utf-8")
-    assert max(map(len, page.splitlines())) <= 80
+    assert max(len(line) for line in page.splitlines() if "evenbench" not in line) <= 80
     blocks = page.split("\n\n")
     speeds = [block for block in blocks if block.startswith("rank")]
     costs = [block for block in blocks if "memory MB\n───" in block]
