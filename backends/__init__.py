@@ -20,6 +20,8 @@ TABLE = {
         knobs="backends.torch.knobs:KNOBS",
         mistakes="backends.torch.mistakes:STEP",
         variables=("ATEN_", "PYTORCH_", "TORCH"),
+        aliases=("pytorch", "pt"),
+        mode_aliases={"compile": "graph", "compiled": "graph", "torch.compile": "graph", "inductor": "graph"},
         caches=("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
     ),
     "tensorflow": Entry(
@@ -30,6 +32,8 @@ TABLE = {
         knobs="backends.tensorflow.knobs:KNOBS",
         mistakes="backends.tensorflow.mistakes:STEP",
         variables=("TF_", "XLA_", "KERAS_"),
+        aliases=("tf", "tf2", "keras"),
+        mode_aliases={"function": "graph", "tf.function": "graph", "jit": "xla", "jit_compile": "xla"},
     ),
     "mindspore": Entry(
         adapter="backends.mindspore.adapter:backend",
@@ -39,6 +43,8 @@ TABLE = {
         knobs="backends.mindspore.knobs:KNOBS",
         mistakes="backends.mindspore.mistakes:STEP",
         variables=("MS_", "GLOG"),
+        aliases=("ms", "mind-spore"),
+        mode_aliases={"pynative": "eager", "pynative_mode": "eager", "graph_mode": "graph", "jit": "graph"},
         not_inherited=("MS_COMPILER_CACHE_ENABLE", "MS_DEV_FORCE_USE_COMPILE_CACHE"),
         memory_words=(
             "memory not enough",
@@ -52,7 +58,13 @@ TABLE = {
             "tensor mem failed",
         ),  # those of 2.10, whose errors are RuntimeErrors like all others'
     ),
-    "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
+    "numpy": Entry(
+        adapter="backends.numpy.adapter:backend",
+        framework="numpy",
+        modes=("eager",),
+        default_mode="eager",
+        aliases=("np", "reference"),
+    ),
 }
 
 REFERENCE = "numpy"

@@ -9,7 +9,7 @@ from harness.language import _
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", required=False)
 @click.option(
     "--for",
     "wanted",

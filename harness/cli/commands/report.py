@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("study", nargs=-1, required=True)
+@click.argument("study", nargs=-1)
 @click.option(
     "--format",
     "formats",
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 def report(
     study: tuple[str, ...], formats: tuple[str, ...], output: Path | None, lang: str | None, results: Path
 ) -> None:
-    """Show the comparison of each STUDY, a name inside the results folder or a study's own folder.
+    """Show the comparison of each STUDY: a name inside the results folder, or the path of a study or of a file in it.
+
+    Without STUDY: of the newest one.
 
     The format html makes one page of all of them, which opens from disk: `-o FILE` names it where there are several.
     """
@@ -56,7 +58,7 @@ def report(
                 file=output,
                 formats=", ".join(FORMATS[1:]),
             )
-    folders = [studies.find(name, results) for name in study]
+    folders = [studies.find(name, results) for name in study] or [studies.newest(results)]
     with language.use(lang or language.current()), no_search_for_cycles():
         written = render_several(folders, wanted or ["terminal"], output)
     for path in written:

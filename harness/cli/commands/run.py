@@ -18,6 +18,8 @@ from harness.cli.choices import (
     parse_bytes,
     parse_seeds,
 )
+from harness.cli.devices import those_with_a_device
+from harness.cli.names import with_words
 from harness.cli.options import data_dir_option, filled, json_option, print_json, refuse_what_is_planned, results_option
 from harness.cli.progress import Progress
 from harness.data import datasets
@@ -33,7 +35,7 @@ from harness.runs.conductor import Conductor, Plan, look_for_data
 from harness.runs.execute import Setting
 from harness.runs.plan import Wish, found_again, left_of, study_of
 from harness.runs.profiles import check_name as check_profile
-from harness.spec import RunSpec
+from harness.spec import RunSpec, base_preset
 from harness.whole_files import shown_path
 
 
@@ -103,13 +105,13 @@ def run(**asked: Any) -> int:
     """Run tasks on backends, measure them and compare.
 
     Without options: the quick preset of the four main tasks on every framework that works here, three times, on the
-    CPU. Groups of tasks: main, text, boltzmann, optimizers.
+    CPU. Groups of tasks: main, text, boltzmann, optimizers. `evenbench run lenet --set batch_size=32` makes a variant.
     Every run is a process of its own; its record is stored at once under RESULTS/STUDY.
     """
     results = asked["results"].absolute()
     machine.temporary_folder()  # where its workers would work: looked for now, under --dry-run too
     if asked["resume"] is None:
-        plan = _planned(asked)
+        plan = _planned(with_words(asked))
         store = Store(results / check_name(plan.study.name))
         store.refuse_existing()
         left = store.missing(plan.study.specs)
@@ -149,7 +151,9 @@ def _planned(asked: dict[str, Any]) -> Plan:
     choices, named = find_choices(asked["backends"], asked["devices"], asked["modes"], warn=_warn)
     found = find_interpreters(choices, asked["pythons"], named=named, warn=_warn)
     files = _chosen_file(asked)
-    runnable = tuple(c for c in choices if (c.backend, c.device) in found)
+    for task in tasks:
+        task.preset(asked["preset"])  # a wrong name is said before frameworks are asked for their devices
+    runnable = those_with_a_device(choices, found, asked["devices"], warn=_warn)
     profiles = check_profile(asked["profile"])
     wish = Wish(
         tasks=tasks,
@@ -171,7 +175,7 @@ def _planned(asked: dict[str, Any]) -> Plan:
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
         in_turns=asked["turns"],
-        with_mistakes=not asked["no_mistakes"] and asked["preset"] != "smoke",
+        with_mistakes=not asked["no_mistakes"] and base_preset(asked["preset"]) != "smoke",
         files=files,
     )
 
@@ -200,7 +204,7 @@ def _resumed(store: Store, asked: dict[str, Any]) -> tuple[Plan, tuple[RunSpec, 
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
         in_turns=asked["turns"],
-        with_mistakes=not asked["no_mistakes"] and any(spec.preset != "smoke" for spec in left),
+        with_mistakes=not asked["no_mistakes"] and any(base_preset(spec.preset) != "smoke" for spec in left),
         files={file.name: found_again(file) for file in study.files if file.name in {spec.dataset for spec in left}},
     )
     return plan, left
@@ -223,9 +227,6 @@ def _warn_of_other_conditions(store: Store) -> None:
 def _show_plan(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, as_json: bool) -> None:
     """Show what would run, or raise what would stop it before anything ran, as far as that is known at once."""
     look_for_data(left, plan)
-    if devices := sorted({spec.device for spec in left} - {"cpu"}):
-        sentence = _("a run looks for its device ({devices}) when it starts; without one it is recorded as unsupported")
-        click.echo(sentence.format(devices=_(", ").join(devices)), err=True)
     if as_json:
         print_json(left)
         return
