@@ -21,6 +21,7 @@ TABLE = {
         mistakes="backends.torch.mistakes:STEP",
         variables=("ATEN_", "PYTORCH_", "TORCH"),
         aliases=("pytorch", "pt"),
+        builds={"PyTorch for the CPU": 961_000_000, "PyTorch with CUDA, PyPI's for Linux": 5_800_000_000},
         mode_aliases={"compile": "graph", "compiled": "graph", "torch.compile": "graph", "inductor": "graph"},
         caches=("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
     ),

@@ -200,5 +200,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     """What people call it too, in small letters: `--backend` takes these names as well."""
     mode_aliases: Mapping[str, Mode] = {}
     """What the framework's users call its modes, in small letters: `--mode` takes these names as well."""
+    builds: Mapping[str, int] = {}
+    """Builds of the framework that people install, each with the bytes of an environment that holds it."""
     path: str | None = None
     """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""
