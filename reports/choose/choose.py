@@ -51,14 +51,20 @@ def choose_from(found: Field, needs: Needs, *, study: str, draws: int = DRAWS) -
 
 def _otherwise(choice: Choice, found: Field, draws: int) -> Iterator[Otherwise]:
     """Yield what comes out without each criterion, and with each other build that is known."""
+    found = tasks.without_strangers(found, choice.needs)
+    drawn = _drawn(found, choice.needs, draws)
     weighted = [used.name for used in choice.criteria if used.weight > 0]
     for name in weighted if len(weighted) > 1 else ():
         needs = replace(choice.needs, weights=replace(choice.needs.weights, **{name: 0.0}))
-        other = _chosen(found, needs, study=choice.study, draws=draws)
+        other = _chosen(found, needs, study=choice.study, draws=draws, entered=drawn)
         if other.verdict != "none":
             yield _other_than(choice, other, criterion=name)
     for build, size, candidates in other_builds(found.candidates) if "install_size" in weighted else ():
-        other = _chosen(replace(found, candidates=candidates), choice.needs, study=choice.study, draws=draws)
+        changed = replace(found, candidates=candidates)
+        sizes = {
+            c: v for c in drawn if c.name == "install_size" and (v := values_of(c, candidates, choice.needs, draws))
+        }
+        other = _chosen(changed, choice.needs, study=choice.study, draws=draws, entered=drawn | sizes)
         yield _other_than(choice, other, build=build, install_bytes=size)
 
 
@@ -91,15 +97,22 @@ def _without(task: str, choice: Choice, found: Field, draws: int) -> Without:
     )
 
 
-def _chosen(found: Field, needs: Needs, *, study: str, draws: int) -> Choice:
-    found = tasks.without_strangers(found, needs)
-    cells = tasks.counted(found, needs)
-    weighted = needs.weight_of()
-    entered = {
+def _drawn(found: Field, needs: Needs, draws: int) -> dict[Criterion, Values]:
+    """Return the values of all criteria that tell candidates apart; no weight of a criterion changes them."""
+    return {
         criterion: values
         for criterion in CRITERIA
         if found.candidates and (values := values_of(criterion, found.candidates, needs, draws)) is not None
     }
+
+
+def _chosen(
+    found: Field, needs: Needs, *, study: str, draws: int, entered: dict[Criterion, Values] | None = None
+) -> Choice:
+    found = tasks.without_strangers(found, needs)
+    cells = tasks.counted(found, needs)
+    weighted = needs.weight_of()
+    entered = _drawn(found, needs, draws) if entered is None else entered
     left_out = [c for c in CRITERIA if found.candidates and weighted[c.name] > 0 and c not in entered]
     dropped = {criterion.name: _why_dropped(criterion, found.candidates, needs) for criterion in left_out}
     total = sum(weighted[criterion.name] for criterion in entered)

@@ -49,7 +49,6 @@ def _parts(choice: Choice, *, explain: bool) -> Iterator[RenderableType]:
     yield plain(said.verdict(choice), "bold")
     if lines := hanging(choice):
         yield from listed(_("What it hangs on"), lines)
-        yield Text("")
     if len(choice.candidates) > 1:
         yield from figures(said.ranking(choice))
         yield Text("")

@@ -151,6 +151,11 @@ def _planned(asked: dict[str, Any]) -> Plan:
     choices, named = find_choices(asked["backends"], asked["devices"], asked["modes"], warn=_warn)
     found = find_interpreters(choices, asked["pythons"], named=named, warn=_warn)
     files = _chosen_file(asked)
+    if asked["preset"] != base_preset(asked["preset"]):
+        sentence = _(
+            "{preset} is a variant of {base}, and is never compared with it; it has a target only by --set target"
+        )
+        _warn(sentence.format(preset=asked["preset"], base=base_preset(asked["preset"])))
     for task in tasks:
         task.preset(asked["preset"])  # a wrong name is said before frameworks are asked for their devices
     runnable = those_with_a_device(choices, found, asked["devices"], warn=_warn)
