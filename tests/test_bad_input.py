@@ -144,14 +144,17 @@ MISTAKES = (
 )
 
 
-def told(words: list[str], capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> tuple[int, str]:
-    """Call the command line in this process; return its exit code and what it wrote to stderr."""
+def told(
+    words: list[str], capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch, *, everything: bool = False
+) -> tuple[int, str]:
+    """Call the command line in this process; return its exit code and what it wrote to stderr, or to stdout too."""
     patch.setattr(sys, "argv", ["evenbench", *words])
     patch.setattr(Ending, "install", lambda _: None)  # this process goes on: its signals stay as they are
     with pytest.raises(SystemExit) as ended:
         command_line.main()
     code = ended.value.code
-    return (code if isinstance(code, int) else int(code is not None)), capsys.readouterr().err
+    wrote = capsys.readouterr()
+    return (code if isinstance(code, int) else int(code is not None)), wrote.out * everything + wrote.err
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def hanging(choice: Choice) -> list[str]:
 
 def _in_short(choice: Choice) -> Iterator[RenderableType]:
     yield plain(said.verdict(choice), "bold")
-    for line in hanging(choice):
+    for line in (*hanging(choice), said.not_measured(choice)):
         yield plain(line)
     yield Text("")
 

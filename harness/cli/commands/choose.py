@@ -49,6 +49,6 @@ def choose(study: str | None, wanted: str | None, **asked: Any) -> int:
         for choice in choices:
             choice_terminal.show(choice, Console(), explain=asked["explain"], in_short=wanted is None)
         if wanted is None:
-            names = " | ".join(choice.needs.name for choice in choices)
-            click.echo(_("More of one of them: `evenbench choose --for {names}`").format(names=names), err=True)
+            commands = (f"`evenbench choose --for {choice.needs.name}`" for choice in choices)
+            click.echo(_("All of one answer: {commands}").format(commands=", ".join(commands)), err=True)
     return 1 if any(choice.verdict == "none" for choice in choices) else 0
