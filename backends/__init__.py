@@ -10,6 +10,7 @@ what it needs to plan stands here, and a test compares it with what the adapter 
 """
 
 from harness.contract import Entry
+from harness.language import noop
 
 TABLE = {
     "torch": Entry(
@@ -21,7 +22,10 @@ TABLE = {
         mistakes="backends.torch.mistakes:STEP",
         variables=("ATEN_", "PYTORCH_", "TORCH"),
         aliases=("pytorch", "pt"),
-        builds={"PyTorch for the CPU": 961_000_000, "PyTorch with CUDA, PyPI's for Linux": 5_800_000_000},
+        builds={
+            noop("PyTorch for the CPU"): 961_000_000,
+            noop("PyTorch with CUDA, as PyPI has it for Linux"): 5_800_000_000,
+        },  # of 2.13.0, on x86-64, with pip
         mode_aliases={"compile": "graph", "compiled": "graph", "torch.compile": "graph", "inductor": "graph"},
         caches=("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
     ),

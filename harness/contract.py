@@ -201,6 +201,6 @@ class Entry(Struct, frozen=True, kw_only=True):
     mode_aliases: Mapping[str, Mode] = {}
     """What the framework's users call its modes, in small letters: `--mode` takes these names as well."""
     builds: Mapping[str, int] = {}
-    """Builds of the framework that people install, each with the bytes of an environment that holds it."""
+    """Builds of the framework that people install, as the catalogue names them, with the bytes of an environment."""
     path: str | None = None
     """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""

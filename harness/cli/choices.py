@@ -135,12 +135,13 @@ def parse_bytes(text: str | None) -> int | None:
             "--memory-limit is a size above 0 and below 1,000,000,000 GB, such as 4GB, but got {text!r}", text=text
         )
     if size < SMALLEST_SIZE:
+        example = f"{match[1]}GB"
         raise UsageError(
             "--memory-limit {text} is {size:,} bytes, but nothing can start in less than 64 MB: write {example} if you "
             "meant gigabytes",
             text=text,
             size=int(size),
-            example=f"{match[1]}GB",
+            example=example,
         )
     return int(size)
 

@@ -46,7 +46,7 @@ def verdict(choice: Choice) -> str:
 
 def hangs_on(choice: Choice) -> str | None:
     """Return the decision where a plausible alternative gives another one, None where none does."""
-    what = text.names(one.build or title(one.criterion) for one in choice.hangs_on())
+    what = text.names(_(one.build) or title(one.criterion) for one in choice.hangs_on())
     if not what:
         return None
     if choice.verdict == "winner":
@@ -74,7 +74,7 @@ def _other(found: Otherwise) -> str:
     where = _("Without {criterion}").format(criterion=title(found.criterion)) if found.criterion else ""
     if found.build:
         where = _("With {build} ({size})").format(
-            build=found.build, size=text.sizes(found.install_bytes, found.install_bytes)[0]
+            build=_(found.build), size=text.sizes(float(found.install_bytes), 0.0)[0]
         )
     if found.verdict == "tie":
         return _("{where}: a tie between {names}.").format(where=where, names=_(" and ").join(found.tied))
