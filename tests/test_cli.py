@@ -13,8 +13,9 @@ import pytest
 from fakes import HERE
 from records_factory import write_study
 
-from harness.cli.choices import parse_bytes, parse_seeds, words
+from harness.cli.choices import parse_bytes, parse_seeds
 from harness.cli.main import COMMANDS, evenbench
+from harness.cli.names import words
 from harness.cli.options import filled
 from harness.errors import UsageError
 from harness.record import SCHEMA, Record

@@ -36,7 +36,7 @@ def with_words(asked: dict[str, Any]) -> dict[str, Any]:
         if kind is None and found.get("seeds") and re.fullmatch(r"\d[\d-]*", word):
             kind = "seeds"
         if kind not in found:
-            raise _no_name(word)
+            raise _no_name(word, found)
         found[kind].append(word)
     asked = asked | {name: tuple(values) for name, values in found.items()}
     if "changes" in asked:
@@ -55,11 +55,15 @@ def _kind_of(word: str) -> str | None:
     return "modes" if word.casefold() in (*MODES, *registry.mode_aliases()) else None
 
 
-def _no_name(word: str) -> UsageError:
-    known = (
-        *registry.task_names(), *registry.task_groups(), *registry.task_aliases(),
-        *registry.backend_names(), *registry.backend_aliases(), *get_args(DeviceKind), *MODES,
-    )  # fmt: skip
+def _no_name(word: str, kinds: Iterable[str]) -> UsageError:
+    """Return the error for a word that names nothing of these kinds."""
+    names: dict[str, tuple[str, ...]] = {
+        "tasks": (*registry.task_names(), *registry.task_groups(), *registry.task_aliases()),
+        "backends": (*registry.backend_names(), *registry.backend_aliases()),
+        "devices": get_args(DeviceKind),
+        "modes": MODES,
+    }
+    known = [name for kind in kinds for name in names.get(kind, ())]
     near = nearest(word, known)
     if near is None:
         return UsageError(
