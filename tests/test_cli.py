@@ -261,7 +261,9 @@ def test_words_seeds_and_sizes_are_read_as_people_write_them() -> None:
     assert parse_seeds([]) is None
     assert parse_bytes("1.5GB") == 1_500_000_000
     assert parse_bytes("512 MiB") == 512 * 1024**2
-    assert parse_bytes("100") == 100
+    assert parse_bytes("100000000") == 100_000_000
+    with pytest.raises(UsageError, match="4 is 4 bytes, but nothing can start in less than 64 MB: write 4GB"):
+        parse_bytes("4")
     with pytest.raises(UsageError, match="9-3"):
         parse_seeds(["9-3"])
 
