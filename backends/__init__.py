@@ -10,6 +10,7 @@ what it needs to plan stands here, and a test compares it with what the adapter 
 """
 
 from harness.contract import Entry
+from harness.language import noop
 
 TABLE = {
     "torch": Entry(
@@ -20,6 +21,12 @@ TABLE = {
         knobs="backends.torch.knobs:KNOBS",
         mistakes="backends.torch.mistakes:STEP",
         variables=("ATEN_", "PYTORCH_", "TORCH"),
+        aliases=("pytorch", "pt"),
+        builds={
+            noop("PyTorch for the CPU"): 961_000_000,
+            noop("PyTorch with CUDA, as PyPI has it for Linux"): 5_800_000_000,
+        },  # of 2.13.0, on x86-64, with pip
+        mode_aliases={"compile": "graph", "compiled": "graph", "torch.compile": "graph", "inductor": "graph"},
         caches=("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
     ),
     "tensorflow": Entry(
@@ -30,6 +37,8 @@ TABLE = {
         knobs="backends.tensorflow.knobs:KNOBS",
         mistakes="backends.tensorflow.mistakes:STEP",
         variables=("TF_", "XLA_", "KERAS_"),
+        aliases=("tf", "tf2", "keras"),
+        mode_aliases={"function": "graph", "tf.function": "graph", "jit": "xla", "jit_compile": "xla"},
     ),
     "mindspore": Entry(
         adapter="backends.mindspore.adapter:backend",
@@ -39,6 +48,8 @@ TABLE = {
         knobs="backends.mindspore.knobs:KNOBS",
         mistakes="backends.mindspore.mistakes:STEP",
         variables=("MS_", "GLOG"),
+        aliases=("ms", "mind-spore"),
+        mode_aliases={"pynative": "eager", "pynative_mode": "eager", "graph_mode": "graph", "jit": "graph"},
         not_inherited=("MS_COMPILER_CACHE_ENABLE", "MS_DEV_FORCE_USE_COMPILE_CACHE"),
         memory_words=(
             "memory not enough",
@@ -52,7 +63,13 @@ TABLE = {
             "tensor mem failed",
         ),  # those of 2.10, whose errors are RuntimeErrors like all others'
     ),
-    "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
+    "numpy": Entry(
+        adapter="backends.numpy.adapter:backend",
+        framework="numpy",
+        modes=("eager",),
+        default_mode="eager",
+        aliases=("np", "reference"),
+    ),
 }
 
 REFERENCE = "numpy"

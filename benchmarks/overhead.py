@@ -23,7 +23,7 @@ import msgspec
 
 from benchmarks.overhead_worker import MODULES, OverheadJob
 from harness import registry
-from harness.cli.choices import words
+from harness.cli.names import words
 from harness.data.prepare import prepare
 from harness.environments.interpreters import find
 from harness.environments.machine import ROOT, available_cores

@@ -31,7 +31,7 @@ from benchmarks.products import LARGE_PRODUCT, products
 from benchmarks.rbm_worker import RbmJob
 from benchmarks.turns import Worker, started
 from harness import registry
-from harness.cli.choices import words
+from harness.cli.names import words
 from harness.data.prepare import Prepared, prepare, steps_per_epoch
 from harness.environments.interpreters import find
 from harness.environments.machine import available_cores

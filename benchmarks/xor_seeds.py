@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from harness import registry
-from harness.cli.choices import words
+from harness.cli.names import words
 from harness.environments.interpreters import find
 from harness.environments.machine import available_cores
 from harness.runs.launch import worker_environment, workplace

@@ -196,5 +196,11 @@ class Entry(Struct, frozen=True, kw_only=True):
     """Environment variables with which it computes something else, which no worker takes over from the shell."""
     memory_words: tuple[str, ...] = ()
     """What it says where memory ran out, in small letters, beside the words of Python and of the libraries below."""
+    aliases: tuple[str, ...] = ()
+    """What people call it too, in small letters: `--backend` takes these names as well."""
+    mode_aliases: Mapping[str, Mode] = {}
+    """What the framework's users call its modes, in small letters: `--mode` takes these names as well."""
+    builds: Mapping[str, int] = {}
+    """Builds of the framework that people install, as the catalogue names them, with the bytes of an environment."""
     path: str | None = None
     """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""

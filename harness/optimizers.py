@@ -7,7 +7,13 @@
 learning rate of the current step; it stays outside the velocity.
 """
 
+import re
+from collections.abc import Mapping
+
 from msgspec import Struct
+from msgspec.structs import replace
+
+from harness.errors import UsageError
 
 
 class StepSchedule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,3 +79,71 @@ class Adam(_Optimizer, frozen=True, kw_only=True):
 
 
 Optimizer = SGD | Momentum | Nesterov | AdaGrad | RMSprop | Adam
+BY_NAME: dict[str, type[Optimizer]] = {
+    kind.__name__.lower(): kind for kind in (SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam)
+}
+"""What each is called where one is asked for by its name."""
+
+
+class Key(Struct, frozen=True):
+    """A number of a preset that may be changed by its name, and what it may be."""
+
+    low: float
+    high: float
+    is_whole: bool = False
+    may_be_low: bool = True
+
+    def read(self, text: str) -> float | None:
+        """Return the number that a text is, None where it is none that may be."""
+        if (
+            re.fullmatch(r"\d{1,9}" if self.is_whole else r"(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", text, re.I | re.A)
+            is None
+        ):
+            return None
+        number = int(text) if self.is_whole else float(text)
+        return number if self.low <= number <= self.high and (self.may_be_low or number > self.low) else None
+
+
+PART = Key(0, 1)
+NUMBERS = {
+    "learning_rate": Key(0, 1e3, may_be_low=False),
+    "momentum": PART,
+    "rho": PART,
+    "beta1": PART,
+    "beta2": PART,
+    "epsilon": Key(0, 1, may_be_low=False),
+    "l1": Key(0, 1e3),
+    "l2": Key(0, 1e3),
+    "clip_norm": Key(0, 1e6, may_be_low=False),
+}
+"""The numbers of all optimizers that may be changed by their names."""
+
+
+def changed(before: Optimizer, wanted: str | None, numbers: Mapping[str, float], *, of: str) -> Optimizer:
+    """Return the optimizer with other numbers, of another kind if one is wanted, whose own numbers are then its usual.
+
+    Raises:
+        UsageError: it has no such number, or another kind is wanted without a learning rate.
+    """
+    kind = type(before) if wanted is None else BY_NAME[wanted]
+    known = [key for key in NUMBERS if key in kind.__struct_fields__]
+    for key in numbers:
+        if key not in known:
+            raise UsageError(
+                "--set {key} does not fit {of}: the optimizer {optimizer} has {known}",
+                key=key,
+                of=of,
+                optimizer=kind.__name__.lower(),
+                known=", ".join(known),
+            )
+    if kind is type(before):
+        return replace(before, **numbers)
+    if "learning_rate" not in numbers:
+        raise UsageError(
+            "--set optimizer={optimizer} needs a learning rate of its own, since that of {before} fits no other: add "
+            "--set learning_rate=0.01, for example",
+            optimizer=kind.__name__.lower(),
+            before=type(before).__name__.lower(),
+        )
+    kept = {name: getattr(before, name) for name in ("l1", "l2", "schedule", "clip_norm")}
+    return kind(**(kept | dict(numbers)))

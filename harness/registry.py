@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from harness.knobs import Knob
 
 
+ALL = "all"
+"""What stands for every name of a table."""
+
+
 def task_names() -> tuple[str, ...]:
     """Return the names of all tasks in the order of their table."""
     return tuple(tasks.TABLE)
@@ -25,15 +29,56 @@ def task_groups() -> dict[str, tuple[str, ...]]:
     return dict(tasks.GROUPS)
 
 
+def task_aliases() -> dict[str, str]:
+    """Return what people call tasks too, each with the task's name."""
+    return dict(tasks.ALIASES)
+
+
 def expanded(names: Iterable[str]) -> tuple[str, ...]:
-    """Return task names with every group replaced by its tasks, each name once."""
-    groups = task_groups()
-    return tuple(dict.fromkeys(task for name in names for task in groups.get(name, (name,))))
+    """Return task names with every group and alias replaced by its tasks, each name once; `all` are those of all.
+
+    Case does not count, nor which of `-` and `_` stands between words. What no table holds comes back as it is.
+    """
+    known: dict[str, tuple[str, ...]] = {_plain(alias): (name,) for alias, name in task_aliases().items()}
+    known |= {_plain(name): (name,) for name in task_names()}
+    known |= {_plain(name): members for name, members in task_groups().items()} | {ALL: task_names()}
+    return tuple(dict.fromkeys(task for name in names for task in known.get(_plain(name), (name,))))
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("_", "-")
 
 
 def backend_names() -> tuple[str, ...]:
     """Return the names of all backends in the order of their table, the reference last."""
     return tuple(backends.TABLE)
+
+
+def backend_aliases() -> dict[str, str]:
+    """Return what people call backends too, each with the backend's name."""
+    return {alias: name for name, described in backends.TABLE.items() for alias in described.aliases}
+
+
+def backend_called(name: str) -> str:
+    """Return the backend that people call so, whatever the case, with the release behind an `@`.
+
+    What no table holds comes back as it is.
+    """
+    plain, at, release = name.partition("@")
+    known = {alias.casefold(): found for alias, found in backend_aliases().items()}
+    known |= {found.casefold(): found for found in backend_names()}
+    return known.get(plain.casefold(), plain) + at + release
+
+
+def mode_called(backend: str, mode: str) -> str:
+    """Return the mode that the users of a backend call so, whatever the case; any other word comes back as it is."""
+    plain = mode.casefold()
+    return entry(backend).mode_aliases.get(plain, plain)
+
+
+def mode_aliases() -> tuple[str, ...]:
+    """Return what the users of any backend call its modes too."""
+    return tuple(dict.fromkeys(alias for described in backends.TABLE.values() for alias in described.mode_aliases))
 
 
 def reference_name() -> str:
@@ -54,7 +99,7 @@ def task(name: str) -> Task:
     """
     table = tasks.TABLE
     if name not in table:
-        raise unknown_name("task", name, (*task_names(), *task_groups()))
+        raise unknown_name("task", name, (*task_names(), *task_groups(), ALL), also=task_aliases())
     found = resolve(table[name])()
     if not isinstance(found, Task):
         raise ContractError(f"{table[name]} must return a Task, but returned {type(found).__name__}")
@@ -70,7 +115,7 @@ def entry(name: str) -> Entry:
     table = backends.TABLE
     plain = versions.base(name)
     if plain not in table:
-        raise unknown_name("backend", name, backend_names())
+        raise unknown_name("backend", name, backend_names(), also=backend_aliases())
     if versions.wanted(name) is not None and plain == reference_name():
         raise UsageError(
             "{name!r} cannot be: {plain} is the reference, and runs with the NumPy that Evenbench has",

@@ -1,17 +1,18 @@
 """What is computed: a Task is frozen data that names no framework; a RunSpec says who computes it, where and how."""
 
 import hashlib
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.boltzmann import Stage
-from harness.errors import unknown_name
-from harness.language import Sentence
+from harness.errors import UsageError, unknown_name
+from harness.language import Sentence, noop
 from harness.layers import Layer
-from harness.optimizers import Optimizer
+from harness.optimizers import BY_NAME, NUMBERS, Key, Optimizer, changed
 
 DeviceKind = Literal["cpu", "gpu", "npu"]
 Mode = Literal["eager", "graph", "xla"]
@@ -103,6 +104,106 @@ class Preset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return sum(stage.epochs for stage in stages) + max(self.epochs, probe_epochs)
 
 
+OF_PRESET = {
+    "batch_size": Key(1, 1e6, is_whole=True),
+    "epochs": Key(1, 1e6, is_whole=True),
+    "evaluations": Key(1, 1e4, is_whole=True),
+}
+KEYS = OF_PRESET | {"target": Key(0, 1)} | NUMBERS
+"""The numbers that a variant may change, of a preset and of its optimizer."""
+CHANGEABLE = (*OF_PRESET, "target", "optimizer", *NUMBERS)
+"""What `--set` takes, in the order in which it stands in a variant's name."""
+CHANGED = "+"
+"""Stands between a preset's name and what its variant changes: `quick+batch_size=32,epochs=2`."""
+LONGEST_CHANGES = 120
+"""Characters, for they stand in the names of files."""
+
+
+def base_preset(name: str) -> str:
+    """Return the name of the preset that a variant was made of; any other name comes back as it is."""
+    return name.partition(CHANGED)[0]
+
+
+def variant_name(preset: str, changes: Iterable[str]) -> str:
+    """Return the name of the preset with changes such as `batch_size=32`: one name for one variant, however asked for.
+
+    Raises:
+        UsageError: a change has no `=`, names no key, or gives it a value that it cannot have.
+    """
+    base, _, before = preset.partition(CHANGED)
+    found: dict[str, str] = {}
+    for change in (*filter(None, before.split(",")), *changes):
+        key, value = _read(change)
+        if found.setdefault(key, value) != value:
+            raise UsageError("--set gives {key} two values: {a} and {b}", key=key, a=found[key], b=value)
+    said = ",".join(f"{key}={found[key]}" for key in CHANGEABLE if key in found)
+    if len(said) > LONGEST_CHANGES:
+        raise UsageError(
+            "--set changes so much that its name has {length} characters, and {most} are the most: change less, or "
+            "write a task of your own (docs/extending.md)",
+            length=len(said),
+            most=LONGEST_CHANGES,
+        )
+    return base + CHANGED + said if said else base
+
+
+def changes_in(name: str) -> dict[str, str]:
+    """Return what the name of a variant changes, by key; nothing for a preset as it is.
+
+    Raises:
+        UsageError: see `variant_name`.
+    """
+    return dict(map(_read, filter(None, name.partition(CHANGED)[2].split(","))))
+
+
+def _read(change: str) -> tuple[str, str]:
+    key, equals, value = (part.strip() for part in change.partition("="))
+    key = key.casefold().replace("-", "_")
+    if not equals or not value:
+        raise UsageError("--set takes KEY=VALUE, such as batch_size=32, but got {change!r}", change=change)
+    if key == "optimizer":
+        if value.casefold() not in BY_NAME:
+            raise unknown_name(noop("optimizer"), value, tuple(BY_NAME))
+        return key, value.casefold()
+    if key not in KEYS:
+        raise unknown_name(noop("key of --set"), key, CHANGEABLE)
+    number = KEYS[key].read(value)
+    if number is None:
+        limits = {"key": key, "low": f"{KEYS[key].low:g}", "high": f"{KEYS[key].high:,.12g}", "value": value}
+        if KEYS[key].is_whole:
+            raise UsageError("--set {key} takes a whole number from {low} to {high}, but got {value!r}", **limits)
+        if KEYS[key].may_be_low:
+            raise UsageError("--set {key} takes a number from {low} to {high}, but got {value!r}", **limits)
+        raise UsageError("--set {key} takes a number above {low}, up to {high}, but got {value!r}", **limits)
+    return key, f"{number:.12g}"
+
+
+def variant_of(preset: Preset, changes: Mapping[str, str], *, of: str) -> Preset:
+    """Return a preset with some of its numbers changed.
+
+    It has no target unless it is given one: what a preset must reach says nothing of another recipe. The steps after
+    which the learning rate falls are as many epochs as before.
+
+    Args:
+        preset: what is changed.
+        changes: see `changes_in`.
+        of: the names of task and preset, for the errors.
+
+    Raises:
+        UsageError: its optimizer has no such number, or another one is named without a learning rate.
+    """
+    numbers: dict[str, Any] = {key: KEYS[key].read(text) for key, text in changes.items() if key in KEYS}
+    at_least = numbers.pop("target", None)
+    metric: Metric = preset.target.metric if preset.target else "accuracy"
+    own = {key: numbers.pop(key) for key in OF_PRESET if key in numbers}
+    optimizer = changed(preset.optimizer, changes.get("optimizer"), numbers, of=of)
+    if optimizer.schedule is not None and "batch_size" in own:
+        every = max(1, round(optimizer.schedule.every * preset.batch_size / own["batch_size"]))
+        optimizer = replace(optimizer, schedule=replace(optimizer.schedule, every=every))
+    target = None if at_least is None else Target(metric=metric, at_least=at_least)
+    return replace(preset, optimizer=optimizer, target=target, **own)
+
+
 class Tolerances(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The largest error that parity allows at each level.
 
@@ -134,17 +235,29 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tolerances: Tolerances = Tolerances()
 
     def preset(self, name: str) -> Preset:
-        """Return the preset of that name, or raise the error that lists the known ones."""
-        try:
+        """Return the preset of that name, or the variant of one that a name such as `quick+epochs=2` stands for.
+
+        Raises:
+            UsageError: there is none, and the known ones are listed; or this preset cannot be changed so.
+        """
+        if name in self.presets:
             return self.presets[name]
-        except KeyError:
-            raise unknown_name(Sentence("preset of {name}", name=self.name), name, tuple(self.presets)) from None
+        base = base_preset(name)
+        if base not in self.presets:
+            raise unknown_name(Sentence("preset of {name}", name=self.name), base, tuple(self.presets))
+        return variant_of(self.presets[base], changes_in(name), of=f"{self.name} {base}")
 
     def at(self, name: str) -> "Task":
-        """Return the task with the model of one of its presets."""
+        """Return the task with the model of one of its presets, and with that preset if it is a variant.
+
+        So the variant is a part of the task's fingerprint.
+        """
         preset = self.preset(name)
-        return msgspec.structs.replace(
-            self, input_shape=preset.input_shape or self.input_shape, layers=preset.layers or self.layers
+        return replace(
+            self,
+            input_shape=preset.input_shape or self.input_shape,
+            layers=preset.layers or self.layers,
+            presets=self.presets | {name: preset},
         )
 
 

@@ -25,3 +25,12 @@ GROUPS = {
     "optimizers": tuple(OPTIMIZERS),
 }
 """What `--task NAME` may also be; `main` is what a run without `--task` does."""
+
+ALIASES = (
+    {"mnist": "lenet-mnist", "lenet": "lenet-mnist", "lenet5": "lenet-mnist", "lenet-5": "lenet-mnist"}
+    | {"lstm": "lstm-text", "sentiment": "lstm-text", "dbm": "dbm-mnist"}
+    | {name.removesuffix("-text"): name for name in TEXT}
+    | {name.removesuffix("-mnist"): name for name in BOLTZMANN}
+    | {name.removeprefix("lenet-"): name for name in OPTIMIZERS}
+)
+"""What people call a task too, in small letters."""

@@ -17,7 +17,7 @@ from harness.records.store import Store, Study
 MISTAKES = (
     # names
     ("run --task lenett", "'lenett'"),
-    ("run --task LeNet", "'LeNet'"),
+    ("run --task LeNett", "'LeNett'"),
     ("run --task xor,,nope", "'nope'"),
     ("run --task ,", "--task is blank"),
     ("run --backend pytorchh", "'pytorchh'"),
@@ -39,7 +39,7 @@ MISTAKES = (
     ("run --task xor --dataset mnist", "mnist"),
     ("rum", "rum"),
     ("run --taks xor", "--taks"),
-    ("run xor", "xor"),
+    ("run xorr", "'xorr'"),
     ("parity --task nope", "'nope'"),
     ("parity --backend nope", "'nope'"),
     ("parity --preset nope --backend numpy", "'nope'"),
@@ -63,11 +63,11 @@ MISTAKES = (
     ("report good --format docx", "docx"),
     ("report good --lang fr", "fr"),
     ("compare good nope", "nope"),
-    ("compare good", "B"),
+    ("compare good good good", "3"),
     ("compare good good --format html", "html"),
     ("power nope", "nope"),
     ("choose nope --for team", "nope"),
-    ("choose good", "--for"),
+    ("choose good --for", "--for"),
     ("choose good --for captain", "captain"),
     ("merge out good", "1"),
     ("merge a/b good good", "a/b"),
@@ -144,14 +144,17 @@ MISTAKES = (
 )
 
 
-def told(words: list[str], capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> tuple[int, str]:
-    """Call the command line in this process; return its exit code and what it wrote to stderr."""
+def told(
+    words: list[str], capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch, *, everything: bool = False
+) -> tuple[int, str]:
+    """Call the command line in this process; return its exit code and what it wrote to stderr, or to stdout too."""
     patch.setattr(sys, "argv", ["evenbench", *words])
     patch.setattr(Ending, "install", lambda _: None)  # this process goes on: its signals stay as they are
     with pytest.raises(SystemExit) as ended:
         command_line.main()
     code = ended.value.code
-    return (code if isinstance(code, int) else int(code is not None)), capsys.readouterr().err
+    wrote = capsys.readouterr()
+    return (code if isinstance(code, int) else int(code is not None)), wrote.out * everything + wrote.err
 
 
 @pytest.fixture

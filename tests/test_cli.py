@@ -13,8 +13,9 @@ import pytest
 from fakes import HERE
 from records_factory import write_study
 
-from harness.cli.choices import parse_bytes, parse_seeds, words
+from harness.cli.choices import parse_bytes, parse_seeds
 from harness.cli.main import COMMANDS, evenbench
+from harness.cli.names import words
 from harness.cli.options import filled
 from harness.errors import UsageError
 from harness.record import SCHEMA, Record
@@ -80,9 +81,9 @@ def test_every_option_is_documented(name: str) -> None:
     ("given", "code", "said"),
     [
         (["run", "--task", "mnits"], 2, "unknown task 'mnits': known are xor, lenet-mnist"),
-        (["run", "--backend", "pytorch"], 2, "unknown backend 'pytorch': known are torch, tensorflow, mindspore"),
+        (["run", "--backend", "pytroch"], 2, "unknown backend 'pytroch': known are torch, tensorflow, mindspore"),
         (["run", "--backend", "well", "--device", "tpu"], 2, "unknown device 'tpu': known are cpu, gpu, npu"),
-        (["run", "--backend", "well", "--mode", "jit"], 2, "unknown mode 'jit'"),
+        (["run", "--backend", "well", "--mode", "fast"], 2, "unknown mode 'fast'"),
         (["run", "--backend", "well", "--mode", "xla"], 2, "no chosen backend has a mode xla"),
         (["run", "--backend", "well", "--preset", "huge"], 2, "unknown preset of xor 'huge': known are smoke"),
         (["run", "--backend", "well", "--task", "xor", "--dataset", "mnist"], 2, "does not take the data set 'mnist'"),
@@ -106,6 +107,7 @@ def test_every_option_is_documented(name: str) -> None:
         (["run", "--resume", "never", "--timeout", "9"], 2, "as it was planned, and --timeout belongs to the plan"),
         (["run", "--resume", "never", "--study", "new"], 2, "as it was planned, and --study belongs to the plan"),
         (["report", "never"], 2, "never"),
+        (["report"], 2, "holds no studies yet"),
         (["show", "never"], 2, ""),
         (["fly"], 2, "No such command 'fly'"),
         (["run", "--fast"], 2, "No such option"),
@@ -183,12 +185,20 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(home: Path, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dry_run_says_that_devices_are_not_looked_for(home: Path, tmp_path: Path) -> None:
-    given = ["--backend", "well", "--task", "xor", "--dry-run"]
-    done = call("run", *given, "--device", "cpu,gpu", home=home, cwd=tmp_path)
-    assert done.returncode == 0
-    assert "looks for its device (gpu) when it starts" in done.stderr
-    assert "looks for" not in call("run", *given, home=home, cwd=tmp_path).stderr
+def test_a_device_that_is_not_here_is_said_before_anything_runs(home: Path, tmp_path: Path) -> None:
+    given = ["run", "--backend", "well", "--task", "xor", "--dry-run", "--device"]
+    alone = call(*given, "CUDA", home=home, cwd=tmp_path)
+    assert alone.returncode == 1
+    assert "no chosen backend can use gpu here: well: " in alone.stderr
+    assert "`evenbench doctor` shows the devices" in alone.stderr
+    beside = call(*given, "cpu", "cuda", home=home, cwd=tmp_path)
+    assert beside.returncode == 0
+    assert "well cannot use gpu here" in beside.stderr
+    assert "recorded as unsupported" in beside.stderr
+    every = call(*given, "all", home=home, cwd=tmp_path)
+    assert every.returncode == 0
+    assert "left out" in every.stderr
+    assert {line.split(".")[2] for line in every.stdout.splitlines()} == {"cpu"}
 
 
 def test_a_dry_run_refuses_what_the_run_would_refuse(home: Path, tmp_path: Path) -> None:
@@ -251,7 +261,9 @@ def test_words_seeds_and_sizes_are_read_as_people_write_them() -> None:
     assert parse_seeds([]) is None
     assert parse_bytes("1.5GB") == 1_500_000_000
     assert parse_bytes("512 MiB") == 512 * 1024**2
-    assert parse_bytes("100") == 100
+    assert parse_bytes("100000000") == 100_000_000
+    with pytest.raises(UsageError, match="4 is 4 bytes, but nothing can start in less than 64 MB: write 4GB"):
+        parse_bytes("4")
     with pytest.raises(UsageError, match="9-3"):
         parse_seeds(["9-3"])
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from harness import registry
+from harness.cli.names import DEVICES_CALLED, MODES, device_called, words
 from harness.cli.options import filled
 from harness.environments import interpreters
 from harness.environments import machine as facts
@@ -15,25 +16,22 @@ from harness.environments.installation import installed_packages
 from harness.environments.machine import available_cores
 from harness.errors import EnvironmentFailure, UsageError, unknown_name
 from harness.language import _, said
-from harness.spec import Choice, DeviceKind, Mode
+from harness.spec import Choice, DeviceKind
 
 if TYPE_CHECKING:
     from harness.environments.interpreters import Interpreter
     from harness.runs.plan import Tuned
-    from harness.spec import Choice, DeviceKind, Task
+    from harness.spec import Mode, Task
 
 F = TypeVar("F", bound=Callable[..., Any])
-MULTIPLE = "Several by commas or by repeating the option."
+MULTIPLE = "Several by commas, by blanks or by repeating the option; all."
 MOST_SEEDS = 10_000
 LARGEST_SEED = 2**32 - 1
 """That every framework takes."""
+SMALLEST_SIZE = 64 * 10**6
+"""Bytes; below, not even the interpreter can load its libraries."""
 LARGEST_SIZE = 10**18
 """Bytes; the system takes no limit of memory much above."""
-
-
-def words(values: Iterable[str]) -> tuple[str, ...]:
-    """Split at commas, drop what is empty or there already, keep the order."""
-    return tuple(dict.fromkeys(word.strip() for value in values for word in value.split(",") if word.strip()))
 
 
 TASK = click.option(
@@ -65,6 +63,14 @@ MODE = click.option(
     callback=filled,
     help=f"eager, graph, xla, default or all. {MULTIPLE}  [default: what the framework's tutorial uses]",
 )
+SET = click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    callback=filled,
+    metavar="KEY=VALUE",
+    help="Change the preset for this call: batch_size, epochs, optimizer, learning_rate, ... Repeatable.",
+)
 PYTHON = click.option(
     "--python",
     "pythons",
@@ -76,12 +82,12 @@ PYTHON = click.option(
 
 def choice_options(command: F) -> F:
     """Add the options that say what to run where."""
-    return TASK(BACKEND(DEVICE(MODE(PYTHON(command)))))
+    return click.argument("what", nargs=-1, metavar="[TASK]...")(TASK(BACKEND(DEVICE(MODE(SET(PYTHON(command)))))))
 
 
 def where_options(command: F) -> F:
     """Add the options that say where alone: on which backends and devices, with which interpreters."""
-    return BACKEND(DEVICE(PYTHON(command)))
+    return click.argument("what", nargs=-1, metavar="[BACKEND]...")(BACKEND(DEVICE(PYTHON(command))))
 
 
 def parse_seeds(values: Iterable[str]) -> tuple[int, ...] | None:
@@ -128,6 +134,15 @@ def parse_bytes(text: str | None) -> int | None:
         raise UsageError(
             "--memory-limit is a size above 0 and below 1,000,000,000 GB, such as 4GB, but got {text!r}", text=text
         )
+    if size < SMALLEST_SIZE:
+        example = f"{match[1]}GB"
+        raise UsageError(
+            "--memory-limit {text} is {size:,} bytes, but nothing can start in less than 64 MB: write {example} if you "
+            "meant gigabytes",
+            text=text,
+            size=int(size),
+            example=example,
+        )
     return int(size)
 
 
@@ -146,34 +161,49 @@ def find_choices(
     Raises:
         UsageError: a name is unknown, or no backend has any of the modes.
     """
-    named = words(backends)
-    wanted = words(modes) or ("default",)
-    for device in words(devices):
-        if device not in get_args(DeviceKind):
-            raise unknown_name("device", device, get_args(DeviceKind))
+    named = tuple(dict.fromkeys(map(registry.backend_called, words(backends))))
+    every = not named or registry.ALL in map(str.casefold, named)
+    if every:
+        named = (*registry.framework_names(), *(name for name in named if name.casefold() != registry.ALL))
+    wanted = tuple(word.casefold() for word in words(modes)) or ("default",)
     for mode in wanted:
-        if mode not in (*get_args(Mode), "default", "all"):
-            raise unknown_name("mode", mode, (*get_args(Mode), "default", "all"))
-    found = []
-    for backend in named or registry.framework_names():
-        entry = registry.entry(backend)
-        own: dict[Any, None] = {}
-        for mode in wanted:
-            own |= dict.fromkeys({"default": (entry.default_mode,), "all": entry.modes}.get(mode, (mode,)))
-        for mode in own:
-            if mode not in entry.modes:
-                sentence = _("{backend} has no {mode} mode, only {modes}: left out")
-                warn(sentence.format(backend=backend, mode=mode, modes=", ".join(entry.modes)))
-                continue
-            found += [Choice(backend=backend, device=d, mode=mode) for d in _devices(devices)]
+        if mode not in (*MODES, *registry.mode_aliases()):
+            raise unknown_name("mode", mode, MODES, also=registry.mode_aliases())
+    places = _devices(devices)
+    found: dict[Choice, None] = {}
+    for backend in dict.fromkeys(named):
+        for mode in _modes(backend, wanted, warn):
+            found |= dict.fromkeys(Choice(backend=backend, device=device, mode=mode) for device in places)
     if not found:
         raise UsageError("no chosen backend has a mode {modes}", modes=", ".join(wanted))
-    return tuple(found), bool(named)
+    return tuple(found), not every
+
+
+def _modes(backend: str, wanted: Iterable[str], warn: Callable[[str], None]) -> "tuple[Mode, ...]":
+    """Return the modes of a backend that are wanted; those that it lacks are told."""
+    entry = registry.entry(backend)
+    own: dict[Any, None] = {}
+    for word in wanted:
+        mode = registry.mode_called(backend, word)
+        own |= dict.fromkeys({"default": (entry.default_mode,), registry.ALL: entry.modes}.get(mode, (mode,)))
+    for mode in own:
+        if mode not in entry.modes:
+            sentence = _("{backend} has no {mode} mode, only {modes}: left out")
+            warn(sentence.format(backend=backend, mode=mode, modes=", ".join(entry.modes)))
+    return tuple(mode for mode in own if mode in entry.modes)
 
 
 def _devices(values: Iterable[str]) -> "tuple[DeviceKind, ...]":
-    named = words(values)
-    return tuple(device for device in get_args(DeviceKind) if device in named) or ("cpu",)
+    """Return the kinds of device that are wanted, in the order of their table.
+
+    Raises:
+        UsageError: there is none of a name.
+    """
+    named = tuple(map(device_called, words(values)))
+    for device in named:
+        if device not in (*get_args(DeviceKind), registry.ALL):
+            raise unknown_name("device", device, (*get_args(DeviceKind), registry.ALL), also=DEVICES_CALLED)
+    return tuple(kind for kind in get_args(DeviceKind) if kind in named or registry.ALL in named) or ("cpu",)
 
 
 def find_interpreters(

@@ -17,7 +17,7 @@ from harness.cli import streams
 from harness.cli.help import Context, make_click_speak, translated
 from harness.environments.siblings import strangers
 from harness.environments.signals import Ending
-from harness.errors import EvenbenchError, UsageError, why
+from harness.errors import EvenbenchError, UsageError, nearest, why
 from harness.language import _, noop
 
 COMMANDS = {
@@ -57,6 +57,21 @@ class LazyGroup(click.Group):
         found = (value for value in vars(module).values() if isinstance(value, click.Command))
         return translated(next(command for command in found if command.name == cmd_name))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the words begin with; `--lang` may stand behind it too.
+
+        Raises:
+            click.UsageError: there is none of that name; the text says which one was meant, as far as it can be told.
+        """
+        name, *rest = args
+        if name in COMMANDS and name not in WITH_OWN_LANGUAGE:
+            rest = _spoken(rest)
+        elif name not in COMMANDS and not name.startswith("-"):
+            raise click.UsageError(_no_such_command(name), ctx)
+        return super().resolve_command(ctx, [name, *rest])
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help of the group itself in the language in use."""
         super(LazyGroup, translated(self)).format_help(ctx, formatter)
@@ -74,6 +89,44 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, _(said)) for name, said in COMMANDS.items()])
 
 
+WITH_OWN_LANGUAGE = ("report",)
+"""Commands whose option --lang is that of what they write."""
+
+
+def _spoken(words: list[str]) -> list[str]:
+    """Speak the language that `--lang` names among the words behind a command, and return the others."""
+    left = list(words)
+    for place, word in enumerate(words[: words.index("--") if "--" in words else None]):
+        name, equals, value = word.partition("=")
+        if name == "--lang" and (equals or place + 1 < len(words)):
+            language.speak(value if equals else words[place + 1])
+            make_click_speak(language.current())
+            del left[place : place + (1 if equals else 2)]
+            break
+    return left
+
+
+def _no_such_command(name: str) -> str:
+    near = nearest(name, COMMANDS)
+    if near is not None:
+        return _("No such command {name!r}: did you mean {near!r}?").format(name=name, near=near)
+    from harness import registry
+
+    if registry.expanded((name,))[0] in registry.task_names():
+        return _("No such command {name!r}: it is a task, which `evenbench run {name}` runs.").format(name=name)
+    sentence = _("No such command {name!r}: the commands are {commands}.")
+    return sentence.format(name=name, commands=", ".join(COMMANDS))
+
+
+def _of_a_preset(option: str) -> str | None:
+    """Return the key of `--set` that an option is which others have, such as --epochs; None for any other."""
+    from harness.spec import CHANGEABLE
+
+    plain = option.lstrip("-").casefold().replace("-", "_")
+    key = {"lr": "learning_rate", "batch": "batch_size"}.get(plain, plain)
+    return key if key in CHANGEABLE else None
+
+
 def _speak(_context: click.Context, _option: click.Parameter, chosen: str | None) -> None:
     language.speak(language.of_the_user() if chosen is None else chosen)
     make_click_speak(language.current())
@@ -88,7 +141,8 @@ def _speak(_context: click.Context, _option: click.Parameter, chosen: str | None
     is_eager=True,
     expose_value=False,
     callback=_speak,
-    help="Language of help and reports.  [default: EVENBENCH_LANG, else that of the locale]",
+    help="Language of help and reports; it may stand behind the command too.  "
+    "[default: EVENBENCH_LANG, else that of the locale]",
 )
 def evenbench() -> None:
     """Run one deep-learning task on MindSpore, TensorFlow and PyTorch, and compare them so that you can believe it.
@@ -132,6 +186,14 @@ def _ended() -> int:
             )
         code: Any = evenbench.main(standalone_mode=False)
         return code if isinstance(code, int) else 0
+    except click.NoSuchOption as error:
+        if key := _of_a_preset(error.option_name):
+            sentence = _("No such option {name!r}: `evenbench run TASK --set {key}=VALUE` makes a variant of a preset.")
+            error.message = sentence.format(name=error.option_name, key=key)  # type: ignore[misc]
+        error.possibilities = None if key else (error.possibilities or [])[:1]  # type: ignore[misc]  # the nearest
+        error.message = shortened(error.message)  # type: ignore[misc]
+        error.show()
+        return 2
     except click.ClickException as error:
         error.message = shortened(error.message)  # type: ignore[misc]  # final for its readers; it is the one place
         error.show()

@@ -118,5 +118,5 @@ def refuse_what_is_planned(context: click.Context) -> None:
             raise UsageError(
                 "--resume goes on with a study as it was planned, and {option} belongs to the plan: leave it out, or "
                 "start a new study",
-                option=option.opts[0],
+                option=option.opts[0] if isinstance(option, click.Option) else "TASK",
             )

@@ -64,6 +64,7 @@ def parse(options: Iterable[str]) -> dict[str, str]:
             raise UsageError(
                 "--python expects NAME=PATH, as in torch=/opt/python/bin/python; received {option!r}", option=option
             )
+        name = registry.backend_called(name)
         registry.entry(name)
         given_path(path, "--python")
         if name in found:

@@ -1,10 +1,10 @@
 """Which study and which run is meant, and all that can be read of it. Needs no pandas."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.errors import StoreError, UsageError
+from harness.errors import StoreError, UsageError, nearest
 from harness.record import Record
 from harness.records.next_command import next_command
 from harness.records.store import STUDY, Damaged, Store, Study, known_studies
@@ -37,15 +37,22 @@ class Loaded(NamedTuple):
 
 
 def find(study: str | Path, results: Path) -> Path:
-    """Return the folder of a study, named inside the results folder or by its path.
+    """Return the folder of a study, named inside the results folder, by its path or by that of a file in it.
 
     Raises:
-        UsageError: there is none; the text lists those that there are.
+        UsageError: there is none; the text lists those that there are, and names the nearest.
     """
-    for folder in (results / study, given_path(str(study), "STUDY")):
-        if str(study) and _holds_a_study(folder):
-            return check_path(folder, "STUDY")
-    raise UsageError("there is no study {study!r}: {studies}", study=str(study), studies=known_studies(results))
+    for path in (results / study, given_path(str(study), "STUDY")):
+        for folder in (path, path.parent) if _is_file(path) else (path,):
+            if str(study) and _holds_a_study(folder):
+                return check_path(folder, "STUDY")
+    near = nearest(Path(study).name, [folder.name for folder in everything(results)])
+    known = known_studies(results)
+    if near is None:
+        raise UsageError("there is no study {study!r}: {studies}", study=str(study), studies=known)
+    raise UsageError(
+        "there is no study {study!r}: {studies}; did you mean {near}?", study=str(study), studies=known, near=near
+    )
 
 
 def newest(results: Path) -> Path:
@@ -54,14 +61,49 @@ def newest(results: Path) -> Path:
     Raises:
         UsageError: there is none.
     """
-    folders = everything(results)
+    return by_age(results)[-1]
+
+
+def by_age(results: Path, fewest: int = 1) -> list[Path]:
+    """Return the folders of all studies, that which was created last at the end.
+
+    Raises:
+        UsageError: there are fewer than are needed.
+    """
+    folders = sorted(everything(results), key=lambda folder: (created_at(folder), folder.name))
     if not folders:
         raise UsageError(
             "{studies}: `{command}` makes one",
             studies=known_studies(results),
             command=next_command("run", results=results),
         )
-    return max(folders, key=lambda folder: (created_at(folder), folder.name))
+    if len(folders) < fewest:
+        raise UsageError(
+            "two studies are to be compared, but {folder} holds {name} alone: `{command}` makes another one",
+            folder=results,
+            name=folders[0].name,
+            command=next_command("run", results=results),
+        )
+    return folders
+
+
+def pair(names: Sequence[str], results: Path) -> tuple[Path, Path]:
+    """Return two studies: those of two names, or the newest in place of names that are missing, the older one first.
+
+    Raises:
+        UsageError: there are no two, or more than two names.
+    """
+    if len(names) > 2:
+        raise UsageError("two studies are compared, but got {count}: {names}", count=len(names), names=", ".join(names))
+    named = [find(name, results) for name in names]
+    if len(named) == 2:
+        return named[0], named[1]
+    ages = by_age(results, fewest=2)
+    if not named:
+        return ages[-2], ages[-1]
+    other = next(folder for folder in reversed(ages) if folder.resolve() != named[0].resolve())
+    older, newer = sorted((named[0], other), key=created_at)
+    return older, newer
 
 
 def everything(results: Path) -> list[Path]:
@@ -78,6 +120,13 @@ def created_at(folder: Path) -> str:
         return Store(folder).study().created_at
     except StoreError:
         return ""
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _holds_a_study(folder: Path) -> bool:
@@ -110,14 +159,19 @@ def load(folder: Path, records: Callable[[Store], tuple[list[Record], list[Damag
 
 
 def find_run(loaded: Loaded, wanted: str) -> Record:
-    """Return the run of that id, or the only one whose id holds `wanted`.
+    """Return the run of that id, or the only one whose id holds all words of `wanted`.
+
+    A number is the place of the run in the plan, from 1, as the progress of a study counts; and the path of a record
+    is its run.
 
     Raises:
         StoreError: its record is damaged.
         UsageError: there is none or more than one; the text lists the candidates.
     """
     by_id = {record.spec.run_id: record for record in loaded.records}
-    ids = [wanted] if wanted in by_id else [run_id for run_id in by_id if wanted in run_id]
+    wanted = _of_the_plan(loaded, wanted) or wanted
+    parts = wanted.casefold().split()
+    ids = [wanted] if wanted in by_id else [run_id for run_id in by_id if all(p in run_id.casefold() for p in parts)]
     if len(ids) == 1:
         return by_id[ids[0]]
     if not ids:
@@ -139,6 +193,13 @@ def find_run(loaded: Loaded, wanted: str) -> Record:
         name=loaded.name,
         list=_list(ids),
     )
+
+
+def _of_the_plan(loaded: Loaded, wanted: str) -> str | None:
+    """Return the id of the run that stands at this place in the plan, None for what is no such number."""
+    specs = loaded.plan.specs if loaded.plan else ()
+    number = int(wanted) if wanted.isdecimal() and len(wanted) < 9 else 0
+    return specs[number - 1].run_id if 0 < number <= len(specs) else None
 
 
 def _list(names: list[str], most: int = 20) -> str:

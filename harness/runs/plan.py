@@ -17,7 +17,7 @@ from harness.errors import DataError, UsageError
 from harness.measure.clock import timestamp
 from harness.model import takes_tokens
 from harness.records.store import ChosenFile, Store, Study
-from harness.spec import CONTROLS, Choice, Design, RunSpec, Task
+from harness.spec import CONTROLS, Choice, Design, RunSpec, Task, base_preset
 from harness.whole_files import given_path
 
 PUBLISHED = ("full", "paper")
@@ -67,7 +67,7 @@ class Wish(Struct, frozen=True, kw_only=True):
             return MOST_LOOKED_AT
         if self.seeds:
             return 1
-        return 5 if self.preset in PUBLISHED else 3
+        return 5 if base_preset(self.preset) in PUBLISHED else 3
 
 
 def plan(wish: Wish) -> tuple[RunSpec, ...]:
@@ -119,9 +119,10 @@ def study_of(wish: Wish, *, name: str | None, command: tuple[str, ...], files: I
         UsageError: see `plan`.
         DataError: a file cannot be read.
     """
-    now = timestamp()
+    now, base = timestamp(), base_preset(wish.preset)
+    called = base if base == wish.preset else f"{base}-variant"
     return Study(
-        name=name or f"{now[:19].replace(':', '').replace('T', '-')}-{wish.preset}",
+        name=name or f"{now[:19].replace(':', '').replace('T', '-')}-{called}",
         created_at=now,
         command=command,
         specs=plan(wish),

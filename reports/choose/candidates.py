@@ -19,6 +19,7 @@ from harness.versions import base
 from reports.choose.criteria import CRITERIA, Criterion
 from reports.choose.exclusions import why_not
 from reports.choose.known import WHOLE, Candidate, Key, Reading, label
+from reports.choose.messages import Messages, add_messages
 from reports.choose.needs import Needs
 from reports.statistics.rows import CELL, SPLITS, Group, Row
 from reports.statistics.study import StudyRead
@@ -43,6 +44,7 @@ class Field(Struct, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...]
     excluded: tuple[tuple[str, str], ...]
     """Label and reason."""
+    messages: Messages = Messages()
 
 
 def field(study: StudyRead, needs: Needs) -> Field:
@@ -67,7 +69,8 @@ def field(study: StudyRead, needs: Needs) -> Field:
             continue
         found.append(candidate)
     _add_devices(found, _devices(groups), needs)
-    return Field(tasks=titles, candidates=tuple(found), excluded=tuple(excluded))
+    messages = add_messages(found, [r for r in study.loaded.records if needs.limits.device in (None, r.spec.device)])
+    return Field(tasks=titles, candidates=tuple(found), excluded=tuple(excluded), messages=messages)
 
 
 def facts_of(records: Iterable[Record], runs: pd.DataFrame) -> dict[str, Facts]:

@@ -4,12 +4,22 @@ from typing import Literal
 
 from msgspec import Struct
 
+from harness.language import noop
 from reports.choose.draws import DRAWS, SEED
 from reports.choose.known import Reading
+from reports.choose.messages import Messages
 from reports.choose.needs import Needs
 
 SURE = 0.95
 """The probability of being the best from which somebody is called the winner."""
+NOT_MEASURED = (
+    noop("books and courses"),
+    noop("documentation in the students' language"),
+    noop("community"),
+    noop("what colleagues know"),
+    noop("job market"),
+)
+"""What people expect of a choice, and no harness can measure."""
 SAME_SCORE = 1e-9
 """Scores of one draw that differ by less are equal, and share being the best."""
 
@@ -111,6 +121,23 @@ class Without(Struct, frozen=True, kw_only=True):
     """Another one leads, or a tie becomes a winner, or a winner a tie."""
 
 
+class Otherwise(Struct, frozen=True, kw_only=True):
+    """What comes out under a plausible alternative: without one criterion, or with another build installed."""
+
+    criterion: str = ""
+    """That which is left out; empty for another build."""
+    build: str = ""
+    install_bytes: int = 0
+    """Of that build."""
+    verdict: Verdict
+    leader: str | None
+    tied: tuple[str, ...]
+    probability_best: float | None
+    """Of the leader."""
+    changes: bool
+    """Another one is the best, or a tie becomes a best one, or a best one a tie."""
+
+
 class Choice(Struct, frozen=True, kw_only=True):
     """The decision, with all that it rests on."""
 
@@ -137,8 +164,16 @@ class Choice(Struct, frozen=True, kw_only=True):
     """The smallest first."""
     without: tuple[Without, ...] = ()
     """Each task with a weight, left out in turn, where there are several."""
+    otherwise: tuple[Otherwise, ...] = ()
+    """Each criterion with a weight left out in turn, where there are several, and each other build that is known."""
+    messages: Messages = Messages()
+    not_measured: tuple[str, ...] = NOT_MEASURED
     draws: int = DRAWS
     seed: int = SEED
+
+    def hangs_on(self) -> tuple[Otherwise, ...]:
+        """Return the alternatives under which the answer is another one."""
+        return tuple(one for one in self.otherwise if one.changes)
 
     def best(self) -> tuple[Scored, ...]:
         """Return the candidates that stand for their backends, best first."""

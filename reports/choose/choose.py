@@ -5,7 +5,8 @@ many of the likeliest others as it takes until their probabilities add up to `SU
 do not compete with each other: the one with the highest expected score stands for the backend.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from harness.language import _
 from reports.choose import tasks
+from reports.choose.builds import other_builds
 from reports.choose.candidates import Field, field
-from reports.choose.choice import SAME_SCORE, SURE, Choice, Pair, Scored, Used, Verdict, Without
+from reports.choose.choice import SAME_SCORE, SURE, Choice, Otherwise, Pair, Scored, Used, Verdict, Without
 from reports.choose.criteria import CRITERIA, Criterion
 from reports.choose.decided import deciding, moves, raw
 from reports.choose.draws import DRAWS, Values, values_of
@@ -38,11 +40,48 @@ def choose(study: StudyRead, needs: Needs, *, draws: int = DRAWS) -> Choice:
 
 def choose_from(found: Field, needs: Needs, *, study: str, draws: int = DRAWS) -> Choice:
     """Return the choice from what was gathered of a study, and what it would be without each of the tasks."""
-    choice = _chosen(found, needs, study=study, draws=draws)
+    choice = replace(_chosen(found, needs, study=study, draws=draws), messages=found.messages)
+    if choice.verdict in ("winner", "tie"):
+        choice = replace(choice, otherwise=tuple(_otherwise(choice, found, draws)))
     names = list(dict.fromkeys(map(task_of, choice.tasks)))
     if choice.verdict not in ("winner", "tie") or len(names) < 2:
         return choice
     return replace(choice, without=tuple(_without(name, choice, found, draws) for name in names))
+
+
+def _otherwise(choice: Choice, found: Field, draws: int) -> Iterator[Otherwise]:
+    """Yield what comes out without each criterion, and with each other build that is known."""
+    found = tasks.without_strangers(found, choice.needs)
+    drawn = _drawn(found, choice.needs, draws)
+    weighted = [used.name for used in choice.criteria if used.weight > 0]
+    for name in weighted if len(weighted) > 1 else ():
+        needs = replace(choice.needs, weights=replace(choice.needs.weights, **{name: 0.0}))
+        other = _chosen(found, needs, study=choice.study, draws=draws, entered=drawn)
+        if other.verdict != "none":
+            yield _other_than(choice, other, criterion=name)
+    for build, size, candidates in other_builds(found.candidates) if "install_size" in weighted else ():
+        changed = replace(found, candidates=candidates)
+        sizes = {
+            c: v for c in drawn if c.name == "install_size" and (v := values_of(c, candidates, choice.needs, draws))
+        }
+        other = _chosen(changed, choice.needs, study=choice.study, draws=draws, entered=drawn | sizes)
+        yield _other_than(choice, other, build=build, install_bytes=size)
+
+
+def _other_than(choice: Choice, other: Choice, **what: Any) -> Otherwise:
+    return Otherwise(
+        verdict=other.verdict,
+        leader=other.leader,
+        tied=other.tied,
+        probability_best=next((one.probability_best for one in other.candidates if one.label == other.leader), None),
+        changes=_outcome(other) != _outcome(choice),
+        **what,
+    )
+
+
+def _outcome(choice: Choice) -> tuple[str, str | None]:
+    """Return what a choice says: the best one, or that nobody is; which of a tie is a little ahead says nothing."""
+    return choice.verdict, choice.leader if choice.verdict == "winner" else None
 
 
 def _without(task: str, choice: Choice, found: Field, draws: int) -> Without:
@@ -58,15 +97,22 @@ def _without(task: str, choice: Choice, found: Field, draws: int) -> Without:
     )
 
 
-def _chosen(found: Field, needs: Needs, *, study: str, draws: int) -> Choice:
-    found = tasks.without_strangers(found, needs)
-    cells = tasks.counted(found, needs)
-    weighted = needs.weight_of()
-    entered = {
+def _drawn(found: Field, needs: Needs, draws: int) -> dict[Criterion, Values]:
+    """Return the values of all criteria that tell candidates apart; no weight of a criterion changes them."""
+    return {
         criterion: values
         for criterion in CRITERIA
         if found.candidates and (values := values_of(criterion, found.candidates, needs, draws)) is not None
     }
+
+
+def _chosen(
+    found: Field, needs: Needs, *, study: str, draws: int, entered: dict[Criterion, Values] | None = None
+) -> Choice:
+    found = tasks.without_strangers(found, needs)
+    cells = tasks.counted(found, needs)
+    weighted = needs.weight_of()
+    entered = _drawn(found, needs, draws) if entered is None else entered
     left_out = [c for c in CRITERIA if found.candidates and weighted[c.name] > 0 and c not in entered]
     dropped = {criterion.name: _why_dropped(criterion, found.candidates, needs) for criterion in left_out}
     total = sum(weighted[criterion.name] for criterion in entered)

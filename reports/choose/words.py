@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from harness.language import _
 from reports.choose import task_words
-from reports.choose.choice import SURE, Choice, Deciding, Move, Scored
+from reports.choose.choice import SURE, Choice, Deciding, Move, Otherwise, Scored
 from reports.choose.criteria import CRITERIA, Criterion
 from reports.choose.known import task_of
+from reports.choose.messages import NAME, explained
 from reports.words import text
 from reports.words.table import Cell, Table, grid, number, words
 
@@ -32,6 +33,8 @@ def verdict(choice: Choice) -> str:
         return _("Nothing in this study can be chosen: no row of it is comparable and within the limits.")
     if choice.verdict == "only one":
         return _only(choice, best[0])
+    if hangs := hangs_on(choice):
+        return hangs
     if choice.verdict == "winner":
         return _("{leader} is the best choice for the needs {needs}, with a probability of {chance}.").format(
             leader=choice.leader, needs=choice.needs.name, chance=text.chance(_probability(choice, choice.leader))
@@ -39,6 +42,57 @@ def verdict(choice: Choice) -> str:
     return _("A tie between {names} for the needs {needs}: none is the best with a probability of {sure}.").format(
         names=_(" and ").join(choice.tied), needs=choice.needs.name, sure=text.percent(SURE, 0)
     )
+
+
+def hangs_on(choice: Choice) -> str | None:
+    """Return the decision where a plausible alternative gives another one, None where none does."""
+    what = text.names(_(one.build) or title(one.criterion) for one in choice.hangs_on())
+    if not what:
+        return None
+    if choice.verdict == "winner":
+        return _(
+            "{leader} is the best choice for the needs {needs}, with a probability of {chance}, but that depends on: "
+            "{what}."
+        ).format(
+            leader=choice.leader,
+            needs=choice.needs.name,
+            chance=text.chance(_probability(choice, choice.leader)),
+            what=what,
+        )
+    return _(
+        "A tie between {names} for the needs {needs}: none is the best with a probability of {sure}; that depends on: "
+        "{what}."
+    ).format(names=_(" and ").join(choice.tied), needs=choice.needs.name, sure=text.percent(SURE, 0), what=what)
+
+
+def otherwise(choice: Choice) -> list[str]:
+    """Return what comes out under each alternative that changes the answer."""
+    return [_other(one) for one in choice.hangs_on()]
+
+
+def _other(found: Otherwise) -> str:
+    where = _("Without {criterion}").format(criterion=title(found.criterion)) if found.criterion else ""
+    if found.build:
+        where = _("With {build} ({size})").format(
+            build=_(found.build), size=text.sizes(float(found.install_bytes), 0.0)[0]
+        )
+    if found.verdict == "tie":
+        return _("{where}: a tie between {names}.").format(where=where, names=_(" and ").join(found.tied))
+    return _("{where}: {leader}, {chance}.").format(
+        where=where, leader=found.leader, chance=text.chance(found.probability_best)
+    )
+
+
+def messages(choice: Choice) -> str | None:
+    """Return over which mistakes the shares of clear messages are, None where they do not count or all do."""
+    counts = any(used.name == NAME and used.weight > 0 for used in choice.criteria) or NAME in choice.dropped
+    return explained(choice.messages) if counts else None
+
+
+def not_measured(choice: Choice) -> str:
+    """Return what people expect of a choice and no harness can measure."""
+    names = text.names(map(_, choice.not_measured))
+    return _("Not measured, for no harness can: {names}.").format(names=names)
 
 
 def _only(choice: Choice, left: Scored) -> str:

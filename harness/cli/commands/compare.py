@@ -19,8 +19,7 @@ FORMATS = ("terminal", "md", "json")
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("names", nargs=-1, metavar="[A] [B]")
 @click.option(
     "--fail-on-slower",
     metavar="SHARE",
@@ -39,9 +38,16 @@ FORMATS = ("terminal", "md", "json")
 @results_option
 @json_option
 def compare(
-    a: str, b: str, fail_on_slower: str | None, form: str | None, output: Path | None, results: Path, as_json: bool
+    names: tuple[str, ...],
+    fail_on_slower: str | None,
+    form: str | None,
+    output: Path | None,
+    results: Path,
+    as_json: bool,
 ) -> int:
-    """Compare study B with study A, each a name inside the results folder or a study's own folder.
+    """Compare study B with study A, each a name inside the results folder, or the path of a study or of a file in it.
+
+    Where one or both are left out, the newest study is taken, or the two newest: the older one is A.
 
     Says what changed around them (versions, settings, machine) and gives a verdict for every row that both have. Rows
     of different task versions or data are refused.
@@ -64,7 +70,9 @@ def compare(
     from reports.compare.studies import compare_studies
     from reports.statistics.study import StudyRead
 
-    folders = [studies.find(name, results) for name in (a, b)]
+    folders = studies.pair(names, results)
+    if len(names) < 2:
+        click.echo(_("A: {a}, B: {b}").format(a=folders[0].name, b=folders[1].name), err=True)
     found = compare_studies(*(StudyRead.of(folder, for_pictures=False) for folder in folders), limit=limit)
     text = _written(found, wanted)
     if output is not None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.names import backends_called, with_words
 from harness.cli.options import print_json
 from harness.language import _, noop, plain, said
 
@@ -16,11 +17,12 @@ WORDS = (noop("machine"), noop("python"), noop("none"), noop("no"), noop("yes"))
 
 
 @click.command()
-@click.option("--backend", "names", multiple=True, metavar="NAME", help="Only this backend; may be repeated.")
+@click.argument("what", nargs=-1, metavar="[BACKEND]...")
+@click.option("--backend", "backends", multiple=True, metavar="NAME", help="Only this backend; may be repeated.")
 @click.option("--python", "pythons", multiple=True, metavar="NAME=PATH", help="Use this interpreter for a backend.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def doctor(context: click.Context, names: tuple[str, ...], pythons: tuple[str, ...], as_json: bool) -> None:
+def doctor(context: click.Context, /, pythons: tuple[str, ...], as_json: bool, **asked: tuple[str, ...]) -> None:
     """Say what works on this machine, and how to mend what would spoil a comparison.
 
     Ends with 0 if every backend works and nothing harmful was found, else with 1.
@@ -32,7 +34,7 @@ def doctor(context: click.Context, names: tuple[str, ...], pythons: tuple[str, .
     from harness.runs import doctor as checks
 
     overrides = interpreters.parse(pythons)
-    wanted = tuple(dict.fromkeys(part for name in names for part in name.split(","))) or registry.backend_names()
+    wanted = backends_called(with_words(asked)["backends"]) or registry.backend_names()
     for name in wanted:
         registry.entry(name)
     machine = checks.look_at_machine()  # before our own workers make it noisy

@@ -37,13 +37,15 @@ def create(names: tuple[str, ...], variant: str, installer: str | None) -> None:
     One that is ready is left alone; one that was not finished, or whose pins have changed, is built again.
     """
     from harness import registry
+    from harness.cli.names import backends_called
     from harness.environments import managed, pins
     from harness.errors import EnvironmentFailure, unknown_name
 
-    kind = next((known for known in pins.VARIANTS if known == variant), None)
+    kind = next((known for known in pins.VARIANTS if known == variant.casefold()), None)
     if kind is None:
         raise unknown_name("variant", variant, pins.VARIANTS)
-    wanted = names or tuple(name for name in registry.framework_names() if kind in pins.variants(name))
+    named = () if registry.ALL in map(str.casefold, names) else backends_called(names)
+    wanted = named or tuple(name for name in registry.framework_names() if kind in pins.variants(name))
     for name in wanted:
         pins.read(name, kind)  # a wrong name is said before the first environment is built
     failures = []
@@ -149,10 +151,13 @@ def list_(as_json: bool) -> None:
 @env.command()
 @click.argument("names", nargs=-1, required=True)
 def remove(names: tuple[str, ...]) -> None:
-    """Delete the environments NAMES, as `evenbench env list` calls them."""
+    """Delete the environments NAMES, as `evenbench env list` calls them; all of them with the name all."""
+    from harness import registry
     from harness.environments import managed
 
-    for name in names:
+    if registry.ALL in map(str.casefold, names):
+        names = tuple(environment.name for environment in managed.present())
+    for name in map(registry.backend_called, names):
         gone = managed.remove(name)
         sentence = _("{name}: removed {folder}")
         if gone.stamp:
@@ -165,6 +170,7 @@ def remove(names: tuple[str, ...]) -> None:
 @click.argument("name")
 def python(name: str) -> None:
     """Print the path of the interpreter that serves the backend NAME, such as torch or torch@2.12.0."""
+    from harness import registry
     from harness.environments import interpreters
 
-    click.echo(interpreters.find(name, {}).python)
+    click.echo(interpreters.find(registry.backend_called(name), {}).python)

@@ -1,6 +1,7 @@
 """The command `evenbench list`: the tasks, the backends and the studies."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from harness.language import _, noop
 from harness.model import is_trained, parameter_shapes
 from harness.records.next_command import next_command
 from harness.records.store import Store
+from harness.spec import CHANGEABLE
 from harness.whole_files import shown_path
 from reports.words.text import printable
 
@@ -50,6 +52,7 @@ def _tasks(_results: Path) -> list[dict[str, Any]]:
     return [
         {
             "name": task.name,
+            "aliases": tuple(alias for alias, name in registry.task_aliases().items() if name == task.name),
             "version": task.version,
             "summary": task.summary,
             "parameters": sum(math.prod(shape) for n, shape in parameter_shapes(task).items() if is_trained(n)),
@@ -71,6 +74,7 @@ def _backends(_results: Path) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": name,
+                "aliases": entry.aliases,
                 "modes": entry.modes,
                 "default_mode": entry.default_mode,
                 "reference": name == registry.reference_name(),
@@ -87,12 +91,13 @@ def _studies(results: Path) -> list[dict[str, Any]]:
     for folder in studies.everything(results):
         done = Store(folder).done()
         facts: dict[str, Any] = {"name": shown_path(folder.name), "created_at": None, "recorded": len(done)}
-        facts |= {"planned": None, "problem": None}
+        facts |= {"planned": None, "presets": (), "problem": None}
         try:
             plan = Store(folder).study()
             ids = {spec.run_id for spec in plan.specs}
             facts |= {"created_at": plan.created_at, "recorded": len(done & ids)}
             facts["planned"] = max(len(plan.sure()), len(done & ids))
+            facts["presets"] = tuple(dict.fromkeys(spec.preset for spec in plan.specs))
         except StoreError as error:
             facts["problem"] = str(error)
         found.append(facts)
@@ -104,23 +109,34 @@ def _table(*headers: str) -> "Table":
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for header in headers:
-        table.add_column(_(header), overflow="fold")
+    for number, header in enumerate(headers):
+        table.add_column(_(header), overflow="fold", no_wrap=number == 0)  # a name is there to be copied
     return table
+
+
+def _whole_words(table: "Table", place: int, values: Iterable[str]) -> None:
+    """Let a column be as wide as its longest word, so that no name in it is cut."""
+    table.columns[place].min_width = max((len(word) for value in values for word in value.split()), default=1)
 
 
 def _task_table(rows: list[dict[str, Any]]) -> "Table":
     table = _table(noop("task"), noop("what"), noop("parameters"), noop("presets"), noop("data sets"))
     for row in rows:
-        presets = ", ".join(f"{name} ({preset['dataset']})" for name, preset in row["presets"].items())
-        name, summary = row["name"], row["summary"]
-        facts = (name, _(summary), f"{row['parameters']:,}", presets, ", ".join(row["datasets"]))
+        name, summary = row["name"], _(row["summary"])
+        if row["aliases"]:
+            summary = _("{summary} Also called {names}.").format(summary=summary, names=", ".join(row["aliases"][:2]))
+        facts = (name, summary, f"{row['parameters']:,}", ", ".join(row["presets"]), ", ".join(row["datasets"]))
         table.add_row(*map(_plain, facts))
+    for place in (3, 4):
+        _whole_words(table, place, [", ".join(row[("presets", "datasets")[place - 3]]) for row in rows])
+    sentence = _("`evenbench run TASK --set KEY=VALUE` makes a variant of a preset; its keys are {keys}.")
+    table.caption = sentence.format(keys=", ".join(CHANGEABLE))
+    table.caption_justify = "left"
     return table
 
 
 def _backend_table(rows: list[dict[str, Any]]) -> "Table":
-    table = _table(noop("backend"), noop("modes (* default)"), noop("environment"))
+    table = _table(noop("backend"), noop("also called"), noop("modes (* default)"), noop("environment"))
     for row in rows:
         modes = ", ".join(f"{mode}*" if mode == row["default_mode"] else mode for mode in row["modes"])
         states = {name: state for name, state in row["environments"].items() if state != "absent"}
@@ -129,15 +145,16 @@ def _backend_table(rows: list[dict[str, Any]]) -> "Table":
             where = _("none needed")
         elif not where:
             where = _("absent: `evenbench env create {backend}`").format(backend=row["name"])
-        table.add_row(*map(_plain, (row["name"], modes, where)))
+        table.add_row(*map(_plain, (row["name"], ", ".join(row["aliases"]), modes, where)))
     return table
 
 
 def _study_table(rows: list[dict[str, Any]]) -> "Table":
-    table = _table(noop("study"), noop("created"), noop("runs"))
+    table = _table(noop("study"), noop("created"), noop("presets"), noop("runs"))
     for row in rows:
         runs = row["problem"] or _("{count} of {planned}").format(count=row["recorded"], planned=row["planned"])
-        table.add_row(*map(_plain, (row["name"], row["created_at"] or "", runs)))
+        presets = ", ".join(row["presets"])
+        table.add_row(*map(_plain, (row["name"], (row["created_at"] or "")[:16].replace("T", " "), presets, runs)))
     return table
 
 

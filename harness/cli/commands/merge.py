@@ -11,7 +11,7 @@ from harness.language import _, ngettext
 from harness.measure.clock import timestamp
 from harness.records.next_command import next_command
 from harness.records.store import Store, check_name
-from harness.records.studies import find
+from harness.records.studies import everything, find
 from reports.words.text import first, printable
 
 if TYPE_CHECKING:
@@ -34,6 +34,12 @@ def merge(name: str, studies: tuple[str, ...], results: Path, as_json: bool) -> 
     """
     from harness.records.merge import merge as join
 
+    if len(studies) < 2 and name in [folder.name for folder in everything(results)]:
+        raise UsageError(
+            "the new study's name is missing: merge takes it first, and {name} is a study that is there: `{command}`",
+            name=name,
+            command=next_command("merge", f"{name}-and-others", name, *studies, results=results),
+        )
     if len(studies) < 2:
         raise UsageError("merge joins two studies or more; received {count}", count=len(studies))
     here = results

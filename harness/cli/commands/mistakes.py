@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.choices import find_choices, find_interpreters, where_options
+from harness.cli.devices import those_with_a_device
+from harness.cli.names import with_words
 from harness.cli.options import json_option, print_json
 from harness.language import _
 from harness.mistakes import clarity, ending
@@ -34,13 +36,18 @@ def mistakes(**asked: Any) -> int:
     def talk(text: str) -> None:
         click.echo(text, err=True)
 
+    asked = with_words(asked)
     choices, named = find_choices(asked["backends"], asked["devices"], ("default",), warn=talk)
     interpreters = find_interpreters(choices, asked["pythons"], named=named, warn=talk)
+    here = dict.fromkeys(
+        (choice.backend, choice.device)
+        for choice in those_with_a_device(choices, interpreters, asked["devices"], warn=talk)
+    )
     found = {
         f"{backend} {device}": provoke(
-            backend, device, interpreter, available_cores(), remember=not asked["fresh"], say=talk
+            backend, device, interpreters[backend, device], available_cores(), remember=not asked["fresh"], say=talk
         )
-        for (backend, device), interpreter in interpreters.items()
+        for backend, device in here
     }
     _print_json(found) if asked["as_json"] else _print_table(found)
     return 1 if any(one.reason and not one.died for made in found.values() for one in made) else 0

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.choices import choice_options, find_choices, find_interpreters, find_tasks
+from harness.cli.devices import those_with_a_device
+from harness.cli.names import with_words
 from harness.cli.options import filled, json_option, print_json
 from harness.language import _, noop, plain, said
 from harness.parity.levels import LEVELS
@@ -42,17 +44,17 @@ def parity(**asked: Any) -> int:
     def warn(text: str) -> None:
         click.echo(text, err=True)
 
+    asked = with_words(asked)
     tasks = find_tasks(asked["tasks"])
     choices, named = find_choices(asked["backends"], asked["devices"], asked["modes"] or ("all",), warn=warn)
     interpreters = find_interpreters(choices, asked["pythons"], named=named, warn=warn)
     for task in tasks:
         task.preset(asked["preset"])
+    choices = those_with_a_device(choices, interpreters, asked["devices"], warn=warn)
     checker = Checker(remember=not asked["fresh"])
     verdicts = []
     for task in tasks:
         for choice in choices:
-            if (choice.backend, choice.device) not in interpreters:
-                continue
             click.echo(f"{task.name} {choice.backend} {choice.device} {choice.mode} ...", err=True)
             verdicts.append(
                 checker.check(

@@ -13,7 +13,7 @@ from harness.records.store import no_search_for_cycles
 
 
 @click.command()
-@click.argument("study", nargs=-1, required=True)
+@click.argument("study", nargs=-1)
 @click.option(
     "--format",
     "formats",
@@ -36,7 +36,9 @@ from harness.records.store import no_search_for_cycles
 @click.option("--lang", type=click.Choice(language.LANGUAGES), help="Language of the report.")
 @results_option
 def report(study: tuple[str, ...], formats: tuple[str, ...], output: Path | None, **asked: Any) -> None:
-    """Show the comparison of each STUDY, a name inside the results folder or a study's own folder.
+    """Show the comparison of each STUDY: a name inside the results folder, or the path of a study or of a file in it.
+
+    Without STUDY: of the newest one.
 
     On the terminal that is the answer: who is faster, what could not be seen, and what to do next.
 
@@ -55,7 +57,7 @@ def report(study: tuple[str, ...], formats: tuple[str, ...], output: Path | None
                 file=output,
                 formats=", ".join(FORMATS[1:]),
             )
-    folders = [studies.find(name, asked["results"]) for name in study]
+    folders = [studies.find(name, asked["results"]) for name in study] or [studies.newest(asked["results"])]
     more = tuple(part for part in PARTS if asked[part])
     with language.use(asked["lang"] or language.current()), no_search_for_cycles():
         written = render_several(folders, wanted or ["terminal"], output, more=more)

@@ -19,6 +19,8 @@ from harness.cli.choices import (
     parse_bytes,
     parse_seeds,
 )
+from harness.cli.devices import those_with_a_device
+from harness.cli.names import with_words
 from harness.cli.options import data_dir_option, filled, json_option, print_json, refuse_what_is_planned, results_option
 from harness.cli.progress import Progress, earlier, how_long
 from harness.cli.quantities import parse_seconds, parse_share
@@ -36,7 +38,7 @@ from harness.runs.conductor import Conductor, Plan, look_for_data
 from harness.runs.execute import Setting
 from harness.runs.plan import Wish, found_again, left_of, study_of
 from harness.runs.profiles import check_name as check_profile
-from harness.spec import Choice, Design, RunSpec
+from harness.spec import Choice, Design, RunSpec, base_preset
 from harness.whole_files import shown_path
 
 DEFAULT_BUDGET_S = 600.0
@@ -132,7 +134,7 @@ def run(**asked: Any) -> int:
     """Run tasks on backends, measure them and compare.
 
     Without options: the quick preset of the four main tasks on every framework that works here, three times, on the
-    CPU. Groups of tasks: main, text, boltzmann, optimizers.
+    CPU. Groups of tasks: main, text, boltzmann, optimizers. `--set batch_size=32` makes a variant.
     Every run is a process of its own; its record is stored at once under RESULTS/STUDY.
     """
     results = asked["results"].absolute()
@@ -140,7 +142,7 @@ def run(**asked: Any) -> int:
     wait_s = None if wait is None else parse_seconds(wait, "--wait-for-quiet")
     machine.temporary_folder()  # where its workers would work: looked for now, under --dry-run too
     if asked["resume"] is None:
-        plan = _planned(asked)
+        plan = _planned(with_words(asked))
         store = Store(results / check_name(plan.study.name))
         store.refuse_existing()
         left = store.missing(plan.study.specs)
@@ -180,7 +182,14 @@ def _planned(asked: dict[str, Any]) -> Plan:
     choices, named = find_choices(asked["backends"], asked["devices"], asked["modes"], warn=_warn)
     found = find_interpreters(choices, asked["pythons"], named=named, warn=_warn)
     files = _chosen_file(asked)
-    runnable = tuple(c for c in choices if (c.backend, c.device) in found)
+    if asked["preset"] != base_preset(asked["preset"]):
+        sentence = _(
+            "{preset} is a variant of {base}, and is never compared with it; it has a target only by --set target"
+        )
+        _warn(sentence.format(preset=asked["preset"], base=base_preset(asked["preset"])))
+    for task in tasks:
+        task.preset(asked["preset"])  # a wrong name is said before frameworks are asked for their devices
+    runnable = those_with_a_device(choices, found, asked["devices"], warn=_warn)
     profiles = check_profile(asked["profile"])
     design = _design(asked, runnable)
     wish = Wish(
@@ -207,19 +216,20 @@ def _planned(asked: dict[str, Any]) -> Plan:
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
         open_rows=_open_rows if design.until_decided else None,
-        with_mistakes=not asked["no_mistakes"] and asked["preset"] != "smoke",
+        with_mistakes=not asked["no_mistakes"] and base_preset(asked["preset"]) != "smoke",
         files=files,
     )
 
 
 def _design(asked: dict[str, Any], choices: tuple[Choice, ...]) -> Design:
     """Return how the rows are to be compared: by default a quick study ends when all is decided, others are counted."""
+    base = base_preset(asked["preset"])
     counted = asked["repeats"] is not None or bool(asked["seeds"])
     if counted and asked["until"] == "decided":
         raise UsageError("--until decided counts its rounds itself: leave out --repeats and --seed, or --until")
-    decided = asked["until"] == "decided" or (asked["until"] is None and asked["preset"] == "quick" and not counted)
+    decided = asked["until"] == "decided" or (asked["until"] is None and base == "quick" and not counted)
     decided = decided and asked["turns"] is not False and len(choices) * len(check_profile(asked["profile"])) > 1
-    turns = decided or (asked["turns"] if asked["turns"] is not None else asked["preset"] != "smoke")
+    turns = decided or (asked["turns"] if asked["turns"] is not None else base != "smoke")
     if asked["until"] == "decided" and not decided:
         raise UsageError("--until decided needs two rows or more that take turns: name a second backend or mode")
     return Design(turns=turns, until_decided=decided, within=parse_share(asked["within"], "--within"))
@@ -235,7 +245,7 @@ def _budget(asked: dict[str, Any], design: Design) -> float | None:
 def _controls(asked: dict[str, Any], design: Design) -> bool:
     if asked["controls"] and not design.turns:
         raise UsageError("--controls are measured in turns with their row: leave out --alone")
-    return design.turns and (asked["preset"] == "full" if asked["controls"] is None else asked["controls"])
+    return design.turns and (base_preset(asked["preset"]) == "full" if asked["controls"] is None else asked["controls"])
 
 
 def _open_rows(records: Sequence[Record]) -> Callable[[RunSpec], bool]:
@@ -273,7 +283,7 @@ def _resumed(store: Store, asked: dict[str, Any]) -> tuple[Plan, tuple[RunSpec, 
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
         open_rows=_open_rows if any(spec.design.until_decided for spec in left) else None,
-        with_mistakes=not asked["no_mistakes"] and any(spec.preset != "smoke" for spec in left),
+        with_mistakes=not asked["no_mistakes"] and any(base_preset(spec.preset) != "smoke" for spec in left),
         files={file.name: found_again(file) for file in study.files if file.name in {spec.dataset for spec in left}},
     )
     return plan, left
@@ -296,9 +306,6 @@ def _warn_of_other_conditions(store: Store) -> None:
 def _show_plan(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, as_json: bool) -> None:
     """Show what would run, or raise what would stop it before anything ran, as far as that is known at once."""
     look_for_data(left, plan)
-    if devices := sorted({spec.device for spec in left} - {"cpu"}):
-        sentence = _("a run looks for its device ({devices}) when it starts; without one it is recorded as unsupported")
-        click.echo(sentence.format(devices=_(", ").join(devices)), err=True)
     if as_json:
         print_json(left)
         return

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.choices import choice_options, find_choices, find_interpreters, find_tasks, folder
+from harness.cli.devices import those_with_a_device
+from harness.cli.names import with_words
 from harness.cli.options import data_dir_option, filled, json_option, print_json
 from harness.language import _, noop, plain, said
 
@@ -55,9 +57,11 @@ def tune(**asked: Any) -> int:
     from harness.registry import knobs
     from harness.runs.tune import cells, refuse_set_variables
 
+    asked = with_words(asked)
     tasks = find_tasks(asked["tasks"])
     choices, named = find_choices(asked["backends"], asked["devices"], asked["modes"], warn=say)
     found = find_interpreters(choices, asked["pythons"], named=named, warn=say)
+    choices = those_with_a_device(choices, found, asked["devices"], warn=say)
     for backend in dict.fromkeys(choice.backend for choice in choices):
         refuse_set_variables(knobs(backend))
     profiles: list[Profile] = []

@@ -38,7 +38,10 @@ def _sentences(choice: Choice) -> list[str]:
         said_choice.deciding(choice),
         *task_words.weights(choice),
         *task_words.without(choice),
+        *said_choice.otherwise(choice),
         said_choice.builds(choice),
+        said_choice.messages(choice),
+        said_choice.not_measured(choice),
     )
     return [line for line in found if line]
 
