@@ -28,7 +28,7 @@ def headline(found: Sequence[Found]) -> str:
     if not telling:
         return _("Nothing can be compared yet") if found else _("There is nothing to compare yet")
     standings = _standings(telling)
-    clauses = [_ahead(standings, len(telling)), *_behind(standings), *_mixed(standings)]
+    clauses = [_ahead(standings, len(telling)), *_mixed(standings), *_behind(standings)]
     shown = text.clauses(clause for clause in clauses if clause)
     return shown[:1].upper() + shown[1:] if shown[:1].isascii() and not _begins_with_a_name(shown, standings) else shown
 
@@ -82,10 +82,14 @@ def _behind(standings: dict[str, Standing]) -> list[str]:
 
 
 def _mixed(standings: dict[str, Standing]) -> list[str]:
-    """Return how often the rows are slower that are so in some comparisons and not in others."""
+    """Return how often the rows lead, or are slower, that are slower in some comparisons and not in others."""
     mixed = [(name, one) for name, one in standings.items() if 0 < len(one.slower) < one.appears]
     return [
-        _("{name} is slower in {count} of {all} comparisons").format(name=name, count=len(one.slower), all=one.appears)
+        _("{name} is the fastest in {count} of {all} comparisons").format(name=name, count=one.leads, all=one.appears)
+        if one.leads
+        else _("{name} is slower in {count} of {all} comparisons").format(
+            name=name, count=len(one.slower), all=one.appears
+        )
         for name, one in mixed[:MOST_NAMED]
     ]
 

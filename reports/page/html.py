@@ -39,6 +39,13 @@ FOLDED: tuple[Part, ...] = ("trouble", "choice", "curves", "messages", "evidence
 QUOTED = Markup('<span lang="en" class="quoted" translate="no">{}</span>')
 
 
+class Link(NamedTuple):
+    """A way from the page to another one that is served beside it."""
+
+    title: str
+    href: str
+
+
 class StudyPart(NamedTuple):
     """One study of the page."""
 
@@ -47,8 +54,8 @@ class StudyPart(NamedTuple):
     exhibits: tuple[Exhibit, ...]
 
 
-def page(parts: Sequence[StudyPart]) -> str:
-    """Return the page of some studies, in the language in use."""
+def page(parts: Sequence[StudyPart], links: Sequence[Link] = ()) -> str:
+    """Return the page of some studies, in the language in use, with ways to what is served beside it."""
     script = _resource("page.js")
     studies = [(part.study.loaded.name, part.study.groups) for part in parts]
     found, said, title = named(studies), answer(studies), _title(parts)
@@ -62,6 +69,7 @@ def page(parts: Sequence[StudyPart]) -> str:
         not_drawn=forest.left_out(found),
         choices=[line for part in parts for line in _choices(part)],
         downloads=downloads(found, title),
+        links=links,
         groups=said.groups[:MOST_SECTIONS],
         studies=[_study(part, number if len(parts) > 1 else None) for number, part in enumerate(parts, start=1)],
         hatched=[colour.removeprefix("#") for colour in style.COLOURS],

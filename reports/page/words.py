@@ -19,7 +19,6 @@ def _frame() -> dict[str, str]:
         "theme_light": _("light"),
         "theme_dark": _("dark"),
         "png": _("Picture as PNG"),
-        "to_list": _("All studies"),
         "footer": _("Made by Evenbench {version} from the records of the runs. This page needs no network."),
     }
 

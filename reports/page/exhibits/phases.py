@@ -121,7 +121,16 @@ def _alt(place: Place, found: Sequence[Medians]) -> list[str]:
 
 def _grid(drawn: Sequence[tuple[Place, Sequence[Medians]]]) -> Table:
     names = [_("{phase}, s").format(phase=_(what)) for what in PHASES.values()]
-    headers = (_("task"), _("row"), *names, _("start-up, s"), _("sum, s"), _("whole process, s"), _("runs"), _("comparable"))
+    headers = (
+        _("task"),
+        _("row"),
+        *names,
+        _("start-up, s"),
+        _("sum, s"),
+        _("whole process, s"),
+        _("runs"),
+        _("comparable"),
+    )
     return grid(
         headers, [_cells(place, line, one) for place, of in drawn for line, one in zip(place.lines, of, strict=True)]
     )
