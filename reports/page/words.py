@@ -32,7 +32,6 @@ def _parts() -> dict[str, str]:
             "of that pair. Filled: the difference is shown; open: it is not, and there may still be one."
         ),
         "choose": _("What to choose"),
-        "take": _("To take along"),
         "speed": _("Speed"),
         "quality": _("Quality"),
         "start": _("Start-up"),
@@ -44,7 +43,6 @@ def _parts() -> dict[str, str]:
         "messages": _("What the frameworks said of each mistake"),
         "evidence": _("What the nets learned"),
         "instruments": _("Instruments: parity, limits, noise, the machine"),
-        "more": _("Everything else, folded"),
         "how_to_read": _(
             "A verdict holds for all pairs of a study together; an interval is that of its own pair. Examples/s is the "
             "median of the processes and × slower is of geometric means, so that their orders can differ. The training "
