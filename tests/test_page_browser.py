@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pages
+import plotly.graph_objects as go
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -13,6 +14,7 @@ from records_factory import write_study
 
 from harness import language
 from reports.formats.report import render
+from reports.page.exhibit import Exhibit
 from reports.page.html import page
 from reports.page.words import words
 
@@ -264,3 +266,17 @@ def test_the_chinese_page_is_chinese(contexts: Callable[..., BrowserContext], tm
     shown.goto((tmp_path / "zh.html").as_uri())
     assert shown.locator("html").get_attribute("lang") == "zh-Hans"
     assert not foreign_words(shown)
+
+
+def test_a_wide_picture_scrolls_inside_its_box_on_a_phone(
+    contexts: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    figure = go.Figure(go.Heatmap(z=[[1, 2], [3, 4]], zmin=0, zmax=4, colorscale=[[0, "#ffffff"], [1, "#000000"]]))
+    figure.update_layout(meta={"least_px": 700})
+    found = pages.part(pages.records(), (Exhibit(name="x", title="x", figure=figure, part="speed"),))
+    (tmp_path / "wide.html").write_text(page([found]), "utf-8")
+    shown = contexts(viewport=PHONE).new_page()
+    shown.goto((tmp_path / "wide.html").as_uri())
+    assert shown.evaluate("document.querySelector('.panels').clientWidth") == 700
+    assert shown.evaluate("document.querySelector('.plot').tabIndex") == 0
+    assert shown.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

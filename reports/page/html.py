@@ -153,6 +153,7 @@ def _exhibit(shown: Exhibit, prefix: str) -> dict[str, Any]:
         "alt": shown.alt,
         "short": shown.short,
         "figure": drawn(shown.figure) if shown.figure is not None else "",
+        "least_px": _least_px(shown),
         "images": [
             {"source": Markup(f"data:image/png;base64,{base64.b64encode(image.png).decode()}"), "alt": image.alt,
              "caption": image.caption}
@@ -160,6 +161,12 @@ def _exhibit(shown: Exhibit, prefix: str) -> dict[str, Any]:
         ],
         "sheet": tables.of(shown.grid, shown.title) if shown.grid else None,
     }  # fmt: skip
+
+
+def _least_px(shown: Exhibit) -> int:
+    """Return the width below which a picture of one panel cannot be read, 0 where any will do."""
+    meta = shown.figure.layout.meta if shown.figure is not None and len(shown.figure.data) == 1 else None
+    return int(meta["least_px"]) if meta else 0
 
 
 def _section(section: Section) -> dict[str, Any]:
