@@ -58,8 +58,9 @@ def _panel(panel: Panel, figure: go.Figure) -> Markup:
 
 
 def _is_square(panel: Panel) -> bool:
-    """Return whether both axes of a heat map mean the same, so that it is as wide as high."""
-    return any(trace.type == "heatmap" for trace in panel.traces) and panel.x.names_rows == panel.y.names_rows
+    """Return whether a heat map is one over two like axes, so that it is as wide as high."""
+    first = panel.traces[0]
+    return first.type == "heatmap" and first.x is not None and not isinstance(first.x[0], str)
 
 
 def _height(panel: Panel) -> float:
