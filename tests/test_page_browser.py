@@ -138,6 +138,7 @@ def test_a_table_is_sorted_by_mouse_and_by_keyboard(show: Open) -> None:
 
 def test_a_table_is_filtered_and_says_how_many_rows_it_shows(show: Open) -> None:
     shown = show("good")
+    shown.evaluate("document.querySelectorAll('main details').forEach((part) => { part.open = true; })")
     box = shown.locator("[aria-labelledby='repeats']")
     box.get_by_label("Filter rows").fill("TENSORFLOW graph")
     names = column(shown, "[aria-labelledby='repeats'] table", 1)
