@@ -100,6 +100,8 @@ def _texts(trace: Trace, axis: str) -> Iterator[str]:
 
 def _given(trace: Trace, axis: str) -> list[Any]:
     found = trace[axis]
+    if found is None and trace.type == "heatmap":
+        found = range(len(trace.z if axis == "y" else trace.z[0]))
     return [] if found is None else [value.item() if hasattr(value, "item") else value for value in found]
 
 
