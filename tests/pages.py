@@ -16,6 +16,7 @@ from harness.record import Measured, Memory, ParityVerdict, Record
 from harness.records.store import Damaged, Study
 from harness.records.studies import Loaded
 from reports.content.content import content
+from reports.page import style
 from reports.page.exhibit import Exhibit, Image
 from reports.page.html import StudyPart, page
 from reports.statistics.study import StudyRead
@@ -86,12 +87,15 @@ def exhibits(name: str = "torch eager") -> tuple[Exhibit, ...]:
         ("Row", "Examples/s", "Reason"),
         [(words(label), number(value), words("took too long", quoted=True)) for label, value in rows],
     )
-    bars = go.Figure(go.Bar(x=[label for label, _ in rows], y=[value for _, value in rows], name=name))
-    bars.update_layout(title=name, height=320, yaxis_title=name, xaxis={"range": [-0.5, 3.5]})
-    bars.update_traces(text=name, hovertemplate="%{x}<br>%{y:.3f}<extra>" + name + "</extra>")
-    bars.add_annotation(text=name, x=0, y=0)
-    curve = go.Figure(go.Scatter(x=np.arange(40), y=np.geomspace(1, 1e-3, 40), name=name))
-    curve.update_yaxes(type="log")
+    bars = style.panels([name, name], [100, 100])
+    for panel in (1, 2):
+        shown = go.Bar(x=[value for _, value in rows], y=list(range(len(rows))), orientation="h", name=name)
+        bars.add_trace(shown, row=panel, col=1)
+        style.named_rows(bars, [label for label, _ in rows], panel=panel)
+        bars.update_xaxes(title={"text": f"a<br>{name}"}, row=panel, col=1)
+    curve = go.Figure([go.Scatter(x=np.arange(40), y=np.geomspace(1, 1e-3, 40), name=name) for _line in range(2)])
+    curve.update_yaxes(type="log", title={"text": name})
+    curve.update_layout(showlegend=True)
     extremes = go.Figure(go.Scatter(x=[0.0, 1.0, 2.0, 3.0], y=np.array([1e308, 5e-324, np.nan, -1e308]), name=name))
     return (
         Exhibit(name="throughput", title="Throughput", note=name, alt=f"Bars of {name}.", figure=bars, grid=numbers),

@@ -1,5 +1,6 @@
 """The exhibits: every number of a picture stands in its table, and nothing is drawn that is not shown to be so."""
 
+import itertools
 import json
 import math
 import re
@@ -324,6 +325,62 @@ def test_colours_follow_the_names_and_modes_differ_by_more_than_colour() -> None
     assert len({look.colour for look in looks.values()}) == 1
     assert len({(look.symbol, look.dash) for look in looks.values()}) == 3
     assert len(set(style.symbols(every).values())) == 5
+
+
+def test_the_colour_of_a_framework_never_changes_and_no_two_in_a_study_are_alike() -> None:
+    known = style.colours(list(style.PLACES))
+    assert list(known.values()) == list(style.COLOURS[: len(style.PLACES)])
+    every = style.colours([*style.PLACES, "mine", "yours"])
+    assert set(every.values()) == set(style.COLOURS)
+    assert {name: every[name] for name in known} == known
+    alone, among = style.colours(["mine"]), style.colours(["mine", "torch@2.12.0", "numpy"])
+    assert (alone["mine"], among["torch@2.12.0"]) == (among["mine"], known["torch"])
+
+
+SIGHTS = {
+    "normal": np.eye(3),
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+    "tritanopia": np.array(
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+    ),
+}
+"""Machado, Oliveira & Fernandes (2009), full severity, on linear RGB."""
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def seen(colour: str, sight: str) -> Any:
+    """Return a colour in CIELAB, as somebody sees it."""
+    share = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    x, y, z = np.cbrt(TO_XYZ @ np.clip(SIGHTS[sight] @ linear, 1e-3, 1) / (0.95047, 1, 1.08883))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_the_colour_blind_can_tell_eight_frameworks_apart(sight: str) -> None:
+    """A distance of 2.3 in CIELAB is just noticed; these keep several times as much."""
+    pairs = itertools.combinations(style.COLOURS, 2)
+    assert min(float(np.linalg.norm(seen(a, sight) - seen(b, sight))) for a, b in pairs) > 12
+
+
+def test_one_evaluation_is_a_table_and_three_are_a_picture() -> None:
+    many = of([run("torch", 0.01, i) for i in range(2)])["quality-1"]
+    assert many.figure is not None
+    once = (Evaluation(steps=110, train_seconds=1.5, quality={"accuracy": 0.9}),)
+    few = of([run("torch", 0.01, i, facts={"evaluations": once}) for i in range(2)])["quality-1"]
+    assert few.figure is None
+    assert few.grid is not None
+
+
+def test_a_loss_that_rises_is_not_shown_without_a_word() -> None:
+    rising = {"losses": (0.125, 0.25, 0.5, 1.0, 2.0)}
+    assert "ends higher than it began" in of([run("torch", 0.01, facts=rising)])["loss-1"].note
+    assert "ends higher" not in of([run("torch", 0.01)])["loss-1"].note
 
 
 def test_names_from_records_are_cut_and_made_printable_in_pictures_but_whole_in_tables() -> None:

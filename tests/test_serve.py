@@ -1,5 +1,6 @@
 """The served page: what it shows, and that it cannot be made to show, run or change anything else."""
 
+import html
 import http.client
 import os
 import re
@@ -20,6 +21,7 @@ from records_factory import damage, died, measured, record, write_study
 from harness import language
 from harness.cli.commands.serve import serve
 from harness.errors import EnvironmentFailure, UsageError
+from reports.formats.export import from_csv
 from reports.formats.serve import create_app, is_allowed
 from reports.formats.served_studies import Remembered
 
@@ -81,7 +83,7 @@ def test_studies_are_filtered(query: str, names: list[str], client: FlaskClient)
 def test_the_report_of_a_study_is_made_by_the_page_in_a_sandbox(results: Path) -> None:
     made = []
 
-    def page(folder: Path) -> str:
+    def page(folder: Path, _links: object) -> str:
         made.append((folder.name, language.current()))
         return "<!doctype html><p>the page"
 
@@ -309,3 +311,40 @@ def test_the_web_framework_is_imported_for_serving_only() -> None:
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no folder .*nothing"):
         CliRunner().invoke(serve, [str(tmp_path / "nothing")], catch_exceptions=False)
+
+
+def test_the_list_says_what_came_out_and_leads_to_files_choice_and_mistakes(results: Path) -> None:
+    steps = (("torch", 0.01), ("tensorflow", 0.02))
+    runs = [record(name, repeat=i, found=measured(s * (1 + i / 1e4))) for name, s in steps for i in range(3)]
+    write_study(results / "clear", runs)
+    client = create_app(results).test_client()
+    page = html.unescape(read(client, "/?lang=en"))
+    assert "torch eager is the fastest; tensorflow eager is 2.0 times slower" in page
+    addresses = re.findall(r'href="(/study/clear/[^"]+)"', page)
+    assert len(addresses) == 5
+    for address in addresses:
+        read(client, address)
+    answer = client.get("/study/clear/file/report.csv", headers=LOCAL)
+    assert answer.headers["Content-Disposition"] == "attachment; filename=clear-report.csv"
+    assert len(from_csv(answer.text)) == 6
+    assert "What to choose from clear" in read(client, "/study/clear/about/choice?lang=en")
+    assert "no mistakes on purpose" in read(client, "/study/clear/about/mistakes?lang=en")
+    for address in ("/study/clear/file/study.json", "/study/clear/about/x", "/study/none/live"):
+        read(client, address, 404)
+
+
+def test_a_running_study_shows_its_progress_and_asks_again(results: Path) -> None:
+    write_study(results / "half", [record()], planned=[record("mindspore").spec])
+    client = create_app(results).test_client()
+    assert 'href="/study/half/live?lang=en">not finished</a>' in read(client, "/?lang=en")
+    page = read(client, "/study/half/live?lang=en")
+    assert "1 of 2 runs" in page
+    assert '<meta http-equiv="refresh" content="10">' in page
+    assert "torch eager" in page
+    assert "refresh" not in read(client, "/study/before/live")
+
+
+def test_a_report_leads_back_to_the_list_and_to_its_files(client: FlaskClient) -> None:
+    page = read(client, "/study/before?lang=en")
+    assert '<a href="/?lang=en">All studies</a>' in page
+    assert '<a href="/study/before/file/verdicts.csv?lang=en">verdicts.csv</a>' in page

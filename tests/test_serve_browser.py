@@ -39,7 +39,7 @@ def test_two_studies_are_chosen_and_compared_by_hand(address: str, browser: Brow
     page.get_by_role("button", name="Compare B with A").click()
     assert page.get_by_role("heading", level=1).inner_text() == "after against before"
     page.get_by_role("link", name="Report of after").click()
-    assert page.get_by_role("heading", level=1).inner_text() == "Study after"
+    assert page.get_by_role("heading", level=1).inner_text() == "Nothing can be compared yet"
     page.goto(address)
     page.get_by_label("Words").fill("bef")
     page.get_by_role("button", name="Filter").click()
@@ -69,7 +69,7 @@ def test_a_script_in_a_report_cannot_read_the_other_pages(tmp_path: Path, browse
     write_study(tmp_path / "a", [record()])
     code = "fetch('/').then(() => p.textContent = 'read', () => p.textContent = 'refused')"
     script = f"<!doctype html><p id=p>none</p><script>{code}</script>"
-    server = make_server("127.0.0.1", 0, create_app(tmp_path, page=lambda _folder: script), threaded=True)
+    server = make_server("127.0.0.1", 0, create_app(tmp_path, page=lambda _folder, _links: script), threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

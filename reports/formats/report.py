@@ -15,7 +15,7 @@ from reports.words.json_text import for_stream
 
 if TYPE_CHECKING:  # pandas, and all that needs it, is imported while other processes read
     from reports.content.content import Content
-    from reports.page.html import StudyPart
+    from reports.page.html import Link, StudyPart
 
 FORMATS = ("terminal", "md", "csv", "json", "html", "parquet", "latex")
 ENDINGS = {"latex": "tex"}
@@ -147,13 +147,13 @@ def _show(study: StudyRead, said: "Content", console: Console, more: Collection[
     )
 
 
-def page_of(folder: Path) -> str:
-    """Return the HTML page of one study, in the language in use.
+def page_of(folder: Path, links: "Sequence[Link]" = ()) -> str:
+    """Return the HTML page of one study, in the language in use, with ways to what is served beside it.
 
     Raises:
         UsageError: there is no study in this folder.
     """
-    return _page([_loaded_part(folder)])
+    return _page([_loaded_part(folder)], links)
 
 
 def _loaded_part(folder: Path) -> "StudyPart":
@@ -170,10 +170,10 @@ def _part(study: StudyRead, said: "Content") -> "StudyPart":
     return StudyPart(study=study, said=said, exhibits=exhibits(study))
 
 
-def _page(parts: "Sequence[StudyPart]") -> str:
+def _page(parts: "Sequence[StudyPart]", links: "Sequence[Link]" = ()) -> str:
     from reports.page.html import page  # Plotly and Jinja take a second to import
 
-    return page(parts)
+    return page(parts, links)
 
 
 def _check(formats: Sequence[str], out: Path | None, study_folder: Path) -> None:

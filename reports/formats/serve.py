@@ -6,7 +6,7 @@ request must name this machine as its host, so that a foreign site whose name is
 
 import ipaddress
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from harness.language import _
 from reports.compare.studies import compare_studies
 from reports.compare.words import document
 from reports.formats.report import page_of
+from reports.formats.served_pages import FILES, Told, blundered, chosen, file, told
 from reports.formats.served_studies import Catalogue, Remembered, stamp
+from reports.page.html import Link
 from reports.statistics.study import StudyRead
 from reports.words import text
 from reports.words.document import Document
@@ -29,8 +31,12 @@ ROOM = Path(__file__).parents[1]
 """Where `templates/` lies."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 EVERYWHERE = ("0.0.0.0", "::", "")
-PAGES = 8
-"""Reports that are remembered."""
+PAGES, ANSWERS = 8, 10_000
+"""Reports that are remembered, and lines of the list."""
+REFRESH_S = 10
+"""After so many seconds the progress of a study is asked for again."""
+DOCUMENTS: dict[str, Callable[[Path], Document]] = {"choice": chosen, "mistakes": blundered}
+"""What has a page of its own."""
 LONGEST_QUERY = 200
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
@@ -43,22 +49,23 @@ REPORT_POLICY = (
 """A report carries its own scripts, so it runs in a sandbox: without an origin, it cannot read the other pages."""
 
 
-def create_app(results: Path, host: str = LOOPBACK[1], page: Callable[[Path], str] = page_of) -> Flask:
+def create_app(results: Path, host: str = LOOPBACK[1], page: Callable[[Path, Sequence[Link]], str] = page_of) -> Flask:
     """Return the application.
 
     Args:
         results: the folder of the studies.
         host: the address that it will listen on.
-        page: makes the HTML page of a study, given its folder.
+        page: makes the HTML page of a study, given its folder and ways to what is served beside it.
     """
     app = Flask("reports", static_folder=None, root_path=str(ROOM))
     app.config.update(MAX_CONTENT_LENGTH=0, PROVIDE_AUTOMATIC_OPTIONS=False, MAX_FORM_MEMORY_SIZE=0)
     app.jinja_env.autoescape = True
     app.jinja_env.globals.update(_=_, ngettext=language.ngettext, current=language.current)
-    app.jinja_env.filters.update(printable=text.printable, when=text.when)
+    app.jinja_env.filters.update(printable=text.printable, when=text.when, plain=_plain)
     catalogue = Catalogue(results)
     pages: Remembered[str] = Remembered(most=PAGES)
-    comparisons: Remembered[Document] = Remembered(most=PAGES)
+    documents: Remembered[Document] = Remembered(most=PAGES)
+    answers: Remembered[Told] = Remembered(most=ANSWERS)
 
     def known(name: str) -> Path:
         """Return the folder of a study out of the list, by its name alone."""
@@ -76,11 +83,18 @@ def create_app(results: Path, host: str = LOOPBACK[1], page: Callable[[Path], st
             "backend": _distinct(entry.backends for entry in entries),
             "status": _distinct(entry.statuses for entry in entries),
         }
-        return render_template("serve_index.html.j2", entries=shown, count=len(entries), asked=asked, choices=choices)
+        said = {entry.name: answer_of(entry.name) for entry in shown}
+        return render_template(
+            "serve_index.html.j2", entries=shown, count=len(entries), asked=asked, choices=choices, said=said
+        )
+
+    def answer_of(name: str) -> Told:
+        folder = known(name)
+        return answers.get((name, language.current()), (stamp(folder),), lambda: told(folder))
 
     def study(name: str) -> Response:
         folder = known(name)
-        found = pages.get((name, language.current()), (stamp(folder),), lambda: page(folder))
+        found = pages.get((name, language.current()), (stamp(folder),), lambda: page(folder, _links(name)))
         answer = Response(found, mimetype="text/html")
         answer.headers["Content-Security-Policy"] = REPORT_POLICY
         return answer
@@ -90,20 +104,60 @@ def create_app(results: Path, host: str = LOOPBACK[1], page: Callable[[Path], st
         if not all(names):
             abort(400, _("Choose two studies to compare."))
         a, b = map(known, names)
-        said = comparisons.get(
+        said = documents.get(
             (*names, language.current()),
             (stamp(a), stamp(b)),
             lambda: document(compare_studies(*(StudyRead.of(folder, for_pictures=False) for folder in (a, b)))),
         )
         return render_template("serve_compare.html.j2", document=said, a=names[0], b=names[1])
 
+    def live(name: str) -> str:
+        found = answer_of(name)
+        entry = next(entry for entry in catalogue.entries() if entry.name == name)
+        return render_template("serve_live.html.j2", entry=entry, told=found, seconds=REFRESH_S)
+
+    def document_of(name: str, what: str) -> str:
+        folder = known(name)
+        if what not in DOCUMENTS:
+            abort(404)
+        said = documents.get((name, what, language.current()), (stamp(folder),), lambda: DOCUMENTS[what](folder))
+        return render_template("serve_document.html.j2", document=said, name=name)
+
+    def file_of(name: str, what: str) -> Response:
+        folder = known(name)
+        if what not in FILES:
+            abort(404)
+        answer = Response(file(folder, what), mimetype=FILES[what][0])
+        answer.headers.set("Content-Disposition", "attachment", filename=f"{name}-{what}")
+        return answer
+
     def css() -> Response:
         return Response((ROOM / "templates" / "serve.css").read_text("utf-8"), mimetype="text/css")
 
-    for rule, view in (("/", index), ("/study/<name>", study), ("/compare", compare), ("/serve.css", css)):
+    for rule, view in (
+        ("/", index),
+        ("/study/<name>", study),
+        ("/study/<name>/live", live),
+        ("/study/<name>/about/<what>", document_of),
+        ("/study/<name>/file/<what>", file_of),
+        ("/compare", compare),
+        ("/serve.css", css),
+    ):
         app.add_url_rule(rule, view.__name__, view, methods=["GET"])
     _guard(app, host)
     return app
+
+
+def _links(name: str) -> tuple[Link, ...]:
+    """Return the ways from a study's report to what is served beside it."""
+    lang = language.current()
+    files = (Link(what, url_for("file_of", name=name, what=what, lang=lang)) for what in FILES)
+    return (Link(_("All studies"), url_for("index", lang=lang)), *files)
+
+
+def _plain(line: str) -> str:
+    """Return a line without the marks around what it quotes."""
+    return text.printable("".join(piece for piece, _quoted in text.parts(line)))
 
 
 def _guard(app: Flask, host: str) -> None:

@@ -34,6 +34,11 @@ class Entry(Struct, frozen=True, kw_only=True):
     machines: tuple[str, ...]
     damaged: int
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether planned runs have no record yet."""
+        return self.planned is not None and self.runs + self.damaged < self.planned
+
     def holds(self, words: str, *, task: str = "", backend: str = "", status: str = "") -> bool:
         """Return whether every word is in what the list shows of the study, and whether it has what is asked for."""
         shown = " ".join((self.name, self.created_at, *self.tasks, *self.backends, *self.machines, *self.statuses))

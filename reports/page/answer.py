@@ -1,6 +1,6 @@
 """The answer of a report: who is faster and by how much, in one paragraph and one table, said from the verdicts alone.
 
-The paragraph's sentences are those of `reports/page/answer_sentences.py`.
+Its sentences are those of `reports/page/answer_sentences.py`, the finding that of `reports/page/headline.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,10 +10,11 @@ from msgspec import Struct
 from harness.language import _
 from reports.content.cells import cells, first
 from reports.content.places import Found, named
-from reports.page.answer_sentences import sentences
+from reports.page.answer_sentences import others, speeds
+from reports.page.headline import headline
 from reports.statistics.rows import SEPARATOR, Group, Row
 from reports.words import text
-from reports.words.table import Cell, number, words
+from reports.words.table import Cell, number
 
 MOST_REASONS = 2
 
@@ -25,6 +26,8 @@ class AnswerRow(Struct, frozen=True, kw_only=True):
     """fastest, tied, slower or apart (not comparable)."""
     cells: tuple[Cell, ...]
     """Under `Answer.headers`; the first one names the row."""
+    why: str = ""
+    """Why it is not comparable, and how its runs ended if not all ended well."""
 
 
 class AnswerGroup(Struct, frozen=True, kw_only=True):
@@ -39,16 +42,26 @@ class AnswerGroup(Struct, frozen=True, kw_only=True):
 class Answer(Struct, frozen=True, kw_only=True):
     """What a reader came for."""
 
-    sentences: tuple[str, ...]
+    finding: str
+    """In one sentence, without a full stop."""
+    speeds: tuple[str, ...]
+    others: tuple[str, ...]
+    """Sentences on speeds, and on what else is to be known."""
     headers: tuple[str, ...]
+    """Of the table's columns."""
     numbers: tuple[int, ...]
     """Places of the columns that hold numbers."""
     groups: tuple[AnswerGroup, ...]
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of it in words."""
+        return (*self.speeds, *self.others)
 
-COLUMNS = ("row", "verdict", "ratio", "interval", "rate", "quality", "memory", "device", "what")
-"""All columns that the table can have; the last two only where a row has something for them."""
-NUMBERS = ("ratio", "interval", "rate", "quality", "memory", "device")
+
+COLUMNS = ("row", "slower", "verdict", "rate", "quality", "memory", "device")
+"""All columns that the table can have; the last one only where a row has something for it."""
+NUMBERS = ("slower", "rate", "quality", "memory", "device")
 
 
 def answer(studies: Sequence[tuple[str, Sequence[Group]]]) -> Answer:
@@ -57,12 +70,13 @@ def answer(studies: Sequence[tuple[str, Sequence[Group]]]) -> Answer:
     rows = [row for item in found for row in item.group.rows]
     has = {
         "device": any(row.device_peak_bytes is not None for row in rows),
-        "what": any(any(_reasons(row)) for row in rows),
     }
     keys = [key for key in COLUMNS if has.get(key, True)]
     headers = _headers()
     return Answer(
-        sentences=tuple(sentences(found)),
+        finding=headline(found),
+        speeds=tuple(speeds(found)),
+        others=tuple(others(found)),
         headers=tuple(headers[key] for key in keys),
         numbers=tuple(place for place, key in enumerate(keys) if key in NUMBERS),
         groups=tuple(_group(item, keys) for item in found),
@@ -72,14 +86,12 @@ def answer(studies: Sequence[tuple[str, Sequence[Group]]]) -> Answer:
 def _headers() -> dict[str, str]:
     return {
         "row": _("Backend"),
+        "slower": _("× slower (95 % interval)"),
         "verdict": _("Verdict"),
-        "ratio": _("× slower"),
-        "interval": _("95 % interval"),
         "rate": _("Examples/s"),
         "quality": _("Quality (95 % interval)"),
         "memory": _("Memory MB"),
         "device": _("Device MB"),
-        "what": _("What to know"),
     }
 
 
@@ -89,7 +101,9 @@ def _group(item: Found, keys: Sequence[str]) -> AnswerGroup:
     return AnswerGroup(
         title=SEPARATOR.join(filter(None, (item.study, group.title))),
         quality=_(" or ").join(_(metric.replace("_", " ")) for metric in metrics),
-        rows=tuple(AnswerRow(kind=_kind(row), cells=_cells(row, keys)) for row in group.rows),
+        rows=tuple(
+            AnswerRow(kind=_kind(row), cells=_cells(row, keys), why=text.clauses(_reasons(row))) for row in group.rows
+        ),
     )
 
 
@@ -102,11 +116,7 @@ def _kind(row: Row) -> str:
 
 
 def _cells(row: Row, keys: Sequence[str]) -> tuple[Cell, ...]:
-    shown, found = cells(row), row.to_fastest
-    interval = (
-        f"{text.number(found.low)}–{text.number(found.high)}" if found and found.low is not None else text.NOTHING
-    )
-    shown |= {"interval": words(interval), "what": words(text.clauses(_reasons(row)))}
+    shown = cells(row)
     if row.accuracy_low is not None:
         ends = (text.quality(end, row.metric) for end in (row.accuracy_low, row.accuracy_high))
         shown["quality"] = number(row.quality_mean, f"{shown['quality'].shown} ({'–'.join(ends)})")

@@ -19,8 +19,12 @@ MOST_ROWS_NAMED = 4
 
 def sentences(found: Sequence[Found]) -> Iterable[str]:
     """Yield the paragraph, sentence by sentence."""
-    if not found:
-        return
+    yield from speeds(found)
+    yield from others(found)
+
+
+def speeds(found: Sequence[Found]) -> Iterable[str]:
+    """Yield what is shown of speeds, comparison by comparison, or counted."""
     telling = [item for item in found if len(item.comparable()) > 1 and item.can_show()]
     if len(found) <= MOST_NAMED:
         yield from map(_of_one, found)
@@ -30,7 +34,11 @@ def sentences(found: Sequence[Found]) -> Iterable[str]:
     else:
         yield from _counted(telling, len(found))
         yield from _mute(len(found) - len(telling))
-    yield from _accuracies(found)
+
+
+def others(found: Sequence[Found]) -> Iterable[str]:
+    """Yield what else is to be known: of accuracies, of rows that are not comparable, and of machines."""
+    yield from accuracies(found)
     rows = [row for item in found for row in item.group.rows]
     apart = sum(not row.comparable for row in rows)
     if apart:
@@ -118,7 +126,7 @@ def _mute(count: int) -> Iterable[str]:
         ).format(count=count)
 
 
-def _accuracies(found: Sequence[Found]) -> Iterable[str]:
+def accuracies(found: Sequence[Found]) -> Iterable[str]:
     """Yield a sentence on the verdicts on accuracy against the fastest rows."""
     judged = [
         (item, row.label, row.to_fastest.accuracy_verdict)

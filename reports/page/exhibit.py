@@ -4,10 +4,18 @@ Made by the modules of `exhibits/` and `evidence/`, shown by `html.py`. Strings 
 page escapes them.
 """
 
+from typing import Literal
+
 import plotly.graph_objects as go
 from msgspec import Struct
 
 from reports.words.table import Table
+
+Part = Literal[
+    "speed", "quality", "start", "memory", "mistakes",
+    "choice", "curves", "messages", "evidence", "instruments", "trouble",
+]  # fmt: skip
+"""Where on the page it stands: the first five are open, the others are folded."""
 
 
 class Image(Struct, frozen=True, kw_only=True):
@@ -28,6 +36,9 @@ class Exhibit(Struct, frozen=True, kw_only=True):
     """What is shown and how to read it, in a sentence or two; each line is a paragraph."""
     alt: str = ""
     """What the picture shows, in words."""
+    part: Part = "instruments"
+    short: str = ""
+    """What it found, for the first screen; a line per thing."""
     figure: go.Figure | None = None
     images: tuple[Image, ...] = ()
     grid: Table | None = None

@@ -12,9 +12,9 @@ from reports.words import text
 INK = "#767676"
 """Has contrast on light and on dark; the page may set it darker or lighter."""
 CLEAR = "rgba(0, 0, 0, 0)"
-PASSED, FAILED = "#0072B2", "#D55E00"
-"""Blue and vermilion of Okabe & Ito (2008), which colour-blind people can tell apart."""
-PALE = "#EAF2F8"
+PASSED, FAILED = "#8A8A8A", "#111111"
+"""Greys, for a colour means a framework."""
+PALE = "#F2F2F2"
 COLUMNS = 3
 LONGEST_LABEL = 48
 

@@ -1,7 +1,10 @@
 """The report as one HTML page: it opens from disk without a network, and nothing from a record acts in it.
 
+Pictures are drawn here, as SVG, so that the page shows all of itself without a program: its script only sorts and
+filters tables, changes colours, and gives the first picture away as PNG.
+
 Two walls: Jinja escapes every string, which `printable` has made one line without control characters; and the page's
-own policy lets no script run but the two that stand here by their hashes, and no picture load but those inside.
+own policy lets no script run but the one that stands here by its hash, and no picture load but those inside.
 """
 
 import base64
@@ -13,14 +16,15 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
-from plotly.offline import get_plotlyjs
 
 from harness import __version__, language
 from reports.content.content import Content, Section
-from reports.page import tables
+from reports.content.places import named
+from reports.page import forest, style, tables
 from reports.page.answer import answer
-from reports.page.exhibit import Exhibit
-from reports.page.figures import as_json
+from reports.page.downloads import downloads
+from reports.page.drawing.chart import drawn
+from reports.page.exhibit import Exhibit, Part
 from reports.page.words import words
 from reports.statistics.study import StudyRead
 from reports.words import text
@@ -29,7 +33,17 @@ LONGEST = 1_000
 """Characters of one string that the page shows."""
 MOST_SECTIONS = 60
 """Sections of one study, and comparisons of the answer; more would be no page to read."""
+OPEN: tuple[Part, ...] = ("speed", "quality", "start", "memory", "mistakes")
+FOLDED: tuple[Part, ...] = ("trouble", "choice", "curves", "messages", "evidence", "instruments")
+"""The parts of a study in their order, those that are open and those that are folded."""
 QUOTED = Markup('<span lang="en" class="quoted" translate="no">{}</span>')
+
+
+class Link(NamedTuple):
+    """A way from the page to another one that is served beside it."""
+
+    title: str
+    href: str
 
 
 class StudyPart(NamedTuple):
@@ -40,24 +54,33 @@ class StudyPart(NamedTuple):
     exhibits: tuple[Exhibit, ...]
 
 
-def page(parts: Sequence[StudyPart]) -> str:
-    """Return the page of some studies, in the language in use."""
+def page(parts: Sequence[StudyPart], links: Sequence[Link] = ()) -> str:
+    """Return the page of some studies, in the language in use, with ways to what is served beside it."""
     script = _resource("page.js")
-    plotly = _script(get_plotlyjs()) if any(shown.figure for part in parts for shown in part.exhibits) else ""
-    said = answer([(part.study.loaded.name, part.study.groups) for part in parts])
+    studies = [(part.study.loaded.name, part.study.groups) for part in parts]
+    found, said, title = named(studies), answer(studies), _title(parts)
     return _environment().get_template("page.html.j2").render(
         language=language.current(),
         say=words(),
         version=__version__,
-        title=_title(parts),
+        title=title,
         answer=said,
+        forest=forest.pictures(found),
+        not_drawn=forest.left_out(found),
+        choices=[line for part in parts for line in _choices(part)],
+        downloads=downloads(found, title),
+        links=links,
         groups=said.groups[:MOST_SECTIONS],
         studies=[_study(part, number if len(parts) > 1 else None) for number, part in enumerate(parts, start=1)],
+        hatched=[colour.removeprefix("#") for colour in style.COLOURS],
         style=Markup(_resource("page.css")),
         script=Markup(script),
-        plotly=Markup(plotly),
-        policy=_policy([code for code in (script, plotly) if code]),
+        policy=_policy(script),
     )  # fmt: skip
+
+
+def _choices(part: StudyPart) -> list[str]:
+    return [line for shown in part.exhibits if shown.part == "choice" for line in shown.short.splitlines()]
 
 
 def _environment() -> Environment:
@@ -103,12 +126,16 @@ def _title(parts: Sequence[StudyPart]) -> str:
 def _study(part: StudyPart, number: int | None) -> dict[str, Any]:
     """Return what the templates show of one study; `number` tells its anchors from those of others."""
     prefix = "" if number is None else f"study-{number}-"
+    of_part: dict[str, list[dict[str, Any]]] = {name: [] for name in (*OPEN, *FOLDED)}
+    for shown in part.exhibits:
+        of_part[shown.part].append(_exhibit(shown, prefix))
     return {
         "name": part.study.loaded.name,
         "prefix": prefix,
         "is_one_of_many": number is not None,
         "lead": part.said.lead,
-        "exhibits": [_exhibit(shown, prefix) for shown in part.exhibits],
+        "open": {name: of_part[name] for name in OPEN if of_part[name]},
+        "folded": {name: of_part[name] for name in FOLDED if of_part[name]},
         "sections": [_section(section) for section in part.said.sections[:MOST_SECTIONS]],
         "more_sections": max(0, len(part.said.sections) - MOST_SECTIONS),
         "damaged": part.said.damaged,
@@ -124,7 +151,9 @@ def _exhibit(shown: Exhibit, prefix: str) -> dict[str, Any]:
         "title": shown.title,
         "note": shown.note,
         "alt": shown.alt,
-        "figure": Markup(as_json(shown.figure)) if shown.figure is not None else "",
+        "short": shown.short,
+        "figure": drawn(shown.figure) if shown.figure is not None else "",
+        "least_px": _least_px(shown),
         "images": [
             {"source": Markup(f"data:image/png;base64,{base64.b64encode(image.png).decode()}"), "alt": image.alt,
              "caption": image.caption}
@@ -132,6 +161,12 @@ def _exhibit(shown: Exhibit, prefix: str) -> dict[str, Any]:
         ],
         "sheet": tables.of(shown.grid, shown.title) if shown.grid else None,
     }  # fmt: skip
+
+
+def _least_px(shown: Exhibit) -> int:
+    """Return the width below which a picture of one panel cannot be read, 0 where any will do."""
+    meta = shown.figure.layout.meta if shown.figure is not None and len(shown.figure.data) == 1 else None
+    return int(meta["least_px"]) if meta else 0
 
 
 def _section(section: Section) -> dict[str, Any]:
@@ -161,14 +196,10 @@ def _script(code: str) -> str:
     return code.replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script")
 
 
-def _policy(scripts: Sequence[str]) -> str:
-    """Return the Content-Security-Policy: these scripts and no others, styles and pictures of the page itself.
-
-    Plotly sets styles by attributes, which no hash can name.
-    """
-    hashes = [base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() for code in scripts]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+def _policy(script: str) -> str:
+    """Return the Content-Security-Policy: this script and no other, styles and pictures of the page itself."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )

@@ -5,6 +5,7 @@ A study of very many machines or tasks is not drawn whole: what is left out is s
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import NamedTuple
 
 from harness.language import _, ngettext
@@ -119,6 +120,22 @@ def marked(found: Iterable[Place]) -> str:
 def joined(sentences: Iterable[str]) -> str:
     """Return whole sentences, one after the other, without the empty ones."""
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def extremes(figures: Iterable[tuple[Line, float | None]]) -> tuple[tuple[str, float], tuple[str, float]] | None:
+    """Return the names of the comparable rows with the smallest and the largest median over the groups, with these.
+
+    Nothing where fewer than two names have a figure.
+    """
+    of_name: dict[str, list[float]] = {}
+    for line, figure in figures:
+        if figure and line.row.comparable:
+            of_name.setdefault(line.short, []).append(figure)
+    medians = sorted(((median(found), label) for label, found in of_name.items()))
+    if len(medians) < 2:
+        return None
+    (least, low), (most, high) = medians[0], medians[-1]
+    return (low, least), (high, most)
 
 
 def name(label: str) -> Cell:

@@ -7,20 +7,25 @@ lighter.
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from harness import registry
 from harness.versions import base
 from reports.words import text
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Black and yellow are left out: one of them vanishes on each ground."""
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#A0522D", "#8A2BE2")
+"""A colour means a framework and nothing else. Black and yellow are left out: one of them vanishes on each ground; the
+last two keep from all others the distance that the first six keep, for every kind of colour blindness."""
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "cross")
+PLACES = {"mindspore": 0, "tensorflow": 1, "torch": 2, "numpy": 3, "jax": 4, "paddle": 5}
+"""Colour and symbol of the backends that come with Evenbench, for ever; a new one gets the next place. Those of others
+follow from their names, as far as the study leaves them free."""
 FILLINGS = ("", "-open", "-dot", "-open-dot")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-PATTERNS = ("", "/", "x", ".", "\\", "+")
+SHADES = (1.0, 0.55, 0.25)
+"""How strong the colour of a row is in the parts of its bar."""
 HATCHED = "/"
 """Of what is not comparable."""
 INK = "#767676"
@@ -41,7 +46,7 @@ class Look(NamedTuple):
 
 
 def colours(backends: Iterable[str]) -> dict[str, str]:
-    """Return a colour for every backend, the same in every study: by the names of the frameworks, then others.
+    """Return a colour for every backend, the same in every study that has room for it.
 
     Releases of one framework share a colour; their names or dashes tell them apart.
     """
@@ -73,10 +78,14 @@ def looks(rows: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], Lo
 
 
 def _places(backends: Iterable[str]) -> dict[str, int]:
+    """Return the place of every backend among the colours; more backends than colours share them."""
     names = list(dict.fromkeys(backends))
-    known = [*sorted(registry.framework_names()), registry.reference_name()]
-    others = sorted({base(name) for name in names} - set(known))
-    place = {name: number for number, name in enumerate((*known, *others))}
+    place = dict(PLACES)
+    for name in sorted({base(name) for name in names} - set(PLACES)):
+        own = len(PLACES) + crc32(name.encode()) % (len(COLOURS) - len(PLACES))
+        taken = {place[base(other)] for other in names if base(other) in place}
+        order = [own, *range(len(COLOURS) - 1, -1, -1)]
+        place[name] = next((free for free in order if free not in taken), own)
     return {name: place[base(name)] for name in names}
 
 
@@ -92,16 +101,6 @@ def faded(colour: str, share: float = 0.45) -> str:
     """Return a colour that lets the ground through, so that lines on it can be seen."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, {share})"
-
-
-def patterned(place: int) -> dict[str, Any]:
-    """Return the `marker` of the parts of stacked bars: a colour and a pattern for every part."""
-    pattern = {"shape": PATTERNS[place % len(PATTERNS)], "fgcolor": "#ffffff", "solidity": 0.25, "size": 6}
-    return {
-        "color": COLOURS[place % len(COLOURS)],
-        "pattern": pattern | {"fillmode": "overlay"},
-        "line": {"color": INK, "width": 0.5},
-    }
 
 
 def label(name: str) -> str:
@@ -180,6 +179,8 @@ class Stacked(NamedTuple):
 
     title: str
     rows: Sequence[str]
+    colours: Sequence[str]
+    """Of the rows; the parts of a bar are shades of it."""
     parts: Sequence[Bars]
 
 
@@ -207,7 +208,7 @@ def stacked(
                 name=part.title,
                 legendgroup=part.key,
                 showlegend=panel == 1,
-                marker=patterned(place),
+                marker={"color": list(one.colours), "opacity": SHADES[place % len(SHADES)]},
                 hovertemplate=hover,
             )
             if width is not None:

@@ -18,7 +18,7 @@ def _frame() -> dict[str, str]:
         "theme": _("Colours"),
         "theme_light": _("light"),
         "theme_dark": _("dark"),
-        "no_script": _("The pictures need JavaScript. All their numbers stand in the tables."),
+        "png": _("Picture as PNG"),
         "footer": _("Made by Evenbench {version} from the records of the runs. This page needs no network."),
     }
 
@@ -26,17 +26,31 @@ def _frame() -> dict[str, str]:
 def _parts() -> dict[str, str]:
     return {
         "answer": _("The answer"),
-        "answer_table": _("Speed, quality and memory of every row, fastest first"),
-        "how_to_read": _(
-            "× slower: seconds per example over the fastest row's. A verdict holds for all pairs of a study together; "
-            "an interval is that of its own pair. Where no difference is shown, there may still be one. Examples/s is "
-            "the median of the processes and × slower is of geometric means, so that their orders can differ. The "
-            "training loop is Evenbench's own; where a backend's settings say steps_per_call, so many steps are one "
-            "call into it."
+        "answer_table": _("Every row, fastest first"),
+        "key": _(
+            "A point is a row's seconds per example over those of the fastest row of its task, with the 95 % interval "
+            "of that pair. Filled: the difference is shown; open: it is not, and there may still be one."
         ),
-        "pictures": _("In pictures"),
+        "choose": _("What to choose"),
+        "speed": _("Speed"),
+        "quality": _("Quality"),
+        "start": _("Start-up"),
+        "memory": _("Memory"),
+        "mistakes": _("Students' mistakes"),
+        "trouble": _("Failures, and what is not comparable"),
+        "choice": _("How the choice was made"),
+        "curves": _("Learning curves"),
+        "messages": _("What the frameworks said of each mistake"),
+        "evidence": _("What the nets learned"),
+        "instruments": _("Instruments: parity, limits, noise, the machine"),
+        "how_to_read": _(
+            "A verdict holds for all pairs of a study together; an interval is that of its own pair. Examples/s is the "
+            "median of the processes and × slower is of geometric means, so that their orders can differ. The training "
+            "loop is Evenbench's own; where a backend's settings say steps_per_call, so many steps are one call into "
+            "it."
+        ),
         "table_of": _("The numbers of this picture"),
-        "details": _("In detail"),
+        "details": _("Task by task: all rows, all pairs, remarks"),
         "troubles": _("What went wrong"),
         "remarks": _("Remarks"),
         "damaged": _("Damaged records, left out"),

@@ -1,4 +1,4 @@
-// The page's own behaviour: colours, sorting and filtering of tables, and drawing pictures when they come into view.
+// The page's own behaviour: colours, sorting and filtering of tables, unfolding, and the first picture as PNG.
 "use strict";
 (() => {
   const root = document.documentElement;
@@ -21,9 +21,8 @@
       root.dataset.theme = isDark() ? "light" : "dark";
       kept.set(root.dataset.theme);
       say();
-      recolour();
     });
-    asksDark.addEventListener("change", () => { say(); recolour(); });
+    asksDark.addEventListener("change", say);
   }
 
   // Tables
@@ -78,116 +77,53 @@
     });
   }
 
-  // Pictures
+  // The first picture as a file
 
-  const HEIGHT = 420;
-  const LEGEND = 70;
-  const plots = () => [...document.querySelectorAll(".plot")];
-  const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
-
-  // The colours of a figure on the page's ground; notes in it that have the colour of its text keep to it.
-  function look(layout, ink) {
-    const found = {
-      "font.color": colour("--ink"), "font.family": getComputedStyle(document.body).fontFamily,
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", "legend.bgcolor": "rgba(0,0,0,0)",
-      "hoverlabel.bgcolor": colour("--paper"), "hoverlabel.font.color": colour("--ink"),
-      "hoverlabel.bordercolor": colour("--soft"),
-    };
-    Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name)).forEach((name) => {
-      found[`${name}.gridcolor`] = colour("--grid");
-      found[`${name}.zerolinecolor`] = colour("--grid");
-      found[`${name}.linecolor`] = colour("--line");
-      found[`${name}.tickcolor`] = colour("--line");
-    });
-    (layout.annotations || []).forEach((note, place) => {
-      if (!note.font?.color || note.font.color === ink) found[`annotations[${place}].font.color`] = colour("--ink");
-    });
-    return found;
-  }
-
-  const repaint = (plot, more) => Plotly.relayout(plot, { ...look(plot._fullLayout, plot.dataset.ink), ...more });
-
-  function fitted(layout, width) {
-    const found = { ...layout, autosize: true, dragmode: false };
-    delete found.width;
-    if (!layout.margin) found.margin = { t: layout.title?.text ? 60 : 20, r: 12, b: 48, l: 56 };
-    if (width < 560) {
-      found.legend = layout.legend || { orientation: "h", x: 0, xanchor: "left", y: -0.2, yanchor: "top" };
-      if (layout.showlegend) { // its names stand below each other there
-        found.height = (layout.height || HEIGHT) + LEGEND;
-        found.margin = { ...found.margin, b: (found.margin?.b ?? layout.margin?.b ?? 48) + LEGEND };
-      }
-    }
-    return found;
-  }
-
-  function draw(plot) {
-    if (plot.dataset.drawn || !window.Plotly) return;
-    plot.dataset.drawn = "yes";
-    const figure = JSON.parse(document.getElementById(plot.dataset.figure).textContent);
-    const least = figure.layout.meta?.least_px || 0; // below it a picture cannot be read: it scrolls inside its box
-    if (least > plot.clientWidth) {
-      plot.style.minWidth = `${least}px`;
-      plot.parentElement.tabIndex = 0;
-    }
-    const layout = fitted(figure.layout, plot.clientWidth);
-    if (layout.height) plot.style.height = `${layout.height}px`;
-    Plotly.newPlot(plot, figure.data, layout, { displayModeBar: false, responsive: true, scrollZoom: false });
-    plot.dataset.ink = figure.layout.font?.color || "";
-    repaint(plot, {});
-  }
-
-  function recolour() {
-    plots().filter((plot) => plot.dataset.drawn).forEach((plot) => repaint(plot, {}));
-  }
-
-  function pictures() {
-    const watcher = new IntersectionObserver((entries) => {
-      entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
-        watcher.unobserve(entry.target);
-        draw(entry.target);
+  function png() {
+    const drawing = document.querySelector(".forest .desk svg");
+    const holder = document.getElementById("png");
+    if (!drawing || !holder) return;
+    holder.hidden = false;
+    holder.querySelector("button").addEventListener("click", () => {
+      const source = new XMLSerializer().serializeToString(drawing);
+      const picture = new Image();
+      picture.addEventListener("load", () => {
+        const box = drawing.viewBox.baseVal;
+        const canvas = document.createElement("canvas");
+        const scale = 2, edge = 24, title = 44;
+        canvas.width = scale * (box.width + 2 * edge);
+        canvas.height = scale * (box.height + title + 2 * edge);
+        const pen = canvas.getContext("2d");
+        pen.scale(scale, scale);
+        pen.fillStyle = "#fff";
+        pen.fillRect(0, 0, canvas.width, canvas.height);
+        pen.fillStyle = "#1c1f23";
+        pen.font = "600 17px system-ui, sans-serif";
+        pen.fillText(document.querySelector("h1").textContent, edge, edge + 16, box.width);
+        pen.drawImage(picture, edge, edge + title, box.width, box.height);
+        const link = document.createElement("a");
+        link.download = `${document.title.replace(/[^\p{L}\p{N}]+/gu, "-")}.png`;
+        link.href = canvas.toDataURL("image/png");
+        link.click();
       });
-    }, { rootMargin: "600px 0px" });
-    plots().forEach((plot) => {
-      const figure = JSON.parse(document.getElementById(plot.dataset.figure).textContent);
-      plot.style.height = `${figure.layout.height || HEIGHT}px`; // so that nothing moves when it is drawn
-      watcher.observe(plot);
+      picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(source)}`;
     });
   }
 
-  // Paper
+  // A link into a folded part opens it
 
-  const PAPER_WIDTH = 660;
-  let opened = [];
-  let before = null;
-
-  function toPaper() {
-    if (before !== null) return;
-    before = root.dataset.theme || "";
-    root.dataset.theme = "light";
-    opened = [...document.querySelectorAll("details:not([open])")];
-    opened.forEach((part) => { part.open = true; });
-    plots().forEach((plot) => {
-      draw(plot);
-      if (window.Plotly) repaint(plot, { autosize: false, width: PAPER_WIDTH });
-    });
-  }
-
-  function fromPaper() {
-    if (before === null) return;
-    if (before) root.dataset.theme = before; else delete root.dataset.theme;
-    before = null;
-    opened.forEach((part) => { part.open = false; });
-    plots().filter((plot) => plot.dataset.drawn).forEach((plot) => repaint(plot, { autosize: true, width: null }));
+  function unfold() {
+    const wanted = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let part = wanted; part; part = part.parentElement) if (part.localName === "details") part.open = true;
+    if (wanted) wanted.scrollIntoView();
   }
 
   document.addEventListener("DOMContentLoaded", () => {
     theme();
     document.querySelectorAll("[data-sort]").forEach(sortable);
     document.querySelectorAll(".filter").forEach(filterable);
-    if (!matchMedia("(min-width: 72rem)").matches) document.querySelector("nav details").open = false;
-    pictures();
-    addEventListener("beforeprint", toPaper);
-    addEventListener("afterprint", fromPaper);
+    png();
+    unfold();
+    addEventListener("hashchange", unfold);
   });
 })();

@@ -5,6 +5,8 @@ Of every row one run is shown, and which one is said. What cannot be shown is li
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from harness.language import _, ngettext, noop
 from harness.records.store import Damaged
 from reports.page.evidence import answers as shown_answers
@@ -57,7 +59,7 @@ def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
             continue
         shown_groups += bool(of_group)
         image_bytes += size
-        found += of_group
+        found += [replace(one, part="evidence") for one in of_group]
     if damaged or left_out:
         found.append(_not_shown(damaged, left_out))
     return tuple(found)

@@ -11,11 +11,12 @@ from harness.language import _
 from harness.records.evidence import Surface
 from reports.page.evidence.files import ShownRun
 from reports.page.exhibit import Exhibit
-from reports.page.heat_maps import FAILED, INK, PASSED, place, small_multiples
+from reports.page.heat_maps import INK, place, small_multiples
 from reports.words import text
 from reports.words.table import Table, grid, number, words
 
-NEUTRAL = "#F7F7F7"
+DARK, LIGHT = "#6E6E6E", "#FAFAFA"
+"""Greys, for a colour means a framework."""
 PANEL_PX = 240
 READ = 5
 """Values in a row of the table: thinned evenly, both ends in it."""
@@ -69,7 +70,7 @@ def _draw(
 ) -> None:
     across, up = _axis(surface, 0).tolist(), _axis(surface, 1).tolist()
     z = [[None if math.isnan(value) else round(value, 3) for value in row] for row in values.tolist()]
-    scale = {"zmin": low, "zmax": high, "colorscale": [[0, FAILED], [0.5, NEUTRAL], [1, PASSED]]}
+    scale = {"zmin": low, "zmax": high, "colorscale": [[0, DARK], [1, LIGHT]]}
     figure.add_trace(
         go.Heatmap(
             x=across, y=up, z=z, **scale, showscale=panel == 0, colorbar={"thickness": 12},

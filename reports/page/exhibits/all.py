@@ -18,6 +18,7 @@ from reports.page.exhibits import (
     noise,
     parity,
     phases,
+    quality,
     roofline,
     throughput,
     tuning,
@@ -29,6 +30,7 @@ Figures = dict[str, go.Figure]
 
 MAKERS = (
     throughput.exhibits,
+    quality.exhibits,
     learning.exhibits,
     phases.exhibits,
     memory.exhibits,

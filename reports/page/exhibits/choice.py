@@ -29,7 +29,16 @@ def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     note = "\n".join(
         _("{what}: {reason}").format(what=text.names(names), reason=sentences) for sentences, names in said.items()
     )
-    return (Exhibit(name="choice", title=_("What to choose"), note=note, grid=grid(headers, rows)),)
+    return (
+        Exhibit(
+            name="choice",
+            part="choice",
+            title=_("What to choose"),
+            note=note,
+            short="\n".join(said_choice.verdict(choice) for choice in choices),
+            grid=grid(headers, rows),
+        ),
+    )
 
 
 def _sentences(choice: Choice) -> list[str]:

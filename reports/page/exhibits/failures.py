@@ -39,6 +39,7 @@ def _failures(loaded: Loaded) -> tuple[Exhibit, ...]:
     return (
         Exhibit(
             name="failures",
+            part="trouble",
             title=_("Failures"),
             note=joined((sentence.format(count=count), more)),
             grid=grid(headers, every),
@@ -87,6 +88,7 @@ def _incomparable(study: StudyRead) -> tuple[Exhibit, ...]:
     return (
         Exhibit(
             name="not-comparable",
+            part="trouble",
             title=_("Not comparable"),
             note=joined((sentence.format(count=len(lines)), left_out(study.groups))),
             grid=grid((_("task"), _("row"), _("parity"), _("runs ended as"), _("why not comparable")), rows),

@@ -20,6 +20,8 @@ from reports.words.table import Cell, Table, grid, number
 MOST_POINTS_IN_ALL = 30_000
 """Of the curves of one study; of very many curves each gets fewer."""
 FEWEST_POINTS = 8
+FEWEST_DRAWN = 3
+"""Evaluations of a curve below which a picture shows less than its table."""
 MARKERS = 8
 """Of one line, so that it is not told from others by its colour alone."""
 WIDE = 20.0
@@ -85,10 +87,11 @@ def _target(metric: str, record: Record) -> float | None:
 def _exhibit(anchor: str, title: str, place: Place, drawn: Sequence[Drawn], subject: Subject) -> Exhibit:
     return Exhibit(
         name=anchor,
+        part="curves",
         title=title.format(title=place.short),
-        note=joined((*_note(drawn, subject), marked([place]))),
+        note=joined((*_note(drawn, subject), *_rising(drawn, subject), marked([place]))),
         alt=joined(_alt(drawn, subject)),
-        figure=_figure(drawn, subject),
+        figure=_figure(drawn, subject) if max(len(one.curve.steps) for one in drawn) >= FEWEST_DRAWN else None,
         grid=_grid(drawn, subject),
     )
 
@@ -201,6 +204,20 @@ def _note(drawn: Sequence[Drawn], subject: Subject) -> list[str]:
         value = text.quality(subject.target, subject.metric)
         sentences.append(_("The dotted line is the preset's target, {value}.").format(value=value))
     return sentences
+
+
+def _rising(drawn: Sequence[Drawn], subject: Subject) -> Iterable[str]:
+    """Yield why a curve ends higher than it begins, for it looks as if the net had come undone."""
+    rising = [one.line.short for one in drawn if one.curve.middle[-1] > one.curve.middle[0]]
+    if subject.evaluated or not rising:
+        return
+    if subject.staged:
+        yield _(
+            "That the error rises is no fault of a framework: this stage raises a bound on the likelihood of the "
+            "pictures, and starts from stages that were trained to reconstruct them."
+        )
+    else:
+        yield _("The loss of {labels} ends higher than it began.").format(labels=", ".join(rising))
 
 
 def _alt(drawn: Sequence[Drawn], subject: Subject) -> list[str]:

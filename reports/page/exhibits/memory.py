@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from harness.language import _, noop
 from reports.page import style
 from reports.page.exhibit import Exhibit
-from reports.page.lines import Line, Place, comparable, joined, left_out, marked, name, nobody, places
+from reports.page.lines import Line, Place, comparable, extremes, joined, left_out, marked, name, nobody, places
 from reports.statistics.study import StudyRead
 from reports.words import text
 from reports.words.table import Cell, Table, grid, number
@@ -42,13 +42,27 @@ def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     return (
         Exhibit(
             name="memory",
-            title=_("Memory"),
+            part="memory",
+            title=_("Memory at its peak"),
+            short=_finding(drawn),
             note=joined((*sentences, marked(place for place, _of in drawn), left_out(study.groups))),
             alt=joined(_alt(place, of) for place, of in drawn),
             figure=_figure(drawn),
             grid=_grid(drawn),
         ),
     )
+
+
+def _finding(drawn: Sequence[tuple[Place, Sequence[Peaks]]]) -> str:
+    """Return who takes most and least of the host's memory."""
+    found = extremes((line, one.host) for place, of in drawn for line, one in zip(place.lines, of, strict=True))
+    if found is None:
+        return ""
+    (low, least), (high, most) = found
+    if text.megabytes(least) == text.megabytes(most):
+        return ""
+    sentence = _("{high} takes most memory, {most} MB in the median of the tasks; {low} least, {least} MB.")
+    return sentence.format(high=high, low=low, most=text.megabytes(most), least=text.megabytes(least))
 
 
 def _memory(line: Line) -> Peaks:
@@ -69,7 +83,12 @@ def _megabytes(value: float | None) -> float | None:
 def _figure(drawn: Sequence[tuple[Place, Sequence[Peaks]]]) -> go.Figure:
     with_device = any(one.device for _place, of in drawn for one in of)
     shown = [
-        style.Stacked(place.short, [line.axis_label for line in place.lines], _bars(found, with_device=with_device))
+        style.Stacked(
+            place.short,
+            [line.axis_label for line in place.lines],
+            [line.look.colour for line in place.lines],
+            _bars(found, with_device=with_device),
+        )
         for place, found in drawn
     ]
     return style.stacked(

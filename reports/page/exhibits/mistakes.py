@@ -9,7 +9,7 @@ from reports.content import mistakes
 from reports.page.exhibit import Exhibit
 from reports.statistics.study import StudyRead
 from reports.words import text
-from reports.words.table import Cell, grid, number, words
+from reports.words.table import Cell, Table, grid, number, words
 
 NOTE = noop(
     "One training step of a small LeNet with one mistake in it, in each framework's default mode. Named: the message "
@@ -35,9 +35,29 @@ def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
         _("characters"),
         _("seconds"),
     )
+    named = tuple(dict.fromkeys(one.name for found in asked.values() for one in found))
     shares = [mistakes.clear_messages(f"{backend} {device}", found) for (backend, device), found in asked.items()]
-    note = " ".join((_(NOTE), *(f"{share}." for share in shares)))
-    return (Exhibit(name="mistakes", title=_("Students' mistakes"), note=note, grid=grid(headers, rows)),)
+    return (
+        Exhibit(
+            name="mistakes",
+            part="mistakes",
+            title=_("What became of each mistake"),
+            short=" ".join(f"{share}." for share in shares),
+            note=_(NOTE),
+            grid=_matrix(asked, named),
+        ),
+        Exhibit(name="messages", part="messages", title=_("Students' mistakes"), grid=grid(headers, rows)),
+    )
+
+
+def _matrix(asked: dict[tuple[str, str], tuple[Mistake, ...]], names: Sequence[str]) -> Table:
+    """Return what became of every mistake, a line per mistake and a column per framework."""
+    rows = []
+    for wanted in names:
+        found = [next((one for one in of if one.name == wanted), None) for of in asked.values()]
+        title = next(mistakes.title(one) for one in found if one)
+        rows.append([words(title), *(words(mistakes.ending_word(one) if one else text.NOTHING) for one in found)])
+    return grid((_("mistake"), *(f"{backend} {device}" for backend, device in asked)), rows)
 
 
 def made(records: Sequence[Record]) -> dict[tuple[str, str], tuple[Mistake, ...]]:

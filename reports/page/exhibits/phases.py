@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from harness.language import _, noop
 from reports.page import style
 from reports.page.exhibit import Exhibit
-from reports.page.lines import Line, Place, comparable, joined, left_out, marked, name, places
+from reports.page.lines import Line, Place, comparable, extremes, joined, left_out, marked, name, places
 from reports.statistics.row_runs import median
 from reports.statistics.study import StudyRead
 from reports.words import text
@@ -23,6 +23,14 @@ PHASES = {
     "evaluate_s": noop("evaluate"),
 }
 """Column of the frame, or what follows from two of them, and its name; in the order of time."""
+
+START, EVALUATION = noop("start-up, to the first step"), noop("evaluation")
+DRAWN = {
+    START: ("import_s", "build_s", "load_s", "first_step_s"),
+    noop("training"): (TRAINING,),
+    EVALUATION: ("evaluate_s",),
+}
+"""The parts of a bar: more of them nobody can tell apart."""
 
 Medians = dict[str, float | None]
 
@@ -41,7 +49,9 @@ def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     return (
         Exhibit(
             name="phases",
+            part="start",
             title=_("Where the time goes"),
+            short=_finding(drawn),
             note=joined((note, marked(place for place, _of in drawn), left_out(study.groups))),
             alt=joined(sentence for place, of in drawn for sentence in _alt(place, of)),
             figure=_figure(drawn),
@@ -50,11 +60,33 @@ def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     )
 
 
+def _finding(drawn: Sequence[tuple[Place, Sequence[Medians]]]) -> str:
+    """Return who starts slowest and fastest."""
+    pairs = [
+        (line, _together(one, DRAWN[START])) for place, of in drawn for line, one in zip(place.lines, of, strict=True)
+    ]
+    found = extremes(pairs)
+    if found is None:
+        return ""
+    (low, least), (high, most) = found
+    if text.number(least, 2) == text.number(most, 2):
+        return ""
+    sentence = _(
+        "{high} takes longest to its first step, {most} s in the median of the tasks; {low} is quickest, {least} s."
+    )
+    return sentence.format(high=high, low=low, most=text.number(most, 2), least=text.number(least, 2))
+
+
 def _phases(line: Line) -> Medians:
     """Return the median seconds of every phase, and of the whole process."""
     found = {column: line.median(column) for column in (*PHASES, "total_s") if column != TRAINING}
     rest = line.numbers("train_s") - line.numbers("first_step_s")
     return found | {TRAINING: median(rest[rest >= 0])}
+
+
+def _together(found: Medians, columns: Sequence[str]) -> float | None:
+    known = [value for column in columns if (value := found[column]) is not None]
+    return sum(known) if known else None
 
 
 def _sum(found: Medians) -> float:
@@ -66,7 +98,8 @@ def _figure(drawn: Sequence[tuple[Place, Sequence[Medians]]]) -> go.Figure:
         style.Stacked(
             place.short,
             [line.axis_label for line in place.lines],
-            [style.Bars(column, _(what), [one[column] for one in found]) for column, what in PHASES.items()],
+            [line.look.colour for line in place.lines],
+            [style.Bars(what, _(what), [_together(one, columns) for one in found]) for what, columns in DRAWN.items()],
         )
         for place, found in drawn
     ]
@@ -88,7 +121,16 @@ def _alt(place: Place, found: Sequence[Medians]) -> list[str]:
 
 def _grid(drawn: Sequence[tuple[Place, Sequence[Medians]]]) -> Table:
     names = [_("{phase}, s").format(phase=_(what)) for what in PHASES.values()]
-    headers = (_("task"), _("row"), *names, _("sum, s"), _("whole process, s"), _("runs"), _("comparable"))
+    headers = (
+        _("task"),
+        _("row"),
+        *names,
+        _("start-up, s"),
+        _("sum, s"),
+        _("whole process, s"),
+        _("runs"),
+        _("comparable"),
+    )
     return grid(
         headers, [_cells(place, line, one) for place, of in drawn for line, one in zip(place.lines, of, strict=True)]
     )
@@ -100,6 +142,7 @@ def _cells(place: Place, line: Line, found: Medians) -> list[Cell]:
         name(place.title),
         name(line.label),
         *(number(found[column]) for column in PHASES),
+        number(_together(found, DRAWN[START])),
         number(_sum(found) or None),
         number(found["total_s"]),
         number(float(runs), str(runs)),

@@ -18,6 +18,8 @@ SHARES = {
     "share_of_best_matmul": noop("of the best product"),
     "share_of_roofline": noop("of the roofline"),
 }
+MARKS = ("circle-open", "circle", "diamond-open")
+"""Of the shares; the colour is the framework's."""
 RATES = {
     "flops_per_s": noop("reached, GFLOP/s"),
     "matmul_flops_per_s": noop("own product, GFLOP/s"),
@@ -85,7 +87,7 @@ def _figure(drawn: Sequence[tuple[Place, Sequence[Reached]]]) -> go.Figure:
                 name=_(what),
                 legendgroup=column,
                 showlegend=panel == 1,
-                marker={"symbol": style.SYMBOLS[part], "color": style.COLOURS[part], "size": 11},
+                marker={"symbol": MARKS[part], "color": [one.line.look.colour for one in found], "size": 11},
                 hovertemplate="%{x:.3~g} %",
             )
             figure.add_trace(shown, row=panel, col=1)

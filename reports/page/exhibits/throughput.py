@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from harness.language import _
+from harness.language import _, noop
 from reports.content.cells import cells
 from reports.page import style
 from reports.page.exhibit import Exhibit
@@ -19,6 +19,7 @@ from reports.statistics.study import StudyRead
 from reports.words import text
 from reports.words.table import Cell, Table, grid, number
 
+MOST_TASKS, MORE_TASKS = 6, noop("and {count} others")
 LONGEST_INTERVAL = 1.5
 """Over the longest bar; an interval that reaches further leaves the picture."""
 
@@ -47,13 +48,31 @@ def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     return (
         Exhibit(
             name="throughput",
+            part="speed",
             title=_("Training speed"),
+            short=_finding(drawn),
             note=joined((*_note(drawn, cut), left_out(study.groups))),
             alt=joined(_alt(place) for place, _speeds in drawn),
             figure=_figure(drawn),
             grid=_grid(drawn),
         ),
     )
+
+
+def _finding(drawn: Sequence[tuple[Place, Sequence[Speed | None]]]) -> str:
+    """Return the highest speed of every task's comparable rows."""
+    best = []
+    for place, of in drawn:
+        known = [
+            (one.mean, line.short) for line, one in zip(place.lines, of, strict=True) if one and line.row.comparable
+        ]
+        if known:
+            mean, label = max(known)
+            fields = {"task": style.label(place.group.task), "rate": text.number(mean), "label": label}
+            best.append(_("{task} {rate} ({label})").format(**fields))
+    if not best:
+        return ""
+    return _("Most examples per second: {rates}.").format(rates=text.names(text.first(best, MOST_TASKS, MORE_TASKS)))
 
 
 def speed(line: Line) -> Speed | None:

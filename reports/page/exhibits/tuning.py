@@ -45,6 +45,7 @@ def exhibits(study: StudyRead) -> tuple[Exhibit, ...]:
     return (
         Exhibit(
             name="tuning",
+            part="speed",
             title=_("Stock against tuned"),
             note=joined((*sentences, left_out(study.groups))),
             alt=joined(_alt(gain) for gain in drawn),
