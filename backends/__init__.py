@@ -52,6 +52,17 @@ TABLE = {
             "tensor mem failed",
         ),  # those of 2.10, whose errors are RuntimeErrors like all others'
     ),
+    "jax": Entry(
+        adapter="backends.jax.adapter:backend",
+        framework="jax",
+        modes=("eager", "graph"),
+        default_mode="graph",
+        knobs="backends.jax.knobs:KNOBS",
+        mistakes="backends.jax.mistakes:STEP",
+        variables=("JAX_", "XLA_", "LIBTPU_"),
+        # the cache of compiled code is off unless somebody names its folder; the others are 64 bits and a CPU hidden
+        not_inherited=("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_X64", "JAX_PLATFORMS", "JAX_PLATFORM_NAME"),
+    ),
     "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
 }
 
