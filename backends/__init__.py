@@ -66,5 +66,8 @@ TABLE = {
     "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
 }
 
+MAIN = ("torch", "tensorflow", "mindspore")
+"""The frameworks whose environments are made where none is named; the others count where they have been made."""
+
 REFERENCE = "numpy"
 """The backend that parity compares with. It runs in the interpreter of the command line and is not run by default."""

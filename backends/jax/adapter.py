@@ -6,8 +6,8 @@ Nothing waits for the device but `synchronize`: JAX returns early on the CPU too
 import importlib.util
 import os
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,11 @@ from backends.jax.optimizers import Updater
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
 from harness.language import Sentence, Words, noop
-from harness.model import is_trained, takes_tokens
+from harness.model import NamedLayer, is_trained, named_layers, takes_tokens
 from harness.optimizers import Optimizer
-from harness.spec import DeviceKind, Mode, Task
+from harness.spec import DeviceKind, Loss, Mode, Task
+
+Layers = tuple[NamedLayer, ...]
 
 DEBUGGING = ("jax_debug_nans", "jax_debug_infs", "jax_check_tracer_leaks")
 """Switches that make JAX look at every result, or trace anew."""
@@ -57,10 +59,8 @@ class JaxProgram:
         self.data: dict[str, Any] = {}
         self.reports: list[Any] = []
         self.pending: list[Any] = []
-        gradients, forward = partial(loss_and_gradients, task), partial(outputs_of, task)
-        self.blocks = Blocks(partial(one_step, task, self.updater), mode, looped=not nets.has_convolution(task))
-        self.run_gradients: Any = jitted(gradients) if mode == "graph" else gradients
-        self.run_forward: Any = jitted(forward) if mode == "graph" else forward
+        self.count = 0
+        self.functions = functions_of(named_layers(task), task.loss, optimizer, mode)
 
     def load(self, arrays: Arrays) -> None:
         for name, array in arrays.items():
@@ -76,7 +76,7 @@ class JaxProgram:
         self.step += len(order)
         rows: Rows = {"indices": order, "numbers": numbers, "draw": self.drawn(len(order))}
         data = {"x": self.data["train_x"], "y": self.data["train_y"], "key": self.key}
-        self.state, self.reports = self.blocks.run(self.state, data, rows)
+        self.state, self.reports = self.functions.blocks.run(self.state, data, rows)
         self.count = len(order)
 
     def synchronize(self) -> None:
@@ -89,12 +89,12 @@ class JaxProgram:
     def gradients(self, indices: NDArray[np.int32]) -> dict[str, NDArray[np.float32]]:
         data = {"x": self.data["train_x"], "y": self.data["train_y"], "key": self.key}
         row = {"indices": indices, "draw": self.drawn(1)[0]}
-        values = self.run_gradients(self.state["trained"], self.state["running"], data, row)[1]
+        values = self.functions.gradients(self.state, data, row)[1]
         return {name: np.array(value) for name, value in values.items()}
 
     def predict(self, split: Split, indices: NDArray[np.int32]) -> Any:
         w = self.state["trained"] | self.state["running"]
-        outputs = self.run_forward(w, self.data[f"{split}_x"], indices)
+        outputs = self.functions.forward(w, self.data[f"{split}_x"], indices)
         self.pending.append(outputs)
         return outputs
 
@@ -109,28 +109,47 @@ class JaxProgram:
         return peak_memory(self.device)
 
 
-def outputs_of(task: Task, w: nets.Tensors, x: Any, indices: Any) -> Any:
+class Functions(NamedTuple):
+    """What a program calls; in graph mode compiled."""
+
+    blocks: Blocks
+    gradients: Callable[..., Any]
+    forward: Callable[..., Any]
+
+
+@cache  # a net that is built again is not compiled again
+def functions_of(layers: Layers, loss: Loss, optimizer: Optimizer, mode: Mode) -> Functions:
+    """Return the functions of a net, which hold no arrays."""
+    made = jitted if mode == "graph" else lambda function: function
+    return Functions(
+        Blocks(partial(one_step, layers, loss, Updater(optimizer)), mode, looped=not nets.has_convolution(layers)),
+        made(partial(loss_and_gradients, layers, loss)),
+        made(partial(outputs_of, layers)),
+    )
+
+
+def outputs_of(layers: Layers, w: nets.Tensors, x: Any, indices: Any) -> Any:
     """Run forward only on some examples."""
-    return nets.net(task, w, x[indices])[0]
+    return nets.net(layers, w, x[indices])[0]
 
 
-def loss_and_gradients(task: Task, trained: nets.Tensors, running: nets.Tensors, data: Any, row: Rows) -> Any:
+def loss_and_gradients(layers: Layers, loss: Loss, state: Any, data: Any, row: Rows) -> Any:
     """Return the mean loss with the running statistics that it leaves, and the gradients, in training mode."""
     x, y = data["x"][row["indices"]], data["y"][row["indices"]]
     key = jax.random.fold_in(data["key"], row["draw"])
 
-    def loss(w: nets.Tensors) -> Any:
-        outputs, moved = nets.net(task, w | running, x, key)
-        return nets.loss(task.loss, outputs, y), moved
+    def mean_loss(w: nets.Tensors) -> Any:
+        outputs, moved = nets.net(layers, w | state["running"], x, key)
+        return nets.loss(loss, outputs, y), moved
 
-    return jax.value_and_grad(loss, has_aux=True)(trained)
+    return jax.value_and_grad(mean_loss, has_aux=True)(state["trained"])
 
 
-def one_step(task: Task, updater: Updater, state: Any, data: Any, row: Rows) -> tuple[Any, Any]:
+def one_step(layers: Layers, loss: Loss, updater: Updater, state: Any, data: Any, row: Rows) -> tuple[Any, Any]:
     """Return the state after one optimizer step, and the loss before it."""
-    (loss, moved), gradients = loss_and_gradients(task, state["trained"], state["running"], data, row)
+    (value, moved), gradients = loss_and_gradients(layers, loss, state, data, row)
     trained, slots = updater.update(state["trained"], state["slots"], gradients, row["numbers"])
-    return {"trained": trained, "running": state["running"] | moved, "slots": slots}, loss
+    return {"trained": trained, "running": state["running"] | moved, "slots": slots}, value
 
 
 class JaxBackend:
@@ -197,7 +216,9 @@ class JaxBackend:
             sentence = noop("float32 products may be computed in a lower precision: unset JAX_DEFAULT_MATMUL_PRECISION")
             found.append(Trap(name="reduced precision", sentence=sentence))
         for name in (name for name in DEBUGGING if getattr(jax.config, name)):
-            why = Sentence("{variable} makes JAX look at every result, which costs time: unset it", variable=name.upper())
+            why = Sentence(
+                "{variable} makes JAX look at every result, which costs time: unset it", variable=name.upper()
+            )
             found.append(Trap(name="debugging", sentence=str(why), said=why))
         if "fast_math" in os.environ.get("XLA_FLAGS", ""):
             sentence = noop("XLA_FLAGS lets XLA compute less exactly (fast math): unset it")

@@ -4,7 +4,7 @@ JAX's own generator draws, from a key per update and per draw, in every mode and
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -146,6 +146,19 @@ def forward(stage: Stage, steps: int, w: Tensors, pictures: Any, indices: Any) -
             return above(x, w["weight"], w["hidden_bias"], 2.0 if doubled == "visible" else 1.0)
 
 
+@cache
+def updates_of(stage: Stage, gibbs_steps: int, mode: Mode) -> Blocks:
+    """Return what makes the updates of a stage."""
+    return Blocks(partial(one_update, stage, gibbs_steps), mode, looped=True)
+
+
+@cache
+def forward_of(stage: Stage, steps: int, mode: Mode) -> Callable[..., Any]:
+    """Return the pass for features."""
+    run = partial(forward, stage, steps)
+    return jitted(run) if mode == "graph" else run  # type: ignore[no-any-return]
+
+
 class JaxBoltzmann:
     """One stage on one device."""
 
@@ -159,8 +172,6 @@ class JaxBoltzmann:
         self.update = 0
         self.reports: list[Any] = []
         self.count = 0
-        self.blocks: dict[int, Blocks] = {}
-        self.forwards: dict[int, Any] = {}
         self.pending: list[Any] = []
 
     def load(self, arrays: Arrays) -> None:
@@ -169,8 +180,6 @@ class JaxBoltzmann:
     def train(
         self, order: NDArray[np.int32], rates: NDArray[np.float32], *, gibbs_steps: int, tape: Arrays | None = None
     ) -> None:
-        if gibbs_steps not in self.blocks:
-            self.blocks[gibbs_steps] = Blocks(partial(one_update, self.stage, gibbs_steps), self.mode, looped=True)
         self.count = len(order)
         rows: Rows = {
             "indices": order,
@@ -180,7 +189,7 @@ class JaxBoltzmann:
         if tape is not None:
             rows["tape"] = {name: np.asarray(values, np.float32) for name, values in tape.items()}
         data = {"x": self.data["train_x"], "key": self.key}
-        self.w, self.reports = self.blocks[gibbs_steps].run(self.w, data, rows)
+        self.w, self.reports = updates_of(self.stage, gibbs_steps, self.mode).run(self.w, data, rows)
         self.update += self.count
 
     def synchronize(self) -> None:
@@ -192,10 +201,7 @@ class JaxBoltzmann:
         return dict(zip(names, reported(self.reports, self.count).T.copy(), strict=True))
 
     def features(self, split: Split, indices: NDArray[np.int32], *, steps: int) -> Any:
-        if steps not in self.forwards:
-            run = partial(forward, self.stage, steps)
-            self.forwards[steps] = jitted(run) if self.mode == "graph" else run
-        outputs = self.forwards[steps](self.w, self.data[f"{split}_x"], indices)
+        outputs = forward_of(self.stage, steps, self.mode)(self.w, self.data[f"{split}_x"], indices)
         self.pending.append(outputs)
         return outputs
 

@@ -24,19 +24,19 @@ from harness.layers import (
     PReLU,
     SimpleRNN,
 )
-from harness.model import NamedLayer, named_layers
-from harness.spec import Loss, Task
+from harness.model import NamedLayer
+from harness.spec import Loss
 
 Tensors = dict[str, Any]
 
 
-def net(task: Task, w: Tensors, x: Any, key: Any = None) -> tuple[Any, Tensors]:
+def net(layers: tuple[NamedLayer, ...], w: Tensors, x: Any, key: Any = None) -> tuple[Any, Tensors]:
     """Return the outputs for a mini-batch x `(B, ...)`, and the running statistics as it leaves them.
 
     With `key`, which feeds the dropout, in training mode; else as `predict` has it.
     """
     moved: Tensors = {}
-    for position, named in enumerate(named_layers(task)):
+    for position, named in enumerate(layers):
         p = {name.rpartition(".")[2]: value for name, value in w.items() if name.startswith(f"{named.name}.")}
         if isinstance(named.layer, BatchNorm):
             x, statistics = batch_norm(named.layer, x, p, training=key is not None)
@@ -95,7 +95,7 @@ def convolution(conv: Conv2d, x: Any, p: Tensors) -> Any:
 def pool(x: Any, size: int, start: float, reduce: Any) -> Any:
     """Reduce windows that do not overlap; the gradient of a maximum goes to the first place that holds it."""
     window = (1, 1, size, size)
-    return lax.reduce_window(x, jnp.array(start, x.dtype), reduce, window, window, "VALID")
+    return lax.reduce_window(x, start, reduce, window, window, "VALID")
 
 
 def dropout(x: Any, rate: float, key: Any) -> Any:
@@ -152,6 +152,6 @@ def loss(kind: Loss, outputs: Any, y: Any) -> Any:
             return jnp.square(outputs - y).mean()
 
 
-def has_convolution(task: Task) -> bool:
-    """Return whether one of a task's layers is a convolution."""
-    return any(isinstance(of, Conv2d) for of in task.layers)
+def has_convolution(layers: tuple[NamedLayer, ...]) -> bool:
+    """Return whether one of the layers is a convolution."""
+    return any(isinstance(named.layer, Conv2d) for named in layers)

@@ -74,7 +74,8 @@ def looks(rows: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], Lo
 
 def _places(backends: Iterable[str]) -> dict[str, int]:
     names = list(dict.fromkeys(backends))
-    known = [*sorted(registry.framework_names()), registry.reference_name()]
+    known = [*sorted(registry.main_names()), registry.reference_name()]
+    known += [name for name in registry.framework_names() if name not in known]
     others = sorted({base(name) for name in names} - set(known))
     place = {name: number for number, name in enumerate((*known, *others))}
     return {name: place[base(name)] for name in names}

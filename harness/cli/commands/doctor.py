@@ -32,7 +32,9 @@ def doctor(context: click.Context, names: tuple[str, ...], pythons: tuple[str, .
     from harness.runs import doctor as checks
 
     overrides = interpreters.parse(pythons)
-    wanted = tuple(dict.fromkeys(part for name in names for part in name.split(","))) or registry.backend_names()
+    wanted = tuple(dict.fromkeys(part for name in names for part in name.split(","))) or tuple(
+        name for name in registry.backend_names() if interpreters.is_expected(name, overrides)
+    )
     for name in wanted:
         registry.entry(name)
     machine = checks.look_at_machine()  # before our own workers make it noisy
