@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 from msgspec.structs import replace
 
-from backends.jax import adapter, boltzmann, nets, optimizers
+from backends.jax import adapter, boltzmann, nets, optimizers, recurrent
 from harness.contract import Backend
 from harness.optimizers import Adam, Momentum, Nesterov
 
@@ -98,7 +98,7 @@ def order_shuffled() -> Backend:
 
 def bias_missing() -> Backend:
     """The bias is there to be read, but takes no part in the sum."""
-    return with_layer("dense1", lambda x, p: nets.product(x, p["weight"]) + 0 * p["bias"])
+    return with_layer("dense1", lambda x, p: recurrent.product(x, p["weight"]) + 0 * p["bias"])
 
 
 def bias_unlisted() -> Backend:
@@ -122,7 +122,7 @@ def weights_own() -> Backend:
 
 def layer_cut_off() -> Backend:
     """The first layer gets no gradient."""
-    return with_layer("dense1", lambda x, p: nets.product(x, lax.stop_gradient(p["weight"])) + p["bias"])
+    return with_layer("dense1", lambda x, p: recurrent.product(x, lax.stop_gradient(p["weight"])) + p["bias"])
 
 
 def penalty_on_biases() -> Backend:
@@ -218,7 +218,7 @@ def decay_on_biases() -> Backend:
     """The weight decay pulls at the biases too."""
 
     def change(stage: Any, w: Any, after: Any, row: Any) -> Any:
-        found = {}
+        found: dict[str, Any] = {}
         for name in (name for name in trained(w) if "bias" in name):
             pull = row["rates"][0] * stage.weight_decay * w[name]
             found |= {name: after[name] - pull, f"velocity.{name}": after[f"velocity.{name}"] - pull}

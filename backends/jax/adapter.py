@@ -23,7 +23,7 @@ from backends.jax import nets
 from backends.jax.blocks import JITTED, LONGEST, Blocks, Rows, jitted, reported
 from backends.jax.boltzmann import JaxBoltzmann
 from backends.jax.devices import copy_to, device_of, peak_memory, present
-from backends.jax.knobs import STATED
+from backends.jax.knobs import LOOP_VARIABLE, STATED
 from backends.jax.optimizers import Updater
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
@@ -60,7 +60,9 @@ class JaxProgram:
         self.reports: list[Any] = []
         self.pending: list[Any] = []
         self.count = 0
-        self.functions = functions_of(named_layers(task), task.loss, optimizer, mode)
+        layers = named_layers(task)
+        looped = convolutions_loop() or not nets.has_convolution(layers)
+        self.functions = functions_of(layers, task.loss, optimizer, mode, looped=looped)
 
     def load(self, arrays: Arrays) -> None:
         for name, array in arrays.items():
@@ -118,11 +120,11 @@ class Functions(NamedTuple):
 
 
 @cache  # a net that is built again is not compiled again
-def functions_of(layers: Layers, loss: Loss, optimizer: Optimizer, mode: Mode) -> Functions:
+def functions_of(layers: Layers, loss: Loss, optimizer: Optimizer, mode: Mode, *, looped: bool) -> Functions:
     """Return the functions of a net, which hold no arrays."""
     made = jitted if mode == "graph" else lambda function: function
     return Functions(
-        Blocks(partial(one_step, layers, loss, Updater(optimizer)), mode, looped=not nets.has_convolution(layers)),
+        Blocks(partial(one_step, layers, loss, Updater(optimizer)), mode, looped=looped),
         made(partial(loss_and_gradients, layers, loss)),
         made(partial(outputs_of, layers)),
     )
@@ -168,6 +170,7 @@ class JaxBackend:
         return found
 
     def settings(self) -> dict[str, str]:
+        alone = "eager" if convolutions_loop() else "eager, and with convolutions"
         found = {
             "threads": f"XLA's own, one per core that the process may use when JAX starts: {os.cpu_count()} in all",
             "matmul_precision": str(jax.config.jax_default_matmul_precision),
@@ -175,7 +178,7 @@ class JaxBackend:
             "random_numbers": str(jax.config.jax_default_prng_impl),
             "compilation_cache": str(jax.config.jax_compilation_cache_dir or "off"),
             "gpu_memory": "allocated as needed",
-            "steps_per_call": f"all of a block, at most {LONGEST} (eager, and with convolutions: 1)",
+            "steps_per_call": f"all of a block, at most {LONGEST} ({alone}: 1)",
         }
         return found | {name: os.environ[name] for name in STATED if name in os.environ}
 
@@ -253,6 +256,11 @@ class JaxBackend:
             jnp.copy(source).block_until_ready()
 
         return copy
+
+
+def convolutions_loop() -> bool:
+    """Return whether many steps are one call where there are convolutions, too."""
+    return os.environ.get(LOOP_VARIABLE) == "1"
 
 
 def backend() -> Backend:
