@@ -12,7 +12,7 @@ KNOBS = (
         name="convolutions in a loop",
         variable=LOOP_VARIABLE,
         values=("1",),
-        meaning="Many steps of a net with convolutions are one call, as those of others; the adapter's settings state it.",
+        meaning="Many steps of a net with convolutions are one call, as of others; the adapter's settings state it.",
         devices=("cpu", "gpu"),
         modes=("graph",),
     ),
