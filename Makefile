@@ -5,18 +5,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check format catalogue docs clean
+.PHONY: setup environments demo test check format catalogue docs clean
 .DELETE_ON_ERROR:
 
-setup: $(STAMP)  ## the command `evenbench`, its development tools, and the frameworks' environments
+setup: $(STAMP)  ## the command `evenbench`, its development tools, and the environments of the three main frameworks
 	$(BIN)/evenbench env create
+
+environments: $(STAMP)  ## the same, with the environment of every framework
+	$(BIN)/evenbench env create --all
 
 demo: setup  ## the quick preset of every task on every framework; prints the report and where it lies
 	$(BIN)/evenbench run
 
 # Tests compare what processes print: in UTF-8 whatever the locale is, for what other ones do is tested by name.
 test: export PYTHONUTF8 = 1
-test: setup  ## all tests: most in two processes side by side, then those that need the machine for themselves
+test: environments  ## all tests: most in two processes side by side, then those that need the machine for themselves
 	@$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder -m "not alone"; beside=$$?; \
 	$(BIN)/pytest -m alone; alone=$$?; test $$beside$$alone = 00
 

@@ -63,6 +63,18 @@ TABLE = {
             "tensor mem failed",
         ),  # those of 2.10, whose errors are RuntimeErrors like all others'
     ),
+    "jax": Entry(
+        adapter="backends.jax.adapter:backend",
+        framework="jax",
+        modes=("eager", "graph"),
+        default_mode="graph",
+        mode_aliases={"jit": "graph"},
+        knobs="backends.jax.knobs:KNOBS",
+        mistakes="backends.jax.mistakes:STEP",
+        variables=("JAX_", "XLA_", "LIBTPU_"),
+        # the cache of compiled code is off unless somebody names its folder; the others are 64 bits and a CPU hidden
+        not_inherited=("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_X64", "JAX_PLATFORMS", "JAX_PLATFORM_NAME"),
+    ),
     "numpy": Entry(
         adapter="backends.numpy.adapter:backend",
         framework="numpy",
@@ -71,6 +83,9 @@ TABLE = {
         aliases=("np", "reference"),
     ),
 }
+
+MAIN = ("torch", "tensorflow", "mindspore")
+"""The frameworks whose environments are made where none is named; the others count where they have been made."""
 
 REFERENCE = "numpy"
 """The backend that parity compares with. It runs in the interpreter of the command line and is not run by default."""

@@ -91,6 +91,11 @@ def framework_names() -> tuple[str, ...]:
     return tuple(name for name in backend_names() if name != reference_name())
 
 
+def main_names() -> tuple[str, ...]:
+    """Return the names of the frameworks whose environments are made where none is named."""
+    return tuple(backends.MAIN)
+
+
 def task(name: str) -> Task:
     """Return the task of that name.
 

@@ -106,7 +106,14 @@ def test_a_sound_machine_ends_with_0_and_fits_80_columns() -> None:
     count = len(registry.framework_names())
     assert result.stdout.splitlines()[-1] == f"{count} of {count} frameworks work; now: evenbench run"
     for name in registry.backend_names():
-        assert name in result.stdout
+        expected = name in (*registry.main_names(), registry.reference_name())
+        assert (name in result.stdout) == expected, "others are looked at where they were made, and none was made here"
+
+
+def test_a_framework_that_was_named_in_the_configuration_is_looked_at(tmp_path: Path) -> None:
+    (other,) = set(registry.framework_names()[-1:]) - set(registry.main_names())
+    (tmp_path / "config.toml").write_text(f'[python]\n{other} = "/opt/bin/python"\n')
+    assert other in CliRunner().invoke(command, []).stdout
 
 
 def test_json_is_the_whole_diagnosis() -> None:

@@ -81,11 +81,22 @@ FAULTS: dict[str, tuple[Task, str, str | None, str]] = {
 }
 
 
+BROKEN = {"torch": ("eager", "torch._dynamo"), "jax": ("graph", "jax.random")}
+"""The frameworks of which `tests/<name>_faults.py` has broken adapters: the mode, and what is imported beside them;
+`torch._dynamo` is what the first optimizer imports."""
+
+
+@pytest.fixture(scope="module", params=BROKEN)
+def framework(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module", autouse=True)
-def one_import(python_of: Callable[[str], str]) -> Iterator[None]:
-    """Let one process import PyTorch for all adapters; `torch._dynamo` is what the first optimizer imports."""
+def one_import(framework: str, python_of: Callable[[str], str]) -> Iterator[None]:
+    """Let one process import a framework for all its adapters."""
     launch = launching.launch
-    with forks(python_of("torch"), "torch_faults", "torch._dynamo") as forked, pytest.MonkeyPatch.context() as patch:
+    imported = f"{framework}_faults", BROKEN[framework][1]
+    with forks(python_of(framework), *imported) as forked, pytest.MonkeyPatch.context() as patch:
 
         def of_its_kind(*job: Any, path: str | None = None, **limit: Any) -> Ended:
             return (launch if path is None else forked.launch)(*job, path=path, **limit)
@@ -95,19 +106,20 @@ def one_import(python_of: Callable[[str], str]) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def check(python_of: Callable[[str], str], home: Path) -> Callable[[str, Task], Parity]:
+def check(framework: str, python_of: Callable[[str], str], home: Path) -> Callable[[str, Task], Parity]:
     checker = Checker(remember=False)
+    mode: Any = BROKEN[framework][0]
 
     def run(fault: str, task: Task) -> Parity:
         entry = Entry(
-            adapter=f"torch_faults:{fault}",
-            framework="torch",
-            modes=("eager",),
-            default_mode="eager",
+            adapter=f"{framework}_faults:{fault}",
+            framework=framework,
+            modes=(mode,),
+            default_mode=mode,
             path=str(Path(__file__).parent),
         )
-        faulty = Choice(backend=fault, device="cpu", mode="eager")
-        return checker.check_entry(task, task.preset("only"), faulty, entry, python=python_of("torch"))
+        faulty = Choice(backend=fault, device="cpu", mode=mode)
+        return checker.check_entry(task, task.preset("only"), faulty, entry, python=python_of(framework))
 
     return run
 

@@ -30,6 +30,7 @@ SWITCHES = [
     ("torch", "TORCH_COMPILE_DISABLE", "1"),
     ("torch", "TORCH_COMPILE_OVERRIDE_BACKENDS", "0-999:eager"),
     ("mindspore", "MS_JIT", "0"),
+    ("jax", "JAX_DISABLE_JIT", "1"),
 ]
 
 

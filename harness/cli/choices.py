@@ -211,7 +211,7 @@ def find_interpreters(
 ) -> "Mapping[tuple[str, DeviceKind], Interpreter]":
     """Return the interpreter of every (backend, device).
 
-    A backend that the user did not name is left out with a warning if it has none.
+    A backend that the user did not name is left out if it has none, with a warning where it should work.
 
     Raises:
         EnvironmentFailure: a named backend has no interpreter, or none has.
@@ -225,7 +225,8 @@ def find_interpreters(
         except EnvironmentFailure as error:
             if named:
                 raise
-            failures[backend] = said(error)
+            if interpreters.is_expected(backend, overrides):
+                failures[backend] = said(error)
     if not found:
         raise EnvironmentFailure("no framework works here yet: run `evenbench env create`, then `evenbench doctor`")
     for backend, reason in failures.items():

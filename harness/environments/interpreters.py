@@ -121,6 +121,14 @@ def find(backend: str, overrides: Mapping[str, str], *, device: DeviceKind = "cp
     )
 
 
+def is_expected(backend: str, overrides: Mapping[str, str]) -> bool:
+    """Return whether a backend that nobody asked for should work: a main one always, another where it was made here."""
+    if backend in registry.main_names() or backend == registry.reference_name():
+        return True
+    made = _named(backend, overrides) is not None or _managed(backend, "cpu") is not None
+    return made or importlib.util.find_spec(registry.entry(backend).framework) is not None
+
+
 def _wrong_release(backend: str, python: str) -> Sentence | None:
     """Return why an interpreter does not hold the release that a backend's name asks for, or None if it does."""
     wanted, framework = versions.wanted(backend), registry.entry(backend).framework

@@ -34,7 +34,9 @@ def doctor(context: click.Context, /, pythons: tuple[str, ...], as_json: bool, *
     from harness.runs import doctor as checks
 
     overrides = interpreters.parse(pythons)
-    wanted = backends_called(with_words(asked)["backends"]) or registry.backend_names()
+    wanted = backends_called(with_words(asked)["backends"]) or tuple(
+        name for name in registry.backend_names() if interpreters.is_expected(name, overrides)
+    )
     for name in wanted:
         registry.entry(name)
     machine = checks.look_at_machine()  # before our own workers make it noisy

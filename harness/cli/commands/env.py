@@ -31,8 +31,11 @@ def env() -> None:
     help="What installs: uv, pip, or auto for uv where it is on PATH; take pip where pip is configured with local "
     "wheels.  [default: EVENBENCH_INSTALLER, else auto]",
 )
-def create(names: tuple[str, ...], variant: str, installer: str | None) -> None:
-    """Build the environments of the backends NAMES (torch, torch@2.12.0), of all frameworks if none is named.
+@click.option("--all", "everything", is_flag=True, help="Also those of the frameworks that must be named else.")
+def create(names: tuple[str, ...], variant: str, installer: str | None, everything: bool) -> None:
+    """Build the environments of the backends NAMES (torch, torch@2.12.0, jax).
+
+    Without names those of PyTorch, TensorFlow and MindSpore; with --all those of every framework.
 
     One that is ready is left alone; one that was not finished, or whose pins have changed, is built again.
     """
@@ -44,8 +47,10 @@ def create(names: tuple[str, ...], variant: str, installer: str | None) -> None:
     kind = next((known for known in pins.VARIANTS if known == variant.casefold()), None)
     if kind is None:
         raise unknown_name("variant", variant, pins.VARIANTS)
-    named = () if registry.ALL in map(str.casefold, names) else backends_called(names)
-    wanted = named or tuple(name for name in registry.framework_names() if kind in pins.variants(name))
+    everything = everything or registry.ALL in map(str.casefold, names)
+    named = () if everything else backends_called(names)
+    usual = registry.framework_names() if everything else registry.main_names()
+    wanted = named or tuple(name for name in usual if kind in pins.variants(name))
     for name in wanted:
         pins.read(name, kind)  # a wrong name is said before the first environment is built
     failures = []
