@@ -52,6 +52,15 @@ TABLE = {
             "tensor mem failed",
         ),  # those of 2.10, whose errors are RuntimeErrors like all others'
     ),
+    "paddle": Entry(
+        adapter="backends.paddle.adapter:backend",
+        framework="paddle",
+        modes=("eager", "graph"),
+        default_mode="eager",
+        knobs="backends.paddle.knobs:KNOBS",
+        mistakes="backends.paddle.mistakes:STEP",
+        variables=("FLAGS_", "PADDLE_"),
+    ),
     "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
 }
 
