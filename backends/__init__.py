@@ -55,11 +55,13 @@ TABLE = {
     "paddle": Entry(
         adapter="backends.paddle.adapter:backend",
         framework="paddle",
+        package="paddlepaddle",
         modes=("eager", "graph"),
         default_mode="eager",
         knobs="backends.paddle.knobs:KNOBS",
         mistakes="backends.paddle.mistakes:STEP",
-        variables=("FLAGS_", "PADDLE_"),
+        variables=("FLAGS_", "PADDLE_", "CINN_"),
+        not_inherited=("FLAGS_use_onednn", "FLAGS_use_mkldnn"),
     ),
     "numpy": Entry(adapter="backends.numpy.adapter:backend", framework="numpy", modes=("eager",), default_mode="eager"),
 }
