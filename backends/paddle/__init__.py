@@ -1,5 +1,6 @@
-"""PaddlePaddle. `gpu` is CUDA; `npu` is Ascend through the `paddle-custom-npu` plug-in, which has no pins here: its
-published wheels are for Python 3.10 and older, so that it has to be built by hand.
+"""PaddlePaddle. `gpu` is CUDA, `npu` is Ascend through the `paddle-custom-npu` plug-in.
+
+The plug-in has no pins here: its published wheels are for Python 3.10 and older, so that it has to be built by hand.
 
 Where it differs from its twins: a Boltzmann machine's update is a function from tensors to tensors, since what
 `paddle.jit.to_static` makes of one must not write into tensors that it was not given; and leaky ReLU, maxout, batch

@@ -49,6 +49,8 @@ class PaddleProgram:
         self.tensors = nets.named_tensors(self.net, tuple(weights))
         trained = [tensor for name, tensor in self.tensors.items() if is_trained(name)]
         self.updater = Updater(optimizer, trained)
+        known = set(map(id, trained))
+        self.untrained = [p for p in self.net.parameters() if id(p) not in known]  # they get gradients all the same
         self.objective: Any = nets.objective(self.net, task.loss)
         self.forward: Any = nets.forward(self.net)
         if mode == "graph":
@@ -69,8 +71,14 @@ class PaddleProgram:
             loss = self.objective(x, y, indices)
             loss.backward()
             self.updater.update()
-            self.net.clear_gradients(set_to_zero=False)
+            self.forget_gradients()
             self.last_losses.append(loss.detach())  # not its number, which would wait for the device in every step
+
+    def forget_gradients(self) -> None:
+        """Let go of the gradients, which else would be added to."""
+        self.updater.native.clear_grad(set_to_zero=False)
+        for parameter in self.untrained:
+            parameter.clear_gradient(set_to_zero=False)
 
     def synchronize(self) -> None:
         if self.device != "cpu":  # where Paddle computes before it returns, and refuses to be asked (3.3.1)
@@ -87,7 +95,7 @@ class PaddleProgram:
             for name, tensor in self.tensors.items()
             if is_trained(name)
         }
-        self.net.clear_gradients(set_to_zero=False)
+        self.forget_gradients()
         return found
 
     def predict(self, split: Split, indices: NDArray[np.int32]) -> Any:
