@@ -75,6 +75,19 @@ TABLE = {
         # the cache of compiled code is off unless somebody names its folder; the others are 64 bits and a CPU hidden
         not_inherited=("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_X64", "JAX_PLATFORMS", "JAX_PLATFORM_NAME"),
     ),
+    "paddle": Entry(
+        adapter="backends.paddle.adapter:backend",
+        framework="paddle",
+        package="paddlepaddle",
+        modes=("eager", "graph"),
+        default_mode="eager",
+        aliases=("paddlepaddle", "pd"),
+        mode_aliases={"dygraph": "eager", "to_static": "graph", "static": "graph"},
+        knobs="backends.paddle.knobs:KNOBS",
+        mistakes="backends.paddle.mistakes:STEP",
+        variables=("FLAGS_", "PADDLE_", "CINN_"),
+        not_inherited=("FLAGS_use_onednn", "FLAGS_use_mkldnn"),
+    ),
     "numpy": Entry(
         adapter="backends.numpy.adapter:backend",
         framework="numpy",

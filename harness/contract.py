@@ -181,6 +181,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     """`module:function` of the function that returns the Backend; only a worker may resolve it."""
     framework: str
     """The name under which the framework is imported."""
+    package: str | None = None
+    """The name under which it is installed, where that is another one; a build for GPUs may have `-gpu` behind it."""
     modes: tuple[Mode, ...]
     default_mode: Mode
     """The mode that the framework's own tutorial uses."""

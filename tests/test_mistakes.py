@@ -89,7 +89,7 @@ def test_every_mistake_is_observed_on_every_framework(name: str, python_of: Call
         assert not one.died
         assert one.mode == registry.entry(name).default_mode
         assert one.right_loss is not None
-        assert 1 < one.right_loss < 5, "about ln 10: the step works where no mistake is made"
+        assert 1 < one.right_loss < 10, "ln 10 and what the first weights add: the step works where no mistake is made"
         assert one.seconds is not None
         assert 0 < one.seconds < 60
         assert (one.error_type is None) or one.message

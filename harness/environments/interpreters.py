@@ -28,6 +28,8 @@ from harness.spec import DeviceKind
 from harness.whole_files import check_path, given_path
 
 Source = Literal["--python", "config", "managed", "current"]
+INSTALLED = "next((d.version for d in importlib.metadata.distributions() if d.name in sys.argv[1:]), '')"
+"""Which release an interpreter has of the first of some packages, as an expression; empty where it has none."""
 REFERENCE = noop("the reference runs where Evenbench runs")
 
 VARIANTS_FOR: dict[DeviceKind, tuple[Variant, ...]] = {
@@ -131,11 +133,11 @@ def is_expected(backend: str, overrides: Mapping[str, str]) -> bool:
 
 def _wrong_release(backend: str, python: str) -> Sentence | None:
     """Return why an interpreter does not hold the release that a backend's name asks for, or None if it does."""
-    wanted, framework = versions.wanted(backend), registry.entry(backend).framework
+    wanted, framework = versions.wanted(backend), pins.packages(backend)[0]
     if wanted is None:
         return None
     try:
-        found = ask(python, "importlib.metadata, sys", "importlib.metadata.version(sys.argv[1])", framework)
+        found = ask(python, "importlib.metadata, sys", INSTALLED, *pins.packages(backend))
     except (OSError, subprocess.SubprocessError) as error:
         return Sentence(
             "{python} does not say which {framework} it has: {error}", python=python, framework=framework, error=error

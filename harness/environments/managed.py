@@ -161,7 +161,7 @@ def _build(backend: str, wanted: Pins, installer: Installer, folder: Path, *, sa
     if (version := versions.wanted(backend)) is None:
         installers.build(installer, folder, wanted.path, say=say, keep_open=(lock,))
         return ()
-    framework = registry.entry(backend).framework
+    framework, *_others = own = pins.packages(backend)
     with place() as here:
         file = here / "requirements.txt"
         file.write_text("\n".join(wanted.requirements) + "\n", "utf-8")
@@ -178,7 +178,7 @@ def _build(backend: str, wanted: Pins, installer: Installer, folder: Path, *, sa
                     version=version,
                     number=number,
                 ) from error
-            lines, freed = pins.relaxed(wanted.requirements, framework)
+            lines, freed = pins.relaxed(wanted.requirements, own)
             if not freed or not installers.says_they_conflict(str(error)):
                 raise
         sentence = _("{framework} {version} does not go with the pins of {names}: it is to choose theirs itself")

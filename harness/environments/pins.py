@@ -67,7 +67,7 @@ def read(backend: str, variant: Variant = "cpu") -> Pins:
                 path=path,
                 framework=entry.framework,
             )
-        lines = _with_release(lines, entry.framework, version)
+        lines = _with_release(lines, packages(backend), version)
     return Pins(
         path=path,
         requirements=lines,
@@ -90,8 +90,13 @@ def pinned(backend: str) -> str | None:
     """Return the release of its framework that a backend's plain pins name, or None where they name none."""
     path = pins_file(backend)
     found = [_PIN.fullmatch(line) for line in (requirements(path) if path.is_file() else ())]
-    framework = registry.entry(backend).framework
-    return next((pin["version"] for pin in found if pin and pin["name"] == framework), None)
+    return next((pin["version"] for pin in found if pin and pin["name"] in packages(backend)), None)
+
+
+def packages(backend: str) -> tuple[str, ...]:
+    """Return the names under which a backend's framework may be installed, the plain one first."""
+    entry = registry.entry(backend)
+    return (entry.framework,) if entry.package is None else (entry.package, f"{entry.package}-gpu")
 
 
 def canonical(backend: str) -> str:
@@ -100,7 +105,7 @@ def canonical(backend: str) -> str:
     return versions.base(backend) if version and own and versions.same(version, own) else backend
 
 
-def relaxed(lines: Iterable[str], framework: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def relaxed(lines: Iterable[str], own: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return requirements in which the framework chooses the releases of its companions, and these companions' names.
 
     The framework's own pin stays, and so do those of what the worker itself needs; everything else (Keras, NumPy,
@@ -109,16 +114,15 @@ def relaxed(lines: Iterable[str], framework: str) -> tuple[tuple[str, ...], tupl
     kept, freed = [], []
     for line in lines:
         pin = _PIN.fullmatch(line)
-        if pin and pin["name"] not in (framework, *WORKERS_OWN):
+        if pin and pin["name"] not in (*own, *WORKERS_OWN):
             freed.append(pin["name"])
             line = f"{pin['name']}{pin['extras'] or ''}"
         kept.append(line)
     return tuple(kept), tuple(dict.fromkeys(freed))
 
 
-def _with_release(lines: Iterable[str], framework: str, version: str) -> tuple[str, ...]:
+def _with_release(lines: Iterable[str], own: tuple[str, ...], version: str) -> tuple[str, ...]:
     found = [(line, _PIN.fullmatch(line)) for line in lines]
     return tuple(
-        f"{framework}{pin['extras'] or ''}=={version}" if pin and pin["name"] == framework else line
-        for line, pin in found
+        f"{pin['name']}{pin['extras'] or ''}=={version}" if pin and pin["name"] in own else line for line, pin in found
     )
