@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import backends
 import tasks
 from harness import versions
-from harness.contract import Entry
+from harness.contract import Backend, Entry
 from harness.errors import ContractError, UsageError, unknown_name
 from harness.registry import plugins
 from harness.registry.plugins import Plugin
@@ -66,6 +66,12 @@ def reference_name() -> str:
 def framework_names() -> tuple[str, ...]:
     """Return the names of the backends that are compared: all but the reference."""
     return tuple(name for name in backend_names() if name != reference_name())
+
+
+def reference() -> Backend:
+    """Return the reference itself, which runs wherever NumPy is."""
+    found: Backend = resolve(backends.TABLE[reference_name()].adapter)()
+    return found
 
 
 def task(name: str) -> Task:

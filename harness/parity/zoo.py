@@ -45,6 +45,7 @@ def case(
 
 
 def dense_net(*hidden: Layer, out: int = 3) -> tuple[Layer, ...]:
+    """Return two dense layers with others between them."""
     return (Dense(units=8), *hidden, Dense(units=out))
 
 
