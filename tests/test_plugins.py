@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from click.testing import CliRunner
 
 from harness import registry
 from harness.cli.commands.list import list_
+from harness.cli.commands.new import new
 from harness.contract import CONTRACT, Entry
 from harness.environments import pins
 from harness.errors import UsageError
 from harness.registry import plugins
 from harness.runs import doctor
-from harness.runs.conformance import in_worker
+from harness.runs.conformance import check_pins, in_worker
 from harness.runs.conformance.tasks import check_task
 
 LIGHT = f"""
@@ -209,7 +211,7 @@ def test_an_example_is_taken_as_a_stranger_would_install_it(example: str, tmp_pa
     script = (
         "from harness import registry; from harness.environments import pins\n"
         "found = registry.installed_plugins()\n"
-        "names = [p.name for p in found if p.kind == 'backend' and pins.pinned(p.name)]\n"
+        "names = sorted(p.name for p in found if p.kind == 'backend' and pins.pinned(p.name))\n"
         "print([p.name for p in found if p.problem], *names)"
     )
     done = subprocess.run(
@@ -218,5 +220,47 @@ def test_an_example_is_taken_as_a_stranger_would_install_it(example: str, tmp_pa
         capture_output=True,
         text=True,
     )
-    expected = {"mlx": "[] mlx\n", "keras": "[] keras-jax keras-torch keras-tensorflow\n"}
+    expected = {"mlx": "[] mlx\n", "keras": "[] keras-jax keras-tensorflow keras-torch\n"}
     assert done.stdout == expected[example], done.stderr
+
+
+@pytest.mark.parametrize("kind", ["backend", "task"])
+def test_a_skeleton_is_a_plugin_that_conformance_takes_from_there(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    folder = tmp_path / "made"
+    arguments = [
+        kind,
+        f"test-{kind}",
+        "--folder",
+        str(folder),
+        *(["--framework", "numpy"] if kind == "backend" else []),
+    ]
+    assert CliRunner().invoke(new, arguments).exit_code == 0
+    info = folder / "made-1.0.dist-info"
+    info.mkdir()
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    (group, points), *_ = project["entry-points"].items()
+    lines = [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: made\nVersion: 1.0\n")
+    monkeypatch.delenv(plugins.VARIABLE)
+    monkeypatch.syspath_prepend(str(folder))
+    plugins._installed.cache_clear()
+    try:
+        if kind == "task":
+            assert {one.state for one in check_task("test-task")} == {"passed"}
+            return
+        name = "test-backend"
+        found = in_worker(name, registry.entry(name), "eager", sys.executable, only=FIRST)
+        assert next(one.check for one in found if one.state == "wrong") == "refusals", "its layers are to come first"
+        assert "has no layer yet" in str(found[1].words)
+        assert "numpy" in str(check_pins(name).words) or check_pins(name).state == "passed"
+    finally:
+        plugins._installed.cache_clear()
+
+
+def test_a_skeleton_overwrites_nothing(tmp_path: Path) -> None:
+    result = CliRunner().invoke(new, ["task", "mine", "--folder", str(tmp_path)])
+    assert "is there already" in str(result.exception)
+    assert "cannot be the name" in str(CliRunner().invoke(new, ["task", "My Task"]).exception)

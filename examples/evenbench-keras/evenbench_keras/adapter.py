@@ -293,11 +293,15 @@ class Keras:
 
     def product_probe(self, device: Any, side: int) -> Any:
         a = self.keras.ops.ones((side, side))
-        return lambda: self.keras.ops.convert_to_numpy(self.keras.ops.matmul(a, a)[:1]) and None
+        return lambda: self.wait(self.keras.ops.matmul(a, a))
 
     def copy_probe(self, device: Any, numbers: int) -> Any:
         source = self.keras.ops.ones(numbers)
-        return lambda: self.keras.ops.convert_to_numpy(self.keras.ops.copy(source)[:1]) and None
+        return lambda: self.wait(self.keras.ops.copy(source))
+
+    def wait(self, result: Any) -> None:
+        """Return when a result is there, by reading one number of it."""
+        self.keras.ops.convert_to_numpy(self.keras.ops.ravel(result)[:1])
 
 
 def jax() -> Backend:

@@ -18,7 +18,7 @@ from harness.spec import Mode
 from harness.worker.conformance import checks, timed_checks
 from harness.worker.jobs import ConformanceJob, Finding
 
-TIMEOUT_S = 900.0
+TIMEOUT_S = 1800.0
 PINS = "pins"
 Say = Callable[[str], None]
 
