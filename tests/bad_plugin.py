@@ -35,7 +35,8 @@ def plugin(program: dict[str, Any] | None = None, **backend: Any) -> Backend:
         def build(self, task: Any, optimizer: Any, *, weights: Any, seed: int, **_: Any) -> Any:
             return made(task, optimizer, weights, seed)
 
-    return type("Bad", (Plugin,), backend)()
+    found: Backend = type("Bad", (Plugin,), backend)()
+    return found
 
 
 def honest() -> Backend:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ Install = Callable[..., Path]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Return what makes a distribution with these entry points importable, as pip does."""
     monkeypatch.delenv(plugins.VARIABLE)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -61,7 +61,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         plugins._installed.cache_clear()
         return folder
 
-    yield make  # type: ignore[misc]
+    yield make
     plugins._installed.cache_clear()
     for name in [name for name in sys.modules if name.startswith("evenbench_test_")]:
         del sys.modules[name]

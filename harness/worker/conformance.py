@@ -74,7 +74,7 @@ def checked(name: str, check: Callable[[], Wrong]) -> Finding:
         where = traceback.extract_tb(error.__traceback__)[-1]
         words = Sentence(
             "{error} ({file}, line {line})",
-            error=f"{type(error).__name__}: {line}",
+            error=": ".join((type(error).__name__, line)),
             file=where.filename.rpartition("/")[2],
             line=where.lineno or 0,
         )
