@@ -264,3 +264,23 @@ def test_a_skeleton_overwrites_nothing(tmp_path: Path) -> None:
     result = CliRunner().invoke(new, ["task", "mine", "--folder", str(tmp_path)])
     assert "is there already" in str(result.exception)
     assert "cannot be the name" in str(CliRunner().invoke(new, ["task", "My Task"]).exception)
+
+
+def test_keras_keeps_the_contract_on_the_engine_that_is_here(
+    python_of: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A short form, in the environment of TensorFlow, which has the very Keras; with its own Adam it must be named."""
+    example = str(Path(__file__).parent.parent / "examples" / "evenbench-keras")
+    entry = Entry(
+        adapter="evenbench_keras.adapter:tensorflow",
+        framework="keras",
+        modes=("graph",),
+        default_mode="graph",
+        path=example,
+    )
+    only = ("description", "refusals", "first", "calls", "parity: plain adam", "mode")
+    for own, wrong in (("", []), ("own", ["parity: plain adam"])):
+        settings = {"EVENBENCH_KERAS_OPTIMIZERS": own}
+        found = in_worker("keras-tensorflow", entry, "graph", python_of("tensorflow"), only=only, settings=settings)
+        assert [(one.check, str(one.words)) for one in found if one.state == "wrong" and one.check not in wrong] == []
+        assert [one.check for one in found if one.state == "wrong"] == wrong
