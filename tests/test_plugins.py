@@ -96,13 +96,17 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "elsewhere": ("GOOD", LIGHT.replace("PACKAGE.adapter", "torch.adapter"), "is to be a module of the package"),
     "moded": ("GOOD", LIGHT.replace('modes=("eager",)', 'modes=("fast",)'), "names the modes ['fast']"),
     "defaulted": ("GOOD", LIGHT.replace('default_mode="eager"', 'default_mode="xla"'), "default mode xla is none"),
-    "heavy": ("GOOD", LIGHT.replace('framework="numpy"', 'framework="smtpd"') + "import smtpd\n", "imports smtpd"),
+    "heavy": (
+        "GOOD",
+        LIGHT.replace('"numpy"', '"evenbench_test_heavy"') + "import evenbench_test_heavy\n",
+        "imports evenbench_",
+    ),
 }
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_is_left_out_with_one_sentence(install: Install, name: str) -> None:
+def test_what_is_wrong_is_left_out_with_one_sentence(install: Install, name: str, tmp_path: Path) -> None:
+    (tmp_path / "evenbench_test_heavy.py").touch()
     attribute, light, sentence = WRONG[name]
     before = registry.backend_names()
     install("evenbench_test_b", f"[evenbench.backends]\n{name} = evenbench_test_b:{attribute}\n", light)

@@ -139,7 +139,7 @@ def _wrong_entry(point: EntryPoint, found: object, before: set[str]) -> tuple[En
             adapter=found.adapter,
             package=_top(point.module),
         )
-    if found.framework in sys.modules and found.framework not in before and found.framework != "numpy":
+    if found.framework in sys.modules and found.framework not in before:
         return None, Sentence(
             "{module} imports {framework}, which only its adapter may: every command would wait for it",
             module=point.module,
