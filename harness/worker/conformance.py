@@ -184,6 +184,7 @@ def program_of(backend: Backend, job: ConformanceJob, task: Task, *, seed: int =
 def first_steps(backend: Backend, job: ConformanceJob) -> Wrong:
     """The simplest net can be built and trained, and learns."""
     program, inputs = program_of(backend, job, simple())
+    program.synchronize()  # a run waits for what `build` and `load` have begun
     program.train(np.tile(inputs["order"][:1], (20, 1)))
     program.synchronize()
     losses = program.losses()

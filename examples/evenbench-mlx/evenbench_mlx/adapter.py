@@ -72,7 +72,7 @@ class Program:
     """One task, trained by plain functions."""
 
     def __init__(self, task: Any, rule: Any, weights: Any) -> None:
-        self.task, self.rule, self.t = task, rule, 0
+        self.task, self.rule, self.t, self.last = task, rule, 0, mx.zeros(0)
         self.w = {name: mx.array(value) for name, value in weights.items()}
         self.slots = {name: (mx.zeros_like(value), mx.zeros_like(value)) for name, value in self.w.items()}
         self.step = mx.value_and_grad(lambda w, x, y: LOSSES[task.loss](forward(task, w, x, True), y))
