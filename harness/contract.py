@@ -20,6 +20,13 @@ from harness.language import Sentence, Words
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
+CONTRACT = 1
+"""The version of this contract, that a plug-in has to name. Raised by whatever makes an adapter or a task that kept it
+break it; what an adapter may leave out is no new version.
+
+1: the classes below, `Entry`, and the words of `spec`, `layers`, `optimizers` and `boltzmann`, as of Evenbench 0.2.
+"""
+
 Arrays = Mapping[str, NDArray[Any]]
 Split = str
 """`train` or `test`: the arrays of a split are `<split>_x` and `<split>_y`."""
@@ -206,3 +213,5 @@ class Entry(Struct, frozen=True, kw_only=True):
     """Builds of the framework that people install, as the catalogue names them, with the bytes of an environment."""
     path: str | None = None
     """Folder to put on the worker's path, for an adapter that lives outside of Evenbench."""
+    pins: str = "."
+    """Of a plug-in: the folder of its `requirements*.txt`, from that of its adapter."""

@@ -35,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if (worker := os.environ.get("PYTEST_XDIST_WORKER")) is not None:
         keep_to_own_processors(int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
     os.environ["EVENBENCH_NOISE_BUDGET"] = "0"
+    os.environ["EVENBENCH_PLUGINS"] = "none"  # whatever else is installed where the tests run
     os.environ["EVENBENCH_LANG"] = "en"  # whatever the locale of who runs the tests
     found: dict[str, str | EvenbenchError] = {}
     for name in registry.backend_names():

@@ -8,12 +8,12 @@ import pytest
 from forks import forks
 from msgspec.structs import replace
 from small_machines import BOTTOM, JOINT, machine_task
-from zoo import case, dense_net
 
 from harness.contract import Entry
 from harness.layers import Activation, BatchNorm, Dense, Dropout
 from harness.optimizers import SGD, Adam, Momentum, Nesterov, StepSchedule
 from harness.parity.levels import LEVELS, Parity
+from harness.parity.zoo import case, dense_net
 from harness.runs import launch as launching
 from harness.runs.launch import Ended
 from harness.runs.parity import Checker

@@ -8,7 +8,6 @@ import pytest
 from forks import forks
 from small_machines import machine_task
 from test_faults import DEEP, FAULTS, PERSISTENT, PLAIN, SQUARE
-from zoo import case
 
 import backends
 from harness.contract import Entry
@@ -16,6 +15,7 @@ from harness.environments.interpreters import Interpreter
 from harness.layers import LSTM, Dense
 from harness.optimizers import SGD
 from harness.parity.levels import LEVELS, Parity
+from harness.parity.zoo import case
 from harness.runs import launch as launching
 from harness.runs.execute import describe
 from harness.runs.launch import Ended

@@ -1,12 +1,12 @@
 """The work of a step, against counts made by hand and published ones."""
 
 import pytest
-from zoo import case
 
 from harness.boltzmann import Joint, Rbm
 from harness.layers import GRU, LSTM, Activation, BatchNorm, Conv2d, Dense, Embedding, Flatten, MaxPool2d, SimpleRNN
 from harness.model import named_layers
 from harness.optimizers import SGD, Adam, Momentum
+from harness.parity.zoo import case
 from harness.registry import task, task_names
 from harness.spec import Task
 from reports.frame.work import boltzmann_update, forward, multiply_adds, timed_step, training_step

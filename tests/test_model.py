@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from zoo import case
 
 from harness.errors import UsageError
 from harness.layers import (
@@ -21,6 +20,7 @@ from harness.layers import (
 )
 from harness.model import initial_weights, named_layers, parameter_shapes
 from harness.optimizers import SGD
+from harness.parity.zoo import case
 from harness.spec import Task
 
 WORDS, IMAGE = (7,), (2, 9, 8)

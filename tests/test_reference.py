@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from golden import golden_cases
-from zoo import case, dense_net, zoo
 
 from backends.numpy.adapter import backend
 from backends.numpy.nets import Net, loss_and_slope
@@ -12,6 +10,8 @@ from harness.layers import Dropout
 from harness.model import initial_weights, parameter_count, parameter_shapes, takes_tokens
 from harness.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop, StepSchedule
 from harness.parity import levels
+from harness.parity.golden import golden_cases
+from harness.parity.zoo import case, dense_net, zoo
 from harness.registry import task, task_names
 from harness.spec import Task
 from harness.worker.parity import without_dropout

@@ -1,10 +1,10 @@
 """Where a step hangs on rounding it is not compared, and everywhere else it is."""
 
 import numpy as np
-from zoo import case, dense_net
 
 from harness.optimizers import SGD, Adam, Optimizer
 from harness.parity.levels import unresolved
+from harness.parity.zoo import case, dense_net
 
 TASK = case("any", dense_net(), SGD(learning_rate=0.1), loss="softmax_cross_entropy")
 GRADIENT = np.array([[1e-2, -3e-3], [1e-5, 0.0]])

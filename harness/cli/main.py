@@ -31,6 +31,8 @@ COMMANDS = {
     "show": noop("Show all that is known of one run."),
     "list": noop("List the tasks, the backends and the studies."),
     "parity": noop("Prove that backends compute the same as the reference."),
+    "conformance": noop("Check that a backend or task keeps the contract; for those who write plug-ins."),
+    "new": noop("Write the skeleton of a plug-in: a backend or a task."),
     "choose": noop("Choose a framework by weighted needs, from what a study measured."),
     "mistakes": noop("Show what the frameworks say of students' typical mistakes."),
     "doctor": noop("Say what works on this machine, what does not, and how to mend it."),

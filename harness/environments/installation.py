@@ -19,11 +19,11 @@ from harness.environments.machine import ROOT
 from harness.language import Sentence, told
 from harness.measure.conditions import here, shell_settings
 from harness.record import Installation
-from harness.registry import entry
+from harness.registry import entry, plugins
 from harness.spec import Choice
 from harness.versions import base
 
-PROVING = ("worker", "parity", "measure", "records")
+PROVING = ("worker", "parity", "measure", "records", "registry")
 """The packages beside the words of `harness` itself whose code a proof of parity runs."""
 NO_CODE = (
     tokenize.COMMENT,
@@ -117,7 +117,9 @@ def installed_packages(interpreter: Interpreter) -> str:
 
 def code_digest(backend: str) -> str:
     """Return a digest of the code that can change what parity finds: a worker's own, and that of the comparison."""
-    adapters = (Path("backends", name) for name in sorted({base(backend), registry.reference_name()}))
+    adapters = [Path("backends", name) for name in sorted({base(backend), registry.reference_name()})]
+    if (plugin := plugins.package(entry(backend).adapter)) is not None:
+        adapters.append(plugin)  # an absolute path, which stays as it is
     folders = (*(Path("harness", name) for name in PROVING), *adapters)
     files = [*(ROOT / "harness").glob("*.py"), *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
     files += [ROOT / "harness" / "runs" / name for name in ("launch.py", "parity.py")]

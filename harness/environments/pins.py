@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -35,8 +34,7 @@ class Pins(Struct, frozen=True, kw_only=True):
 
 def pins_file(backend: str, variant: Variant = "cpu") -> Path:
     """Return where the pins of a backend's variant lie, whether the file exists or not."""
-    folder = Path(str(import_module("backends").__file__)).parent / versions.base(backend)
-    return folder / ("requirements.txt" if variant == "cpu" else f"requirements-{variant}.txt")
+    return registry.pins_folder(backend) / ("requirements.txt" if variant == "cpu" else f"requirements-{variant}.txt")
 
 
 def variants(backend: str) -> tuple[Variant, ...]:

@@ -52,6 +52,8 @@ class Machine(Struct, frozen=True, kw_only=True):
     memory_limit_bytes: int | None = None
     physical_cores: int | None = None
     """Cores that the processors which a run uses are hyperthreads of."""
+    plugins: tuple[Sentence, ...] = ()
+    """What is wrong with the plug-ins that are left out."""
 
 
 class Checkup(Struct, frozen=True, kw_only=True):
@@ -170,6 +172,7 @@ def machine_traps(machine: Machine) -> tuple[Trap, ...]:
             path=machine.home,
         )
         found.append(_trap("disk", why, harmful=False))
+    found += [_trap("plug-in", why, harmful=False) for why in machine.plugins]
     found += [_trap("container", why, harmful=False) for why in _given(machine)]
     if machine.load_1min > machine.cores / 2:
         why = Sentence(
@@ -219,4 +222,18 @@ def look_at_machine() -> Machine:
         cpu_quota=given.processors,
         memory_limit_bytes=limit,
         physical_cores=physical_cores(cores),
+        plugins=tuple(left_out()),
     )
+
+
+def left_out() -> Iterator[Sentence]:
+    """Yield what is to be said of each plug-in that cannot be used."""
+    for plugin in registry.installed_plugins():
+        if plugin.problem is not None:
+            yield Sentence(
+                "the {kind} {name} of {distribution} is left out: {reason}",
+                kind=plugin.kind,
+                name=plugin.name,
+                distribution=plugin.distribution,
+                reason=plugin.problem,
+            )

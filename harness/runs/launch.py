@@ -22,6 +22,7 @@ from harness.language import Sentence, noop, told
 from harness.measure.conditions import CACHES, not_inherited
 from harness.measure.memory import says_it_ran_out
 from harness.record import Outcome
+from harness.registry import plugins
 from harness.worker.jobs import Job, Result
 from harness.worker.process import read_result
 
@@ -48,7 +49,7 @@ def workplace() -> Iterator[Path]:
     """Make the folder of one worker: `code` (what it may import), `empty` (where it starts), `out` (its answer).
 
     `code` holds links to the three packages alone: with the folder around them on the path, an installed Evenbench
-    would put its own NumPy before the backend's.
+    would put its own NumPy before the backend's. For the same reason a plug-in's package is linked beside them.
     """
     with places.place(within=temporary_folder()) as here:
         for folder in ("code", "empty", "out"):
@@ -83,6 +84,7 @@ def worker_environment(
             "PYTHONSAFEPATH": "1",
             "PYTHONNOUSERSITE": "1",  # the user's own packages must not stand beside the backend's
             "PYTHONHASHSEED": "0",  # sets of names have one order in all runs
+            plugins.VARIABLE: "none",  # a worker is told its adapter, and looks for no others
             "OMP_NUM_THREADS": str(len(cores)),
             **(settings or {}),
         }
@@ -109,6 +111,8 @@ class Worker:
         Raises:
             EnvironmentFailure: the interpreter could not be started at all.
         """
+        if (package := plugins.package(self.job.adapter)) is not None:
+            (self.place / "code" / package.name).symlink_to(package, target_is_directory=True)
         job_file = self.place / "job.json"
         job_file.write_bytes(msgspec.json.encode(self.job))
         with (self.place / "stderr").open("wb") as stderr, (self.place / "stdout").open("wb") as stdout:

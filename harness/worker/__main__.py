@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from harness.language import Sentence, told
 from harness.record import COMPLETED, Measured, Outcome
-from harness.worker.jobs import CeilingJob, DescribeJob, Job, MistakeJob, Result, RunJob, TraceJob
+from harness.worker.jobs import CeilingJob, ConformanceJob, DescribeJob, Job, MistakeJob, Result, RunJob, TraceJob
 from harness.worker.process import bind, write_result
 
 if TYPE_CHECKING:
@@ -69,11 +69,18 @@ def _mistake(job: MistakeJob) -> Result:
     return Result(mistake=make(job))
 
 
+def _conform(job: ConformanceJob) -> Result:
+    from harness.worker.conformance import conform
+
+    return Result(findings=conform(job))
+
+
 ANSWERS: dict[type, Callable[[Any], Result]] = {
     TraceJob: _trace,
     DescribeJob: _describe,
     CeilingJob: _ceiling,
     MistakeJob: _mistake,
+    ConformanceJob: _conform,
 }
 """What answers a job that is not a run; each imports what it needs, for a worker has one job only."""
 

@@ -92,7 +92,22 @@ class MistakeJob(_Job, frozen=True, kw_only=True):
     device: DeviceKind
 
 
-Job = DescribeJob | RunJob | TraceJob | CeilingJob | MistakeJob
+class ConformanceJob(_Job, frozen=True, kw_only=True):
+    """Make the checks of `harness/worker/conformance.py` in one mode, on the CPU."""
+
+    name: str
+    framework: str
+    modes: tuple[Mode, ...]
+    default_mode: Mode
+    """These four as the entry has them."""
+    mode: Mode
+    timed: bool = False
+    """Make those that read a clock, and no others: they need the machine for themselves."""
+    only: tuple[str, ...] = ()
+    """The beginnings of the names of the checks to make; none: all of them."""
+
+
+Job = DescribeJob | RunJob | TraceJob | CeilingJob | MistakeJob | ConformanceJob
 
 
 class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,6 +129,16 @@ class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """`<task>/<device>/<mode>` to the reason why it cannot run; those that can are left out."""
 
 
+class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one check of the contract found."""
+
+    check: str
+    state: Literal["passed", "refused", "wrong", "unfinished"]
+    """`refused`: the backend says of itself that it cannot do this. `unfinished`: being checked, or never ended."""
+    words: Words = ""
+    """What is wrong, or why it is refused."""
+
+
 class Result(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A worker's answer. Partial while the worker is alive: then `outcome` is null."""
 
@@ -122,3 +147,4 @@ class Result(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     description: Description | None = None
     ceiling: Ceiling | None = None
     mistake: Mistake | None = None
+    findings: tuple[Finding, ...] = ()

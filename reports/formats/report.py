@@ -36,7 +36,7 @@ def render(
     out: Path | None = None,
     *,
     stdout: TextIO | None = None,
-    more: Collection[Part] = (),
+    more: Collection[str] = (),
 ) -> tuple[Path, ...]:
     """Write the reports of a study and return the files that were written.
 
@@ -102,7 +102,7 @@ def render_several(
     out: Path | None = None,
     *,
     stdout: TextIO | None = None,
-    more: Collection[Part] = (),
+    more: Collection[str] = (),
 ) -> tuple[Path, ...]:
     """Write the reports of some studies: one page of all of them, in the other formats one report after another.
 
@@ -130,7 +130,7 @@ def render_several(
     return tuple(written)
 
 
-def _show(study: StudyRead, said: "Content", console: Console, more: Collection[Part]) -> None:
+def _show(study: StudyRead, said: "Content", console: Console, more: Collection[str]) -> None:
     """Print what was asked for, and the answer last: that is what stays on the screen."""
     from reports.content.next_steps import steps
     from reports.formats import answer_terminal, terminal

@@ -11,7 +11,7 @@ from harness import registry
 from harness.cli.options import json_option, print_json, results_option
 from harness.environments import managed, pins
 from harness.errors import StoreError
-from harness.language import _, noop
+from harness.language import _, noop, said
 from harness.model import is_trained, parameter_shapes
 from harness.records.next_command import next_command
 from harness.records.store import Store
@@ -22,7 +22,7 @@ from reports.words.text import printable
 if TYPE_CHECKING:
     from rich.table import Table
 
-KINDS = (noop("tasks"), noop("backends"), noop("studies"))
+KINDS = (noop("tasks"), noop("backends"), noop("plugins"), noop("studies"))
 
 
 @click.command("list")
@@ -30,7 +30,7 @@ KINDS = (noop("tasks"), noop("backends"), noop("studies"))
 @results_option
 @json_option
 def list_(kind: str | None, results: Path, as_json: bool) -> None:
-    """List the tasks, the backends and the studies, or only one KIND of them."""
+    """List the tasks, the backends, the plug-ins and the studies, or only one KIND of them."""
     found = {name: _LOOK[name](results) for name in ((kind,) if kind else KINDS)}
     if as_json:
         print_json(found)
@@ -44,7 +44,7 @@ def list_(kind: str | None, results: Path, as_json: bool) -> None:
         elif name == "studies":
             command = next_command("run", results=results)
             click.echo(_("no studies in {folder} yet: `{command}` makes one").format(folder=results, command=command))
-        else:
+        elif kind or name != "plugins":
             click.echo(_("no {kind}").format(kind=_(name)))
 
 
@@ -82,6 +82,18 @@ def _backends(_results: Path) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _plugins(_results: Path) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": plugin.name,
+            "kind": plugin.kind,
+            "distribution": plugin.distribution,
+            "problem": None if plugin.problem is None else said(plugin.problem),
+        }
+        for plugin in registry.installed_plugins()
+    ]
 
 
 def _studies(results: Path) -> list[dict[str, Any]]:
@@ -149,6 +161,14 @@ def _backend_table(rows: list[dict[str, Any]]) -> "Table":
     return table
 
 
+def _plugin_table(rows: list[dict[str, Any]]) -> "Table":
+    table = _table(noop("plug-in"), noop("kind"), noop("from"), noop("state"))
+    for row in rows:
+        state = _("left out: {reason}").format(reason=row["problem"]) if row["problem"] else _("in use")
+        table.add_row(*map(_plain, (row["name"], _(row["kind"]), row["distribution"], state)))
+    return table
+
+
 def _study_table(rows: list[dict[str, Any]]) -> "Table":
     table = _table(noop("study"), noop("created"), noop("presets"), noop("runs"))
     for row in rows:
@@ -165,5 +185,5 @@ def _plain(value: str) -> Any:
     return Words(printable(value))
 
 
-_LOOK = {"tasks": _tasks, "backends": _backends, "studies": _studies}
-_TABLES = {"tasks": _task_table, "backends": _backend_table, "studies": _study_table}
+_LOOK = {"tasks": _tasks, "backends": _backends, "plugins": _plugins, "studies": _studies}
+_TABLES = {"tasks": _task_table, "backends": _backend_table, "plugins": _plugin_table, "studies": _study_table}

@@ -2,11 +2,11 @@
 
 import numpy as np
 from msgspec import Struct
-from zoo import case
 
 from harness.contract import Arrays
 from harness.layers import LSTM, Activation, Dense, Layer, SimpleRNN
 from harness.optimizers import SGD
+from harness.parity.zoo import case
 from harness.spec import Task
 
 

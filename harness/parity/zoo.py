@@ -45,6 +45,7 @@ def case(
 
 
 def dense_net(*hidden: Layer, out: int = 3) -> tuple[Layer, ...]:
+    """Return two dense layers with others between them."""
     return (Dense(units=8), *hidden, Dense(units=out))
 
 
@@ -68,6 +69,7 @@ def zoo() -> tuple[Task, ...]:
         Flatten(),
         Dense(units=3),
     )
+    lenet = (Conv2d(filters=4, kernel=3), Activation(kind="relu"), MaxPool2d(), Flatten(), Dense(units=3))
     flattened = (Flatten(), BatchNorm(), PReLU(), Dropout(rate=0.5), Maxout(units=4, pieces=3), Dense(units=3))
     dropped = dense_net(Activation(kind="tanh"), Dropout(rate=0.4))
     clipped = Momentum(learning_rate=0.5, clip_norm=0.1)
@@ -94,6 +96,7 @@ def zoo() -> tuple[Task, ...]:
     )
     return (
         case("activations", (*every_activation, Dense(units=3)), SGD(learning_rate=0.1), loss=softmax),
+        case("pictures", lenet, Momentum(learning_rate=0.05), shape=IMAGE, loss=softmax),
         case("convolution", conv, Momentum(learning_rate=0.05, l2=0.01), shape=IMAGE, loss=softmax),
         case("flattened", flattened, SGD(learning_rate=0.05, l1=0.01), shape=IMAGE, loss=softmax),
         case("dropout", dropped, SGD(learning_rate=0.1, schedule=halving), loss="mean_squared_error"),
@@ -106,6 +109,8 @@ def zoo() -> tuple[Task, ...]:
         case("gru", (GRU(units=6, sequence=True), GRU(units=5), Dense(units=2)), clipped, shape=(6, 4), loss=softmax),
         case("rnn", rnn, clipped, shape=(6, 4), loss=softmax),
         case("no bias", no_bias, SGD(learning_rate=0.1), shape=(6, 4), loss=softmax),
+        case("plain adam", dense_net(Activation(kind="tanh")), Adam(learning_rate=0.01), loss=softmax),
+        case("plain rmsprop", dense_net(Activation(kind="tanh")), RMSprop(learning_rate=0.01), loss=softmax),
         case("adam", dense_net(Maxout(units=5)), Adam(learning_rate=0.01, l2=0.01, schedule=halving), loss=softmax),
     )
 

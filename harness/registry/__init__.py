@@ -1,14 +1,17 @@
-"""The two tables, read: names to tasks and to backends. The seam where third parties' entry points will join."""
+"""The two tables and the plug-ins, read: names to tasks and to backends."""
 
 from collections.abc import Iterable
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import backends
 import tasks
 from harness import versions
-from harness.contract import Entry
+from harness.contract import Backend, Entry
 from harness.errors import ContractError, UsageError, unknown_name
+from harness.registry import plugins
+from harness.registry.plugins import Plugin
 from harness.spec import Task
 
 if TYPE_CHECKING:
@@ -20,8 +23,8 @@ ALL = "all"
 
 
 def task_names() -> tuple[str, ...]:
-    """Return the names of all tasks in the order of their table."""
-    return tuple(tasks.TABLE)
+    """Return the names of all tasks in the order of their table, those of plug-ins last."""
+    return (*tasks.TABLE, *plugins.task_table())
 
 
 def task_groups() -> dict[str, tuple[str, ...]]:
@@ -50,13 +53,32 @@ def _plain(name: str) -> str:
 
 
 def backend_names() -> tuple[str, ...]:
-    """Return the names of all backends in the order of their table, the reference last."""
-    return tuple(backends.TABLE)
+    """Return the names of all backends in the order of their table, then those of plug-ins, the reference last."""
+    return tuple(_backends())
+
+
+def _backends() -> dict[str, Entry]:
+    """Return all entries by name."""
+    own = dict(backends.TABLE)
+    last = {name: own.pop(name) for name in (reference_name(),) if name in own}
+    return own | {name: found for name, found in plugins.backend_entries().items() if name not in own} | last
+
+
+def installed_plugins() -> tuple[Plugin, ...]:
+    """Return all plug-ins that are installed, each with its problem where it has one."""
+    return plugins.installed()
+
+
+def pins_folder(name: str) -> Path:
+    """Return the folder in which a backend's pins lie."""
+    base = versions.base(name)
+    own = Path(str(backends.__file__)).parent / base
+    return own if base in backends.TABLE else plugins.folder(entry(base)) or own
 
 
 def backend_aliases() -> dict[str, str]:
     """Return what people call backends too, each with the backend's name."""
-    return {alias: name for name, described in backends.TABLE.items() for alias in described.aliases}
+    return {alias: name for name, described in _backends().items() for alias in described.aliases}
 
 
 def backend_called(name: str) -> str:
@@ -78,7 +100,7 @@ def mode_called(backend: str, mode: str) -> str:
 
 def mode_aliases() -> tuple[str, ...]:
     """Return what the users of any backend call its modes too."""
-    return tuple(dict.fromkeys(alias for described in backends.TABLE.values() for alias in described.mode_aliases))
+    return tuple(dict.fromkeys(alias for described in _backends().values() for alias in described.mode_aliases))
 
 
 def reference_name() -> str:
@@ -96,19 +118,27 @@ def main_names() -> tuple[str, ...]:
     return tuple(backends.MAIN)
 
 
+def reference() -> Backend:
+    """Return the reference itself, which runs wherever NumPy is."""
+    found: Backend = resolve(backends.TABLE[reference_name()].adapter)()
+    return found
+
+
 def task(name: str) -> Task:
     """Return the task of that name.
 
     Raises:
         UsageError: no table holds the name.
     """
+    if name in (found := plugins.task_table()):
+        return found[name]
     table = tasks.TABLE
     if name not in table:
         raise unknown_name("task", name, (*task_names(), *task_groups(), ALL), also=task_aliases())
-    found = resolve(table[name])()
-    if not isinstance(found, Task):
-        raise ContractError(f"{table[name]} must return a Task, but returned {type(found).__name__}")
-    return found
+    made = resolve(table[name])()
+    if not isinstance(made, Task):
+        raise ContractError(f"{table[name]} must return a Task, but returned {type(made).__name__}")
+    return made
 
 
 def entry(name: str) -> Entry:
@@ -117,7 +147,7 @@ def entry(name: str) -> Entry:
     Raises:
         UsageError: no table holds the name, or what stands behind an `@` is no release.
     """
-    table = backends.TABLE
+    table = _backends()
     plain = versions.base(name)
     if plain not in table:
         raise unknown_name("backend", name, backend_names(), also=backend_aliases())
@@ -138,24 +168,24 @@ def knobs(name: str) -> "tuple[Knob, ...]":
 
 def variables() -> tuple[str, ...]:
     """Return the beginnings of the variables that backends say may change their speed or rounding, knobs included."""
-    own = (start for described in backends.TABLE.values() for start in described.variables)
+    own = (start for described in _backends().values() for start in described.variables)
     knobbed = (knob.variable for name in backend_names() for knob in knobs(name))
     return tuple(dict.fromkeys((*own, *knobbed)))
 
 
 def caches() -> tuple[str, ...]:
     """Return the variables that name the folders in which backends keep what they have compiled."""
-    return tuple(dict.fromkeys(name for described in backends.TABLE.values() for name in described.caches))
+    return tuple(dict.fromkeys(name for described in _backends().values() for name in described.caches))
 
 
 def not_inherited() -> tuple[str, ...]:
     """Return the variables that backends say no worker may take over from the shell."""
-    return tuple(dict.fromkeys(name for described in backends.TABLE.values() for name in described.not_inherited))
+    return tuple(dict.fromkeys(name for described in _backends().values() for name in described.not_inherited))
 
 
 def memory_words() -> tuple[str, ...]:
     """Return what backends say, in small letters, where memory ran out."""
-    return tuple(words for described in backends.TABLE.values() for words in described.memory_words)
+    return tuple(words for described in _backends().values() for words in described.memory_words)
 
 
 def resolve(import_string: str) -> Any:
