@@ -210,7 +210,7 @@ def test_a_report_on_a_terminal_is_the_answer_and_the_rest_stands_above_it(tmp_p
     found: dict[str, list[str]] = {}
     for name, more in (("short", ()), ("full", ("full",)), ("legend", ("legend",)), ("all", ("full", "legend"))):
         stream = io.StringIO()
-        render(folder, ("terminal",), stdout=stream, more=more)  # type: ignore[arg-type]
+        render(folder, ("terminal",), stdout=stream, more=more)
         found[name] = stream.getvalue().splitlines()
     short = found["short"]
     assert len(short) <= 20
