@@ -28,6 +28,7 @@ QUOTED = (
 )  # fmt: skip
 """What the records of the study say in their own words, and a setting's name."""
 NAMES = {
+    "Markdown",
     # who and what is measured
     "torch", "tensorflow", "mindspore", "numpy", "python", "eager", "graph", "xla", "cpu", "lenet-mnist", "dbm-mnist",
     "xor",
@@ -92,6 +93,7 @@ def foreign(text: str) -> Iterator[str]:
     """Yield the Latin words that are neither names nor quoted."""
     for quote in QUOTED:
         text = text.replace(quote, "")
+    text = re.sub(r"\w+…", "", text)  # a name that a phone has no room for
     yield from (word for word in WORD.findall(COMMANDS.sub("", text)) if word not in NAMES)
 
 

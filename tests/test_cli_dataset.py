@@ -51,7 +51,7 @@ def test_a_file_of_texts_is_run_proven_and_reported(csv: Path, home: Path, tmp_p
     assert record.parity.passed is True
     assert record.measured.examples == {"train": 96, "test": 24}
     assert record.measured.quality["accuracy"] is not None
-    assert record.spec.dataset in done.stdout.replace("\n", "")
+    assert record.spec.dataset in (tmp_path / "results" / "s" / "report.md").read_text()
     (file,) = Store(tmp_path / "results" / "s").study().files
     assert (file.name, file.path) == (record.spec.dataset, str(csv))
 

@@ -259,7 +259,7 @@ def test_other_environments_are_built_when_one_fails(pin: Pin, monkeypatch: pyte
 
     monkeypatch.setattr(managed, "create", build)
     result = CliRunner().invoke(env, ["create"])
-    assert tuple(tried) == registry.framework_names()
+    assert tuple(tried) == registry.main_names()
     assert isinstance(result.exception, EnvironmentFailure)
     assert all(f"{name} broke" in str(result.exception) for name in tried)
 

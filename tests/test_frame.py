@@ -206,6 +206,15 @@ KEPT: dict[str, tuple[float, dict[str, Any]]] = {
         10780.4997,
         {"reason": "accuracy 0.8693, the target is 1.0", "status": "missed_target", "comparable": True},
     ),
+    "schema-6": (
+        837.0299,
+        {
+            "planned_in_turns": True,
+            "until_decided": False,
+            "round": "xor.torch.cpu.eager.smoke.xor.s0.r0",
+            "comparable": True,
+        },
+    ),
 }
 """What the golden record of each schema says: examples/s, and other columns."""
 

@@ -72,7 +72,7 @@ def test_several_studies_stand_below_each_other(tmp_path: Path) -> None:
 
 def test_the_figures_of_a_study_come_by_name(tmp_path: Path) -> None:
     figures = reports.figures(write_study(tmp_path / "s", four_tasks()))
-    assert {"throughput", "loss-1", "quality-4", "phases", "memory", "noise"} <= set(figures)
+    assert {"throughput", "loss-1", "phases", "memory", "noise"} <= set(figures)
     assert figures["throughput"].data[0].type == "bar"
     assert msgspec.json.decode(figures["throughput"].to_json())["layout"]["showlegend"] is False
     with pytest.raises(UsageError, match="there is no study"):

@@ -308,7 +308,9 @@ def test_a_frame_holds_english_and_is_said_in_chinese(many: int, tmp_path: Path)
 @pytest.mark.parametrize("form", ["terminal", "md"])
 def test_a_report_of_doubts_is_chinese(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = shown(doubtful(tmp_path / "s"), "zh", form, monkeypatch)
-    assert not [words for words in english(found) if "denormals are not" not in words]
+    rows = {"mindspore", "tensorflow", "torch", "eager", "graph"}
+    left = [words for words in english(found) if not set(words.split()) <= rows]  # the head of the answer's table
+    assert not [words for words in left if "denormals are not" not in words]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ CALLS: dict[str, tuple[Sequence[str], int]] = {
     "doctor": (("doctor", "--backend", "wrong-一"), 2),
     "selftest": (("selftest", "--help"), 0),
     "env": (("env", "list"), 0),
+    "conformance": (("conformance", "wrong-一"), 2),
+    "new": (("new", "backend", "wrong name-一"), 2),
 }
 """Of every command a call that takes no long time, and its exit code."""
 ENCODINGS = ("ascii", "gbk", "latin-1", "utf-16")

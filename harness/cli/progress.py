@@ -111,7 +111,7 @@ def figures(record: Record) -> str:
     parts = [] if rate is None else [_("{rate} examples/s").format(rate=_digits(rate))]
     quality = next((measured.quality[name] for name in QUALITIES if measured.quality.get(name) is not None), None)
     parts += [] if quality is None else [f"{quality:.3f}"]
-    parts += [_("disturbed")] if reading.outcome == TOO_NOISY else []
+    parts += [_("disturbed")] if reading.outcome == TOO_NOISY and not record.live_with else []
     return "".join(f", {part}" for part in parts)
 
 

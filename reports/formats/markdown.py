@@ -18,7 +18,7 @@ def markdown(content: Content) -> str:
     """Return the whole report."""
     blocks = [f"# {escape(content.title)}", *map(escape, content.answer.sentences)]
     if table := _answer(content.answer):
-        blocks += [f"**{escape(_(TITLE))}**", table]
+        blocks += [escape(_(TITLE)), table]
     blocks += map(escape, content.lead)
     for of_machines in content.machine_tables:
         blocks += [f"## {escape(of_machines.title)}", _table(of_machines)]

@@ -121,8 +121,7 @@ def _progress(name: str) -> Iterator[Callable[[str], None]]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every installed version.")
 def list_(as_json: bool) -> None:
     """List the environments that exist, and say what is wrong with those that cannot be used."""
-    from harness import registry
-    from harness.environments import managed
+    from harness.environments import managed, pins
     from harness.environments.home import environments_folder
 
     found = managed.present()
@@ -142,7 +141,8 @@ def list_(as_json: bool) -> None:
         stamp = item.stamp
         facts = ("", "", "", "")
         if stamp is not None:
-            version = stamp.versions.get(registry.entry(item.backend).framework, "")
+            named = (stamp.versions[name] for name in pins.packages(item.backend) if name in stamp.versions)
+            version = next(named, "")
             how = f"{stamp.installer}, {stamp.install_s:.0f} s"
             facts = (version, stamp.python, how, f"{stamp.size_bytes / 1e9:.1f} GB")
         table.add_row(item.name, _(item.state), *facts)
