@@ -9,6 +9,7 @@ from threading import Event
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.data import bag_of_words, datasets
 from harness.data.datasets import Dataset
@@ -157,13 +158,21 @@ class Conductor:
                 looked_at, is_open = repeat, self.plan.open_rows(self.store.records()[0])
             left = tuple(spec for spec in together if is_open(spec))
             if left and self._has_time_for(left):
-                yield left
+                yield left if self._has_time_to_train(left[0]) else tuple(replace(s, speed_only=True) for s in left)
 
     def _has_time_for(self, together: Sequence[RunSpec]) -> bool:
         """Return whether the budget lasts for one more round of a task; the first of each is made in any case."""
         budget, cell = self.plan.study.budget_s, _cell(together[0])
         took = self._took.get((cell, together[0].speed_only)) or self._took.get((cell, False))
         return budget is None or took is None or self.watch.seconds() + took <= budget
+
+    def _has_time_to_train(self, spec: RunSpec) -> bool:
+        """Return whether the budget lasts for the rounds in which quality is taken: else speed is what it goes to."""
+        budget = self.plan.study.budget_s
+        if budget is None or spec.repeat == 0 or not spec.design.until_decided:
+            return True
+        round_s = sum(took for (_cell_of, speed_only), took in self._took.items() if not speed_only)
+        return self.watch.seconds() + round_s * (FEWEST_ROUNDS - spec.repeat) <= budget
 
     def _is_late(self, together: Sequence[RunSpec]) -> bool:
         """Return whether a round is a later one, or the only one: what keeps the first verdict waiting comes then."""
