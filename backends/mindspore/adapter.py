@@ -229,7 +229,8 @@ class MindSporeBackend:
         return tuple(found)
 
     def compiled(self) -> dict[Mode, int]:
-        return {"graph": len(ms_compile_cache)}
+        # Without the optimizer's update, which is compiled in both modes, as MindSpore's own optimizers are.
+        return {"graph": sum(not phase.startswith(Updater.__module__) for phase in ms_compile_cache)}
 
     def build(
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
