@@ -382,7 +382,8 @@ def test_the_command_finds_the_fast_knob_and_the_run_uses_it(home: Path, tmp_pat
         assert {t.settings.get("EVENBENCH_FAKE_CHEAT") for t in failed} == {"1"}
         ended = call("run", *given, "--profile", "both", "--repeats", "1", "--study", "s", home=home, cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
-        words = " ".join(ended.stdout.split())
+        assert "(tuned)" in ended.stdout
+        words = " ".join((tmp_path / "results" / "s" / "report.md").read_text().replace("\\", "").split())
         assert "tunable eager (tuned)" in words
         assert "(tuned): with the settings" in words
         assert "tuned settings (xor cpu eager): EVENBENCH_FAKE_SLEEP_MS=0" in words

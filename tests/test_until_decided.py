@@ -131,6 +131,21 @@ def test_a_row_stays_as_long_as_one_of_its_pairs_is_open() -> None:
     assert found == {"torch": True, "tensorflow": True, "mindspore": False}
 
 
+def test_controls_that_have_not_come_out_keep_their_row_and_each_other() -> None:
+    steps = {"torch": 0.01, "torch.twin": 0.0103, "torch.planted": 0.011, "tensorflow": 0.1}
+    runs = [
+        run(row, r, s * wobble(r, 0.1 if row == "torch.twin" else 0.0001)) for r in range(3) for row, s in steps.items()
+    ]
+    is_open = open_rows(runs)
+    found = {(one.spec.backend, one.spec.profile): is_open(one.spec) for one in runs}
+    assert found == {
+        ("torch", "stock"): True,
+        ("torch", "twin"): True,
+        ("torch", "planted"): True,
+        ("tensorflow", "stock"): False,
+    }
+
+
 def test_looks_are_fewer_than_rounds() -> None:
     """After four rounds the third is the last that was looked at."""
     group = study(4, torch=lambda r: 0.01, tensorflow=lambda r: 0.01 * (1.5 if r == 3 else 1.2) * wobble(r, 0.01))
@@ -280,6 +295,34 @@ def test_rows_leave_and_the_study_ends(tmp_path: Path, setting: Setting) -> None
 def test_after_its_budget_no_round_is_begun_but_the_first(tmp_path: Path, setting: Setting) -> None:
     found = conducted(tmp_path, setting, lambda rounds, spec: True, budget_s=0.001)
     assert rounds_of(found) == {"well": 1, "tunable": 1}
+
+
+def test_where_the_budget_does_not_hold_three_whole_rounds_the_later_ones_are_for_speed(
+    tmp_path: Path, setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock on which every round takes 100 s: 300 s hold three rounds, but 250 s do not."""
+
+    class Clock:
+        now = 0.0
+
+        def __init__(self) -> None:
+            self.start = Clock.now
+
+        def seconds(self) -> float:
+            return Clock.now - self.start
+
+    class Ticks(Silent):
+        def ranked(self, records: Sequence[Record]) -> None: ...
+
+        def started(self, spec: RunSpec) -> None:
+            Clock.now += 50.0
+
+    monkeypatch.setattr("harness.runs.conductor.Stopwatch", Clock)
+    for budget_s, trained in ((310.0, 3), (290.0, 1)):
+        Clock.now = 0.0
+        found = conducted(tmp_path / str(budget_s), setting, lambda rounds, spec: True, Ticks(), budget_s=budget_s)
+        assert sum(not one.spec.speed_only for one in found) == 2 * trained
+        assert max(one.spec.repeat for one in found) == int(budget_s // 100) - 1
 
 
 def test_a_study_that_was_stopped_and_gone_on_with_makes_the_same_runs(tmp_path: Path, setting: Setting) -> None:

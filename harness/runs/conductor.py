@@ -139,7 +139,8 @@ class Conductor:
         for together in self._rounds():
             if self.plan.with_mistakes and not self._mistakes and self._is_late(together):
                 self._make_mistakes()
-            done, watch = self._round(together), Stopwatch()
+            watch = Stopwatch()
+            done = self._round(together)
             records += done
             self._took[_cell(together[0]), together[0].speed_only] = watch.seconds()
             if any(record.outcome.status == "interrupted" for record in done):
@@ -175,8 +176,13 @@ class Conductor:
         return self.watch.seconds() + round_s * (FEWEST_ROUNDS - spec.repeat) <= budget
 
     def _is_late(self, together: Sequence[RunSpec]) -> bool:
-        """Return whether a round is a later one, or the only one: what keeps the first verdict waiting comes then."""
+        """Return whether a round is a later one, or the only one: what keeps the first verdict waiting comes then.
+
+        Of a study that ends when it is decided it is one after the first look, so that its budget goes to verdicts.
+        """
         first, last = self.left[0], self.left[-1]
+        if first.design.until_decided:
+            return together[0].repeat >= FEWEST_ROUNDS
         same = (first.seed, first.repeat) == (last.seed, last.repeat)
         return same or (together[0].seed, together[0].repeat) != (first.seed, first.repeat)
 

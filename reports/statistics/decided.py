@@ -9,13 +9,14 @@ from reports.statistics.rows import Group, Row
 from reports.statistics.verdicts import Comparison
 
 DECIDED = ("faster", "slower", EQUAL, "not comparable")
+STOCK = "stock"
 Key = tuple[str, ...]
 
 
 def open_rows(records: Sequence[Record]) -> Callable[[RunSpec], bool]:
     """Return what says of a run whether its row has a pair that is not decided; a row that is not known yet is open.
 
-    The controls of a task stay as long as one of its rows does, or until they are decided themselves.
+    Controls and the row that they belong to stay until all of them have come out as they are known to.
     """
     from reports.frame.frame import frame
     from reports.statistics.summary import summarize
@@ -26,11 +27,10 @@ def open_rows(records: Sequence[Record]) -> Callable[[RunSpec], bool]:
             state[_key_of_row(group, row)] = state.get(_key_of_row(group, row), False) or _is_open(
                 place, group.comparisons
             )
-        for control in group.controls:
-            original = _key_of_row(group, control.row)
-            for profile in CONTROLS:
-                state[(*original[:-1], profile)] = not control.holds
-            state[original] = state[original] or not control.holds
+        for profile in (STOCK, *CONTROLS):  # a control is nothing without its row, nor without the other control
+            for control in group.controls:
+                key = (*_key_of_row(group, control.row)[:-1], profile)
+                state[key] = state.get(key, False) or not control.holds
     return lambda spec: state.get(_key(spec), True)
 
 

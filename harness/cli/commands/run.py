@@ -41,7 +41,7 @@ from harness.runs.profiles import check_name as check_profile
 from harness.spec import Choice, Design, RunSpec, base_preset
 from harness.whole_files import shown_path
 
-DEFAULT_BUDGET_S = 600.0
+DEFAULT_BUDGET_S = 900.0
 
 
 @click.command()
@@ -102,7 +102,7 @@ DEFAULT_BUDGET_S = 600.0
     help="When to end: decided, when every pair of rows is, or the budget is spent; repeats, after --repeats.  "
     "[default: decided for quick, else repeats]",
 )
-@click.option("--budget", callback=filled, help="Time after which no round is begun, such as 10min.  [default: 10min]")
+@click.option("--budget", callback=filled, help="Time after which no round is begun, such as 10min.  [default: 15min]")
 @click.option(
     "--within", default="5%", show_default=True, callback=filled, help="Rows this close to each other are called equal."
 )
