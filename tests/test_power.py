@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 from records_factory import FAIL, measured, record, write_study
 
-from harness.cli.commands.power import power, share
+from harness.cli.commands.power import power
+from harness.cli.quantities import parse_share
 from harness.errors import UsageError
 from harness.record import Record
 from reports.frame.frame import frame
@@ -107,10 +108,10 @@ def test_a_study_without_a_spread_is_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", ["5%", "0.05", " 5 %", "5.0%", ".05"])
 def test_a_share_is_read_as_people_write_it(given: str) -> None:
-    assert share("--difference", given, most=100) == pytest.approx(0.05)
+    assert parse_share("--difference", given, most=100) == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize("given", ["", "five", "-5%", "0", "100%", "nan", "5%%", "1e-2"])
 def test_another_share_is_one_sentence(given: str) -> None:
     with pytest.raises(UsageError, match="--power is a share above 0 and below 100%, such as 5% or 0.05; received"):
-        share("--power", given, most=1)
+        parse_share("--power", given, most=1)

@@ -21,7 +21,8 @@ from harness.records.studies import load
 from harness.runs.conductor import Conductor, Plan
 from harness.runs.execute import Setting
 from harness.runs.plan import MOST_LOOKED_AT, QUALITY_ROUNDS, Wish, plan
-from harness.spec import Choice, Design, RunSpec
+from harness.spec import CONTROLS, Choice, Design, RunSpec
+from reports.content.standing import standing
 from reports.content.verdicts import lines
 from reports.frame.frame import frame
 from reports.statistics import looks, methods
@@ -354,3 +355,18 @@ def test_a_planted_row_does_a_tenth_more_than_it_says(tmp_path: Path, setting: S
     planted = [one for one in found if one.spec.profile == "planted"]
     assert planted
     assert all(b.steps % 10 == 0 for one in planted for b in one.measured.blocks if b.turn is not None)
+
+
+def test_while_it_runs_every_task_has_a_line_of_how_its_rows_stand() -> None:
+    steps = {"torch": 0.01, "tensorflow": 0.03}
+    for rounds, end in ((1, "tensorflow eager 3.00× of its time"), (3, "tensorflow eager 3.00× of its time (slower)")):
+        runs = [run(row, r, s * wobble(r, 0.001), rows=tuple(steps)) for r in range(rounds) for row, s in steps.items()]
+        (line,) = standing(runs)
+        assert line.startswith(f"lenet-mnist, after {rounds} round")
+        assert "torch eager fastest" in line
+        assert line.endswith(end)
+    assert list(standing([run("torch", 0, 0.01)])) == []
+
+
+def test_controls_measure_speed_alone_in_every_round() -> None:
+    assert {spec.speed_only for spec in plan(wish(controls=True)) if spec.profile in CONTROLS} == {True}

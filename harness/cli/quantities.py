@@ -4,35 +4,39 @@ import re
 
 from harness.errors import UsageError
 
-SECONDS = {"": 60.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+UNITS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+"""Seconds of every unit."""
 LONGEST_S = 1e9
 
 
-def parse_seconds(text: str, option: str) -> float:
+def parse_seconds(option: str, given: str) -> float:
     """Return the seconds of a duration; a number by itself is minutes.
 
     Raises:
-        UsageError: the text is no duration above 0.
+        UsageError: it is no duration above 0.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?[a-z]*\.?", text.strip(), re.IGNORECASE)
-    seconds = float(match[1]) * SECONDS[(match[2] or "").lower()] if match else 0.0
+    read = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([a-z]*)\s*", given.casefold(), re.ASCII)
+    seconds = float(read[1]) * UNITS.get(read[2] or "min", 0.0) if read else 0.0
     if not 0 < seconds < LONGEST_S:
         raise UsageError(
-            "{option} is a time above 0, such as 10min, 90s or 1h, but got {text!r}", option=option, text=text
+            "{option} is a time above 0, such as 10min, 90s or 1h; received {given!r}", option=option, given=given
         )
     return seconds
 
 
-def parse_share(text: str, option: str) -> float:
-    """Return a share between 0 and 1, exclusive, of a percentage.
+def parse_share(option: str, given: str, *, most: float) -> float:
+    """Return a share that was written as 5% or as 0.05.
 
     Raises:
-        UsageError: the text is no such percentage.
+        UsageError: it is none, or not above 0 and below `most`.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%?", text.strip())
-    share = float(match[1]) / 100 if match else 0.0
-    if not 0 < share < 1:
+    read = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(%?)\s*", given, re.ASCII)
+    value = float(read[1]) / (100 if read[2] else 1) if read else 0.0
+    if not 0 < value < most:
         raise UsageError(
-            "{option} is a percentage between 0 and 100, such as 5%, but got {text!r}", option=option, text=text
+            "{option} is a share above 0 and below {most:.0%}, such as 5% or 0.05; received {given!r}",
+            option=option,
+            most=most,
+            given=given,
         )
-    return share
+    return value

@@ -32,11 +32,10 @@ from harness.runs.execute import Ready, Setting, Stopped, ceiling, execute
 from harness.runs.launch import Worker
 from harness.runs.mistakes import provoke
 from harness.runs.parity import Checker, record_verdict
+from harness.runs.plan import QUALITY_ROUNDS
 from harness.runs.turns import round_of
-from harness.spec import DeviceKind, RunSpec, Task
+from harness.spec import CONTROLS, DeviceKind, RunSpec, Task
 
-FEWEST_ROUNDS = 3
-"""Before so many, nothing is looked at."""
 COMMAND_LINE = Interpreter(python=sys.executable, source="current", reason=noop("the interpreter of the command line"))
 
 
@@ -66,7 +65,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     with_ceilings: bool = True
     """Measure first what each library reaches on this machine."""
     with_mistakes: bool = False
-    """Ask, before the second round, what every backend says of students' mistakes."""
+    """Ask what every backend says of students' mistakes, once a first verdict is there."""
     open_rows: Callable[[Sequence[Record]], Callable[[RunSpec], bool]] | None = None
     """Of a study that ends when its pairs are decided: given its records, says whether the row of a run is open."""
     files: Mapping[str, Dataset] = {}
@@ -145,7 +144,7 @@ class Conductor:
             self._took[_cell(together[0]), together[0].speed_only] = watch.seconds()
             if any(record.outcome.status == "interrupted" for record in done):
                 break
-            if len(together) > 1:
+            if sum(spec.profile not in CONTROLS for spec in together) > 1:
                 self._say_how_they_stand(together[0])
         return tuple(records)
 
@@ -155,7 +154,7 @@ class Conductor:
         looked_at = 0
         for together in rounds(self.left):
             repeat = together[0].repeat
-            if self.plan.open_rows and repeat > looked_at and repeat >= FEWEST_ROUNDS:
+            if self.plan.open_rows and repeat > looked_at and repeat >= QUALITY_ROUNDS:
                 looked_at, is_open = repeat, self.plan.open_rows(self.store.records()[0])
             left = tuple(spec for spec in together if is_open(spec))
             if left and self._has_time_for(left):
@@ -173,7 +172,7 @@ class Conductor:
         if budget is None or spec.repeat == 0 or not spec.design.until_decided:
             return True
         round_s = sum(took for (_cell_of, speed_only), took in self._took.items() if not speed_only)
-        return self.watch.seconds() + round_s * (FEWEST_ROUNDS - spec.repeat) <= budget
+        return self.watch.seconds() + round_s * (QUALITY_ROUNDS - spec.repeat) <= budget
 
     def _is_late(self, together: Sequence[RunSpec]) -> bool:
         """Return whether a round is a later one, or the only one: what keeps the first verdict waiting comes then.
@@ -182,7 +181,7 @@ class Conductor:
         """
         first, last = self.left[0], self.left[-1]
         if first.design.until_decided:
-            return together[0].repeat >= FEWEST_ROUNDS
+            return together[0].repeat >= QUALITY_ROUNDS
         same = (first.seed, first.repeat) == (last.seed, last.repeat)
         return same or (together[0].seed, together[0].repeat) != (first.seed, first.repeat)
 

@@ -95,6 +95,7 @@ class Worker:
     """One job in a process of its own, with its children; and how it ended."""
 
     everyone: "WeakSet[Worker]" = WeakSet()
+    """All that there are: whoever is stopped while threads wait for some can end them."""
 
     def __init__(self, place: Path, job: Job) -> None:
         self.everyone.add(self)

@@ -25,7 +25,7 @@ PUBLISHED = ("full", "paper")
 MOST_LOOKED_AT = 10
 """Rounds of a study that ends when its pairs are decided; after the last look nothing is left of the level."""
 QUALITY_ROUNDS = 3
-"""After so many, such a study's rounds measure speed alone."""
+"""After so many, such a study is looked at for the first time, and its rounds measure speed alone."""
 MOST_ROUNDS = 10_000
 """Times that a task, backend and mode may be run in one study."""
 
@@ -203,7 +203,7 @@ def _spec(wish: Wish, task: Task, choice: Choice, profile: str, *, seed: int, re
         memory_limit_bytes=wish.memory_limit_bytes,
         noise_budget_s=wish.noise_budget_s,
         design=wish.design,
-        speed_only=wish.design.until_decided and repeat >= QUALITY_ROUNDS,
+        speed_only=profile in CONTROLS or (wish.design.until_decided and repeat >= QUALITY_ROUNDS),
     )
 
 

@@ -56,9 +56,9 @@ def compare(
     --fail-on-slower allows; with 3 if nothing could be shown, since nothing is comparable or, with --fail-on-slower, no
     row has two processes in both studies; with 2 if the call was wrong; else with 0.
     """
-    from harness.cli.commands.power import share
+    from harness.cli.quantities import parse_share
 
-    limit = None if fail_on_slower is None else share("--fail-on-slower", fail_on_slower, most=10.0)
+    limit = None if fail_on_slower is None else parse_share("--fail-on-slower", fail_on_slower, most=10.0)
     wanted = form or ("json" if as_json else output.suffix.removeprefix(".") if output else "terminal")
     if wanted not in FORMATS:
         raise unknown_name("format", wanted, FORMATS)

@@ -1,18 +1,18 @@
 """The command `evenbench power`: how many repeats would show a difference, by the spread of a study."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.options import json_option, print_json, results_option
+from harness.cli.quantities import parse_share
 from harness.errors import UsageError
 from harness.language import _, noop
 from harness.records.next_command import next_command
 
 if TYPE_CHECKING:
-    from reports.statistics.power import Reachable, Repeats
+    from reports.statistics.power import Need, Reachable, Repeats
 
 
 @click.command()
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 @json_option
 def power(study: str | None, difference: str, power: str, results: Path, as_json: bool) -> None:
     """Say how many repeats each pair of rows needs, by the spread in STUDY (without it: the newest one)."""
-    wanted = share("--difference", difference, most=10.0)
-    target = share("--power", power, most=1.0)
+    wanted = parse_share("--difference", difference, most=10.0)
+    target = parse_share("--power", power, most=1.0)
     from harness.records import studies
     from reports.content.next_steps import again
     from reports.statistics.power import needs, reachable
@@ -53,24 +53,6 @@ def power(study: str | None, difference: str, power: str, results: Path, as_json
     if within_reach := reachable(groups, target):
         command = next_command(*again(read.loaded, groups), "--repeats", str(within_reach.repeats), results=here)
         _suggest(within_reach, command)
-
-
-def share(option: str, given: str, *, most: float) -> float:
-    """Return a share that was written as 5% or as 0.05.
-
-    Raises:
-        UsageError: it is none, or not above 0 and below `most`.
-    """
-    read = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(%?)\s*", given, re.ASCII)
-    value = float(read[1]) / (100 if read[2] else 1) if read else 0.0
-    if not 0 < value < most:
-        raise UsageError(
-            "{option} is a share above 0 and below {most:.0%}, such as 5% or 0.05; received {given!r}",
-            option=option,
-            most=most,
-            given=given,
-        )
-    return value
 
 
 def _suggest(found: "Reachable", command: str) -> None:
@@ -106,10 +88,10 @@ def _show(found: "Repeats") -> None:
             table.add_row(
                 plain(need.a),
                 plain(need.b),
-                text.percent(need.sd_log),
+                _spread(need),
                 _(" and ").join(map(str, repeats)),
                 text.ratio(need.smallest_ratio),
-                _repeats(need.repeats),
+                _needs(need),
             )
         console.print(Text(""))
         console.print(plain(title), style="bold")
@@ -125,6 +107,24 @@ def _show(found: "Repeats") -> None:
     )
     for row in found.left_out:
         click.echo(_("left out, for one process has no spread: {row}").format(row=text.printable(row)), err=True)
+
+
+def _spread(need: "Need") -> str:
+    """Return how far a pair spreads; of rows in turns also from turn to turn, and from round to round alone."""
+    from reports.words import text
+
+    if need.turn_sd is None or need.round_sd is None:
+        return text.percent(need.sd_log)
+    return _("{spread} (turns {turns}, rounds {rounds})").format(
+        spread=text.percent(need.sd_log), turns=text.percent(need.turn_sd), rounds=text.percent(need.round_sd)
+    )
+
+
+def _needs(need: "Need") -> str:
+    """Return how many repeats a pair needs, and how long these take where that is known."""
+    if need.minutes is None:
+        return _repeats(need.repeats)
+    return _("{repeats} ({minutes:.0f} min)").format(repeats=_repeats(need.repeats), minutes=need.minutes)
 
 
 def _repeats(count: int | None) -> str:

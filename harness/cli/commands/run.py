@@ -22,7 +22,7 @@ from harness.cli.choices import (
 from harness.cli.devices import those_with_a_device
 from harness.cli.names import with_words
 from harness.cli.options import data_dir_option, filled, json_option, print_json, refuse_what_is_planned, results_option
-from harness.cli.progress import Progress, earlier, how_long
+from harness.cli.progress import Progress, earlier, how_long, roughly
 from harness.cli.quantities import parse_seconds, parse_share
 from harness.cli.quiet import wait_for_quiet, warn_of_others
 from harness.data import datasets
@@ -139,7 +139,7 @@ def run(**asked: Any) -> int:
     """
     results = asked["results"].absolute()
     wait = asked["wait_for_quiet"]
-    wait_s = None if wait is None else parse_seconds(wait, "--wait-for-quiet")
+    wait_s = None if wait is None else parse_seconds("--wait-for-quiet", wait)
     machine.temporary_folder()  # where its workers would work: looked for now, under --dry-run too
     if asked["resume"] is None:
         plan = _planned(with_words(asked))
@@ -232,13 +232,13 @@ def _design(asked: dict[str, Any], choices: tuple[Choice, ...]) -> Design:
     turns = decided or (asked["turns"] if asked["turns"] is not None else base != "smoke")
     if asked["until"] == "decided" and not decided:
         raise UsageError("--until decided needs two rows or more that take turns: name a second backend or mode")
-    return Design(turns=turns, until_decided=decided, within=parse_share(asked["within"], "--within"))
+    return Design(turns=turns, until_decided=decided, within=parse_share("--within", asked["within"], most=1.0))
 
 
 def _budget(asked: dict[str, Any], design: Design) -> float | None:
     """Return the seconds after which no round is begun."""
     if asked["budget"] is not None:
-        return parse_seconds(asked["budget"], "--budget")
+        return parse_seconds("--budget", asked["budget"])
     return DEFAULT_BUDGET_S if design.until_decided else None
 
 
@@ -270,7 +270,7 @@ def _resumed(store: Store, asked: dict[str, Any]) -> tuple[Plan, tuple[RunSpec, 
     """Return the plan to finish a study from the disk, and the runs that it lacks."""
     study = store.study()
     if asked["budget"] is not None:
-        study = replace(study, budget_s=parse_seconds(asked["budget"], "--budget"))
+        study = replace(study, budget_s=parse_seconds("--budget", asked["budget"]))
     if asked["live"] is not None:
         study = replace(study, live=asked["live"])
     left = left_of(study, store)
@@ -313,7 +313,10 @@ def _show_plan(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, as_json: 
         click.echo(spec.run_id)
     sentence = _("{count} of {planned} runs would run, into {folder}")
     click.echo(sentence.format(count=len(left), planned=len(plan.study.specs), folder=store.folder), err=True)
-    if left:
+    if plan.study.until_decided and plan.study.budget_s is not None:
+        sentence = _("It ends when all is decided, or after {time}; the first round of each task is made anyway.")
+        click.echo(sentence.format(time=roughly(plan.study.budget_s)), err=True)
+    elif left:
         click.echo(how_long(earlier(store).expected(left), len(left)), err=True)
 
 
