@@ -21,7 +21,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.overhead_worker import MODULES, OverheadJob
+from benchmarks.loops.worker import MODULES, OverheadJob
 from harness import registry
 from harness.cli.names import words
 from harness.data.prepare import prepare
@@ -29,7 +29,7 @@ from harness.environments.interpreters import find
 from harness.environments.machine import ROOT, available_cores
 from harness.runs.launch import worker_environment, workplace
 
-WORKER = Path(__file__).with_name("overhead_worker.py")
+WORKER = Path(__file__).with_name("loops") / "worker.py"
 
 
 def measure(job: OverheadJob) -> dict[str, object]:

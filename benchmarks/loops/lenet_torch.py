@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from backends.torch.adapter import COMPILE_OPTIONS
-from benchmarks.overhead_case import Case
+from benchmarks.loops.case import Case
 
 
 class HandWritten:

@@ -5,7 +5,7 @@ from typing import Any
 import paddle
 from paddle import nn
 
-from benchmarks.overhead_case import Case
+from benchmarks.loops.case import Case
 
 
 class HandWritten:

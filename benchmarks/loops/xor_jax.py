@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from benchmarks.overhead_case import Case
+from benchmarks.loops.case import Case
 from harness.optimizers import Adam
 
 

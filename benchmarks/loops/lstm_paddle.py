@@ -6,7 +6,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from benchmarks.overhead_case import Case
+from benchmarks.loops.case import Case
 
 PARTS = {
     "embedding.weight": "embedding1.weight",

@@ -6,7 +6,7 @@ import mindspore as ms
 from mindspore import dataset, nn, ops
 from mindspore.train import Model
 
-from benchmarks.overhead_case import Case
+from benchmarks.loops.case import Case
 
 
 def lenet() -> Any:

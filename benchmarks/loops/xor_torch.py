@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.overhead_case import Case
+from benchmarks.loops.case import Case
 
 
 class HandWritten:

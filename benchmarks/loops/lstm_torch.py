@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from backends.torch.adapter import COMPILE_OPTIONS
 from backends.torch.knobs import FLUSH_VARIABLE
-from benchmarks.overhead_case import Case
+from benchmarks.loops.case import Case
 
 PARTS = {
     "embedding.weight": "embedding1.weight",

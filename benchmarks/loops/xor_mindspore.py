@@ -5,7 +5,7 @@ from typing import Any
 import mindspore as ms
 from mindspore import nn, ops
 
-from benchmarks.overhead_case import Case
+from benchmarks.loops.case import Case
 
 
 class HandWritten:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from benchmarks.overhead_case import Case
+from benchmarks.loops.case import Case
 
 
 def classifier(case: Case) -> Any:

@@ -1,4 +1,4 @@
-"""Runs inside a backend's interpreter: `python overhead_worker.py JOB`. See `overhead.py`."""
+"""Runs inside a backend's interpreter: `python worker.py JOB`. See `benchmarks/overhead.py`."""
 
 import json
 import random
@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from benchmarks.overhead_case import Case
+from benchmarks.loops.case import Case
 from harness.contract import Backend
 from harness.measure.clock import TARGET_BLOCK_S, time_block
 from harness.model import initial_weights
@@ -21,7 +21,7 @@ from harness.spec import Mode
 
 RATE, MOMENTUM = 0.01, 0.9
 EXAMPLES = 2048
-MODULES = {"lenet-mnist": "overhead", "lstm-text": "overhead_lstm", "xor": "overhead_xor"}
+MODULES = {"lenet-mnist": "lenet", "lstm-text": "lstm", "xor": "xor"}
 WARM_UP = {"lenet-mnist": (1, 2, 64), "lstm-text": (1, 2, 8), "xor": (1, 2, 64)}
 
 
@@ -69,7 +69,7 @@ def main(argument: str) -> None:
     backend: Backend = resolve(entry(job.backend).adapter)()
     program = backend.build(case.task, case.optimizer, device="cpu", mode=job.mode, weights=case.weights, seed=0)
     program.load({"train_x": case.x, "train_y": case.y, "test_x": case.x[:1], "test_y": case.y[:1]})
-    loops = import_module(f"benchmarks.{MODULES[job.task]}_{job.backend}")
+    loops = import_module(f"benchmarks.loops.{MODULES[job.task]}_{job.backend}")
     candidates: dict[str, Any] = {"harness": program} | loops.candidates(case)
     order = np.random.default_rng(1).integers(0, len(case.x), (4096, case.batch_size)).astype(np.int32)
     for candidate in candidates.values():

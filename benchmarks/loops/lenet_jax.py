@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax, random
 
-from benchmarks.overhead_case import Case
+from benchmarks.loops.case import Case
 
 SHAPES = {"c1": (6, 1, 5, 5), "c2": (16, 6, 5, 5), "d1": (400, 120), "d2": (120, 84), "d3": (84, 10)}
 RATE, MOMENTUM = 0.01, 0.9

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax, random
 
-from benchmarks.overhead_case import Case
-from benchmarks.overhead_xor_jax import both
+from benchmarks.loops.case import Case
+from benchmarks.loops.xor_jax import both
 
 
 def dropped(x: Any, rate: float, key: Any) -> Any:
