@@ -119,6 +119,12 @@ def cells_of(page: str) -> list[list[str]]:
     ]
 
 
+def below_the_answer(page: str) -> list[list[str]]:
+    """Return the cells of the tables under the answer."""
+    cells = cells_of(page)
+    return cells[next(place for place, row in enumerate(cells) if row[0] == "rank") :]
+
+
 def rendered(markdown_text: str) -> str:
     return str(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown_text))
 
@@ -129,8 +135,7 @@ def test_a_number_is_the_same_in_every_format(tmp_path: Path) -> None:
     render(folder, ("terminal", "md", "csv"), stdout=stream, more=("full",))
     render(folder, ("json",), tmp_path / "s.json")
     words = set(stream.getvalue().split())
-    tables = cells_of(rendered((folder / "report.md").read_text("utf-8")))
-    tables = tables[next(place for place, row in enumerate(tables) if row[0] == "rank") :]  # below the answer
+    tables = below_the_answer(rendered((folder / "report.md").read_text("utf-8")))
     runs = pd.read_csv(folder / "report.csv")
     summary = {row["run_ids"][0]: row for group in json.loads((tmp_path / "s.json").read_text("utf-8"))["summary"]
                for row in group["rows"]}  # fmt: skip
@@ -472,7 +477,7 @@ def test_any_string_is_shown_as_itself_in_markdown(bad: str) -> None:
     tags = set(re.findall(r"<[a-zA-Z/!][^>]*>", page))
     allowed = ("h1", "h2", "h3", "p", "ul", "li", "table", "thead", "tbody", "tr", "th", "td")
     assert tags <= {f"<{slash}{tag}>" for tag in allowed for slash in ("", "/")}
-    header, row, *figures = cells_of(page)
+    header, row, *figures = below_the_answer(page)
     assert len(header) == len(row) == len(found.sections[0].main.headers)
     told = [line for table in found.sections[0].tables for line in (table.headers, *table.shown())]
     assert figures == [[" ".join(text.printable(cell).split()) for cell in line] for line in told]

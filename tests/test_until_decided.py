@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fakes import entries
 from msgspec.structs import replace
-from records_factory import block, measured, record
+from records_factory import block, measured, record, write_study
 from test_failing_well import HERE_INTERPRETER, Silent
 
 import backends
@@ -22,12 +22,14 @@ from harness.runs.conductor import Conductor, Plan
 from harness.runs.execute import Setting
 from harness.runs.plan import MOST_LOOKED_AT, QUALITY_ROUNDS, Wish, plan
 from harness.spec import CONTROLS, Choice, Design, RunSpec
+from reports.content.content import content
 from reports.content.standing import standing
 from reports.content.verdicts import lines
 from reports.frame.frame import frame
 from reports.statistics import looks, methods
 from reports.statistics.decided import open_rows
 from reports.statistics.rows import Group
+from reports.statistics.study import StudyRead
 from reports.statistics.summary import summarize
 
 DECIDED = Design(turns=True, until_decided=True)
@@ -370,3 +372,12 @@ def test_while_it_runs_every_task_has_a_line_of_how_its_rows_stand() -> None:
 
 def test_controls_measure_speed_alone_in_every_round() -> None:
     assert {spec.speed_only for spec in plan(wish(controls=True)) if spec.profile in CONTROLS} == {True}
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_a_report_says_where_the_budget_was_too_short_to_train(short: bool, tmp_path: Path) -> None:
+    runs = [run(row, r, 0.01, rows=("torch", "tensorflow")) for r in range(2) for row in ("torch", "tensorflow")]
+    if short:
+        runs = [replace(one, spec=replace(one.spec, speed_only=one.spec.repeat > 0)) for one in runs]
+    said = content(StudyRead.of(write_study(tmp_path / "s", runs))).lead
+    assert any("did not hold three whole rounds" in line for line in said) == short

@@ -12,6 +12,7 @@ from harness.language import _, noop
 from harness.layers import Dense
 from harness.record import Record
 from harness.records.studies import Loaded
+from harness.spec import CONTROLS
 from reports.content import backends as said_backends
 from reports.content import instruments, merged, stages
 from reports.content import verdicts as said_verdicts
@@ -19,6 +20,7 @@ from reports.content.answer import Answer, answer
 from reports.content.break_even import break_even
 from reports.content.cells import NOT_COMPARABLE, cells, first, why_not
 from reports.content.legend import legend
+from reports.statistics.looks import LOOKS
 from reports.statistics.row_runs import Runs, row_runs
 from reports.statistics.rows import Group, Row
 from reports.statistics.study import StudyRead
@@ -135,6 +137,9 @@ def _lead(loaded: Loaded) -> tuple[str, ...]:
         lead.append(
             sentence.format(count=len(loaded.records), planned=len(loaded.plan.specs), date=loaded.plan.created_at)
         )
+        early = (r.spec for r in loaded.records if r.spec.repeat < min(LOOKS) and r.spec.profile not in CONTROLS)
+        if any(spec.speed_only for spec in early):
+            lead.append(_("Its budget did not hold three whole rounds: later ones measured speed alone."))
     elif loaded.records:
         lead.append(
             _("{count} runs have a record; how many were planned is not known.").format(count=len(loaded.records))
