@@ -1,4 +1,4 @@
-"""Boltzmann machines: the stages of their training, the state that passes from one to the next, and the arithmetic.
+"""Boltzmann machines and what is made of them: the stages of their training, the state that passes from one to the next, and the arithmetic.
 
 All units are binary, `s` is the logistic function. Matrices of a Boltzmann machine are `(below, above)`. `B` is the
 mini-batch, `C` the number of persistent chains. Every stage starts with `v = x > u`: the pixels `x` in [0, 1] are made
@@ -105,7 +105,38 @@ class Joint(_Stage, frozen=True, kw_only=True):
         return max(float(self.learning_rate / self.rate_divisor**update), self.lowest_rate)
 
 
-Stage = Rbm | Joint
+class WakeSleep(_Stage, frozen=True, kw_only=True):
+    """A deep belief net, untied: recognition apart from generation, by the up-down algorithm (Hinton et al. 2006).
+
+    The contrastive form of wake-sleep (Hinton, Dayan, Frey & Neal 1995): R and r recognise, G and a generate, and W with
+    its biases b and c is the machine on top.
+
+        wake         h = 1[u < s(v R + r)]; p0 = s(h W + c); g = 1[u < p0]
+        on top       k times: n = 1[u < s(g W' + b)]; p = s(n W + c); and, but for the last time, g = 1[u < p]
+        sleep        f = 1[u < s(n G' + a)]
+        gradients    W: (h' p0 - n' p) / B,  b: mean(h - n),  c: mean(p0 - p)
+                     G: (v - s(h G' + a))' h / B,  a: mean(v - s(h G' + a))
+                     R: f' (n - s(f R + r)) / B,   r: mean(n - s(f R + r))
+
+    G is `(below, above)` as all matrices here. The wake phase climbs the bound on the likelihood in a, G and the machine
+    on top; the sleep phase fits R to the net's own dreams. The reconstruction error is `sum((v - s(h G' + a))**2) / B`.
+    """
+
+    visible: int
+    hidden1: int
+    hidden2: int
+    gibbs_steps: int = 3
+
+    def gibbs_steps_at(self, epoch: int) -> int:
+        """Return the Gibbs steps per update in an epoch."""
+        return self.gibbs_steps
+
+    def rate_at(self, update: int, per_epoch: int) -> float:
+        """Return the learning rate of an update, counted from 0."""
+        return self.learning_rate
+
+
+Stage = Rbm | Joint | WakeSleep
 
 
 def rates(stage: Stage, first: int, count: int, per_epoch: int) -> NDArray[np.float32]:
@@ -126,6 +157,9 @@ def parameter_shapes(stage: Stage) -> dict[str, Shape]:
             return {"weight": (v, h), "visible_bias": (v,), "hidden_bias": (h,)}
         case Joint(visible=v, hidden1=h1, hidden2=h2):
             shapes: dict[str, Shape] = {"weight1": (v, h1), "weight2": (h1, h2)}
+            return shapes | {"visible_bias": (v,), "hidden1_bias": (h1,), "hidden2_bias": (h2,)}
+        case WakeSleep(visible=v, hidden1=h1, hidden2=h2):
+            shapes = {"recognition": (v, h1), "generation": (v, h1), "weight2": (h1, h2), "recognition_bias": (h1,)}
             return shapes | {"visible_bias": (v,), "hidden1_bias": (h1,), "hidden2_bias": (h2,)}
 
 
@@ -162,6 +196,13 @@ def draw_shapes(stage: Stage, batch: int, gibbs_steps: int) -> dict[str, Shape]:
             shapes = {"picture": (batch, v)}
             for k in range(1, gibbs_steps + 1):
                 shapes |= {f"hidden1.{k}": (chains, h1), f"hidden2.{k}": (chains, h2), f"visible{k}": (chains, v)}
+        case WakeSleep(visible=v, hidden1=h1, hidden2=h2):
+            shapes = {"picture": (batch, v), "hidden1.0": (batch, h1), "hidden2.0": (batch, h2)}
+            for k in range(1, gibbs_steps + 1):
+                shapes[f"hidden1.{k}"] = (batch, h1)
+                if k < gibbs_steps:
+                    shapes[f"hidden2.{k}"] = (batch, h2)
+            shapes["dream"] = (batch, v)
     return shapes
 
 
@@ -170,7 +211,7 @@ def statistics_names(stage: Stage) -> tuple[str, ...]:
 
     `mean_field_change` is the mean of `abs(m1 - its value one step before)` at the last mean-field step, over B and H1.
     """
-    if isinstance(stage, Rbm):
+    if not isinstance(stage, Joint):
         return ("reconstruction_error",)
     return ("reconstruction_error", "mean_field_change", "chain_visible", "chain_hidden1", "chain_hidden2")
 
@@ -178,14 +219,14 @@ def statistics_names(stage: Stage) -> tuple[str, ...]:
 def initial_state(stage: Stage, batch: int, seed: int) -> State:
     """Draw the state that a stage starts from, the same bytes for every backend.
 
-    Weights come from N(0, deviation^2), those of a joint stage and of a machine below are left at zero for
+    Weights come from N(0, deviation^2), those of a joint stage, of an untied one and of a machine below are left at zero for
     `harness/stage_sequence.py` to fill in; biases and velocities are zero; chains start at fair coin tosses.
     """
     random = np.random.default_rng([seed, 5])
     state = {name: np.zeros(shape, np.float32) for name, shape in state_shapes(stage, batch).items()}
     if isinstance(stage, Rbm):
         state["weight"] = random.normal(0, stage.deviation, state["weight"].shape).astype(np.float32)
-    else:
+    elif isinstance(stage, Joint):
         for number, target in enumerate(stage.sparsity_targets, start=1):
             state[f"mean{number}"][:] = target
     if "chain" in state:

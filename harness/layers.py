@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-ActivationName = Literal["sigmoid", "tanh", "relu", "leaky_relu", "selu"]
+ActivationName = Literal["sigmoid", "tanh", "relu", "leaky_relu", "selu", "gelu"]
 
 
 class _Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="layer"):
@@ -17,16 +17,17 @@ class _Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
 
 
 class Dense(_Layer, frozen=True, kw_only=True):
-    """`y = x W' + b` with `W` of shape `(units, inputs)` and `b` of shape `(units,)`."""
+    """`y = x W' + b` with `W` of shape `(units, inputs)` and `b` of shape `(units,)`; of a sequence at each time step."""
 
     units: int
     bias: bool = True
 
 
 class Conv2d(_Layer, frozen=True, kw_only=True):
-    """Cross-correlation with `filters` square kernels, `W` of shape `(filters, C, kernel, kernel)`.
+    """Cross-correlation with `filters` square kernels, `W` of shape `(filters, C / groups, kernel, kernel)`.
 
-    `padding` zeros are put on each of the four sides, so that no framework's own idea of "same" comes into play.
+    `padding` zeros are put on each of the four sides, so that no framework's own idea of "same" comes into play. With
+    `groups`, each of that many equal parts of the filters sees its own part of the channels alone (Krizhevsky 2012).
     """
 
     filters: int
@@ -34,16 +35,37 @@ class Conv2d(_Layer, frozen=True, kw_only=True):
     stride: int = 1
     padding: int = 0
     bias: bool = True
+    groups: int = 1
 
 
 class MaxPool2d(_Layer, frozen=True, kw_only=True):
-    """Maximum over windows of `size` by `size` that do not overlap; a remainder at the far edge is dropped."""
+    """Maximum over windows of `size` by `size`, `stride` apart (0: `size`, so that they do not overlap).
+
+    `padding` places that are never the maximum are put on each of the four sides; what is left at the far edge and
+    fills no window is dropped. The gradient goes to the first place of a window that holds its maximum.
+    """
 
     size: int = 2
+    stride: int = 0
+    padding: int = 0
 
 
 class AvgPool2d(_Layer, frozen=True, kw_only=True):
     """Mean over windows of `size` by `size` that do not overlap; a remainder at the far edge is dropped."""
+
+    size: int = 2
+
+
+class GlobalAvgPool2d(_Layer, frozen=True, kw_only=True):
+    """Mean of each channel, `(C, H, W)` to `(C,)` (Lin, Chen & Yan 2014)."""
+
+
+class Upsample2d(_Layer, frozen=True, kw_only=True):
+    """Repeat every value `size` times along both sides (nearest neighbour).
+
+    Not a transposed convolution: with a convolution behind it this computes as much, and leaves no checkerboard
+    (Odena, Dumoulin & Olah 2016).
+    """
 
     size: int = 2
 
@@ -69,10 +91,32 @@ class BatchNorm(_Layer, frozen=True, kw_only=True):
     epsilon: float = 1e-5
 
 
+class LayerNorm(_Layer, frozen=True, kw_only=True):
+    """Normalise over the features, of a sequence at each time step; then scale by `weight` and shift by `bias`.
+
+    By the biased variance, `epsilon` inside the root (Ba, Kiros & Hinton 2016).
+    """
+
+    epsilon: float = 1e-5
+
+
+class LocalResponseNorm(_Layer, frozen=True, kw_only=True):
+    """`y_c = x_c / (k + alpha * sum of x_j^2)^beta` over the `size` channels around c (Krizhevsky et al. 2012).
+
+    `alpha` is not divided by `size`, and where channels end the sum has fewer terms; `size` is odd.
+    """
+
+    size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 2.0
+
+
 class Activation(_Layer, frozen=True, kw_only=True):
     """An element-wise function without parameters.
 
-    `leaky_relu` has the given `slope` left of zero. `selu` has the constants of Klambauer et al. 2017,
+    `leaky_relu` has the given `slope` left of zero. `gelu` is `x Phi(x)` with the normal distribution itself, not its
+    approximation by tanh (Hendrycks & Gimpel 2016). `selu` has the constants of Klambauer et al. 2017,
     alpha 1.6732632423543772 and scale 1.0507009873554805.
     """
 
@@ -104,6 +148,22 @@ class Embedding(_Layer, frozen=True, kw_only=True):
 
     vocabulary: int
     units: int
+
+
+class Positions(_Layer, frozen=True, kw_only=True):
+    """`y_t = x_t + W_t`: a trained row of `W (T, F)` is added at each place of a sequence `(T, F)`."""
+
+
+class SelfAttention(_Layer, frozen=True, kw_only=True):
+    """Multi-head scaled dot-product self-attention on `(T, E)` (Vaswani et al. 2017, section 3.2).
+
+    `q = x Wq' + bq`, `k` and `v` alike, each `(E, E)` and `(E,)`, cut into `heads` parts of `d = E / heads` features;
+    `softmax(q k' / sqrt(d)) v` of every head, joined, then `Wo'` and `bo`. A `causal` layer lets no place see later
+    ones. Padding is a word like any other: nothing is masked for it. No dropout inside.
+    """
+
+    heads: int
+    causal: bool = False
 
 
 class _Recurrent(_Layer, frozen=True, kw_only=True):
@@ -138,6 +198,22 @@ class GRU(_Recurrent, frozen=True, kw_only=True):
     """
 
 
+class Residual(_Layer, frozen=True, kw_only=True):
+    """`y = f(x) + s(x)`: the sum of the outputs of `layers` and of `shortcut`, which is x itself if it is empty."""
+
+    layers: "tuple[Layer, ...]"
+    shortcut: "tuple[Layer, ...]" = ()
+
+
+class Branches(_Layer, frozen=True, kw_only=True):
+    """The outputs of several branches, joined along the channels or features; an empty branch is the input itself.
+
+    An Inception module (Szegedy et al. 2015), and nested also a U-Net, whose skips are empty branches.
+    """
+
+    branches: "tuple[tuple[Layer, ...], ...]"
+
+
 Recurrent = SimpleRNN | LSTM | GRU
 Layer = (
     Dense
@@ -154,4 +230,12 @@ Layer = (
     | SimpleRNN
     | LSTM
     | GRU
+    | GlobalAvgPool2d
+    | Upsample2d
+    | LayerNorm
+    | LocalResponseNorm
+    | Positions
+    | SelfAttention
+    | Residual
+    | Branches
 )

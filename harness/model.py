@@ -1,13 +1,17 @@
 """What follows from a tuple of layers: names, shapes, initial weights and the count of operations.
 
-A parameter is called `<kind><n>.<part>`, for example `conv2.weight`: the n-th layer of its kind, counted from 1.
+A parameter is called `<kind><n>.<part>`, for example `conv2.weight`: the n-th layer of its kind, counted from 1. Inside a
+composition names follow the nesting, and each path counts anew: `residual1.layers.conv2.weight`,
+`residual1.shortcut.conv1.weight`, `branches1.branch3.conv1.weight`.
 """
 
 import math
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
@@ -16,16 +20,24 @@ from harness.layers import (
     LSTM,
     AvgPool2d,
     BatchNorm,
+    Branches,
     Conv2d,
     Dense,
     Embedding,
     Flatten,
+    GlobalAvgPool2d,
     Layer,
+    LayerNorm,
+    LocalResponseNorm,
     Maxout,
     MaxPool2d,
+    Positions,
     PReLU,
     Recurrent,
+    Residual,
+    SelfAttention,
     SimpleRNN,
+    Upsample2d,
 )
 from harness.spec import Task
 
@@ -40,10 +52,12 @@ class NamedLayer(Struct, frozen=True, kw_only=True):
     layer: Layer
     input_shape: Shape
     output_shape: Shape
+    paths: "tuple[tuple[str, tuple[NamedLayer, ...]], ...]" = ()
+    """Of a composition the layers of each of its paths, which all begin at the same input, with the path's name."""
 
 
 RANKS: dict[type, tuple[int, ...]] = {
-    Dense: (1,),
+    Dense: (1, 2),
     Maxout: (1,),
     Embedding: (1,),
     SimpleRNN: (2,),
@@ -54,9 +68,18 @@ RANKS: dict[type, tuple[int, ...]] = {
     AvgPool2d: (3,),
     BatchNorm: (1, 3),
     PReLU: (1, 3),
+    GlobalAvgPool2d: (3,),
+    Upsample2d: (3,),
+    LocalResponseNorm: (3,),
+    LayerNorm: (1, 2),
+    Positions: (2,),
+    SelfAttention: (2,),
 }
 """How many axes a layer's input may have; the others take any. Of a sequence `(T, F)` frameworks disagree on which axis
 is that of the channels, so that the layers with one parameter per channel take none."""
+
+ATTENTION = ("query", "key", "value", "output")
+"""The four dense layers of self-attention, in the order of their parameters."""
 
 GATES: dict[type, int] = {SimpleRNN: 1, LSTM: 4, GRU: 3}
 """How many blocks of rows a recurrent layer's parameters have."""
@@ -73,20 +96,131 @@ def named_layers(task: Task) -> tuple[NamedLayer, ...]:
     Raises:
         UsageError: a layer does not fit the shape that reaches it.
     """
+    return _named(task.name, task.layers, task.input_shape, "")
+
+
+def _named(task: str, layers: tuple[Layer, ...], shape: Shape, within: str) -> tuple[NamedLayer, ...]:
     counts: Counter[str] = Counter()
-    shape = task.input_shape
     named = []
-    for layer in task.layers:
+    for layer in layers:
         kind = type(layer).__name__.lower().removesuffix("2d")
         counts[kind] += 1
-        name = f"{kind}{counts[kind]}"
-        output = _output_shape(task.name, name, layer, shape)
-        named.append(NamedLayer(name=name, layer=layer, input_shape=shape, output_shape=output))
+        name = f"{within}{kind}{counts[kind]}"
+        paths = tuple((path, _named(task, of, shape, f"{name}.{path}.")) for path, of in _paths(layer))
+        if paths:
+            output = _joined(task, name, layer, [of[-1].output_shape if of else shape for _path, of in paths])
+        else:
+            output = _output_shape(task, name, layer, shape)
+        named.append(NamedLayer(name=name, layer=layer, input_shape=shape, output_shape=output, paths=paths))
         shape = output
     return tuple(named)
 
 
-def _output_shape(task: str, name: str, layer: Layer, shape: Shape) -> Shape:
+def _paths(layer: Layer) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
+    match layer:
+        case Residual(layers=layers, shortcut=shortcut):
+            return ("layers", layers), ("shortcut", shortcut)
+        case Branches(branches=branches):
+            return tuple((f"branch{number}", branch) for number, branch in enumerate(branches, start=1))
+        case _:
+            return ()
+
+
+def channel_axis(shape: Shape) -> int:
+    """Return the axis of the channels or features of a shape without the batch axis: the last one but for images."""
+    return 0 if len(shape) == 3 else len(shape) - 1
+
+
+class Cut(Struct, frozen=True, kw_only=True):
+    """A straight model that ends behind one layer, to see what that layer gives."""
+
+    name: str
+    """The layer's."""
+    layers: tuple[Layer, ...]
+    sources: dict[str, str]
+    """The whole model's name of every parameter of this one."""
+
+
+def cuts(task: Task) -> tuple[Cut, ...]:
+    """Return the models that end behind each layer, in their order; those inside a composition come before it."""
+    found: list[Cut] = []
+    _cut(task, named_layers(task), (), found)
+    return tuple(found)
+
+
+def _cut(task: Task, layers: tuple[NamedLayer, ...], before: tuple[NamedLayer, ...], found: list[Cut]) -> None:
+    for named in layers:
+        for _path, of in named.paths:
+            _cut(task, of, before, found)
+        before = (*before, named)
+        straight = tuple(one.layer for one in before)
+        own = [name for one in _named(task.name, straight, task.input_shape, "") for name in layer_parameters(one)]
+        whole = [name for one in before for name in layer_parameters(one)]
+        found.append(Cut(name=named.name, layers=straight, sources=dict(zip(own, whole, strict=True))))
+
+
+def label_shape(output: Shape) -> Shape:
+    """Return the shape of an example's class numbers, given that of its outputs: one for every place."""
+    axis = channel_axis(output)
+    return output[:axis] + output[axis + 1 :]
+
+
+def _joined(task: str, name: str, layer: Layer, shapes: list[Shape]) -> Shape:
+    """Return what comes out of a composition whose paths give these shapes."""
+    first, axis = shapes[0], channel_axis(shapes[0])
+    if isinstance(layer, Residual):
+        fit = len(set(shapes)) == 1
+    else:
+        fit = len({(len(one), one[:axis], one[axis + 1 :]) for one in shapes}) == 1
+    if not fit:
+        raise UsageError(
+            "task {task}: the paths of layer {name} do not fit each other: they give {shapes}",
+            task=task,
+            name=name,
+            shapes=", ".join(map(str, shapes)),
+        )
+    if isinstance(layer, Residual):
+        return first
+    return (*first[:axis], sum(one[axis] for one in shapes), *first[axis + 1 :])
+
+
+def leaves(layers: Iterable[NamedLayer]) -> Iterator[NamedLayer]:
+    """Yield the layers themselves, those inside compositions in the place of the compositions."""
+    for named in layers:
+        if named.paths:
+            for _path, of in named.paths:
+                yield from leaves(of)
+        else:
+            yield named
+
+
+def flat(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Yield layers as `leaves` does, without names."""
+    for layer in layers:
+        if paths := _paths(layer):
+            for _path, of in paths:
+                yield from flat(of)
+        else:
+            yield layer
+
+
+def each(layers: Iterable[Layer], change: Callable[[Layer], Layer]) -> tuple[Layer, ...]:
+    """Return layers with each of them changed, inside compositions too."""
+
+    def changed(layer: Layer) -> Layer:
+        match layer:
+            case Residual():
+                return replace(layer, layers=each(layer.layers, change), shortcut=each(layer.shortcut, change))
+            case Branches():
+                return replace(layer, branches=tuple(each(branch, change) for branch in layer.branches))
+            case _:
+                return change(layer)
+
+    return tuple(map(changed, layers))
+
+
+def _check(task: str, name: str, layer: Layer, shape: Shape) -> None:
+    """Refuse a layer whose numbers do not go with its input."""
     ranks = RANKS.get(type(layer))
     if ranks is not None and len(shape) not in ranks:
         expected = " or ".join(map(str, ranks))
@@ -98,13 +232,59 @@ def _output_shape(task: str, name: str, layer: Layer, shape: Shape) -> Shape:
             shape=shape,
         )
     match layer:
-        case Dense(units=units) | Maxout(units=units):
+        case Conv2d(groups=parts, filters=filters) if shape[0] % parts or filters % parts:
+            raise UsageError(
+                "task {task}: layer {name} has {parts} groups, which is to divide its {channels} channels and "
+                "{filters} filters",
+                task=task,
+                name=name,
+                parts=parts,
+                channels=shape[0],
+                filters=filters,
+            )
+        case SelfAttention(heads=heads) if shape[1] % heads:
+            raise UsageError(
+                "task {task}: layer {name} has {heads} heads, which is to divide its {features} features",
+                task=task,
+                name=name,
+                heads=heads,
+                features=shape[1],
+            )
+        case MaxPool2d(size=size, padding=padding) if 2 * padding > size:
+            raise UsageError(
+                "task {task}: layer {name} may have a padding of at most half its size {size}, not {padding}",
+                task=task,
+                name=name,
+                size=size,
+                padding=padding,
+            )
+        case LocalResponseNorm(size=size) if size % 2 == 0:
+            raise UsageError(
+                "task {task}: layer {name} looks at an odd number of channels, not at {size}",
+                task=task,
+                name=name,
+                size=size,
+            )
+
+
+def _output_shape(task: str, name: str, layer: Layer, shape: Shape) -> Shape:
+    _check(task, name, layer, shape)
+    match layer:
+        case Dense(units=units):
+            return (*shape[:-1], units)
+        case Maxout(units=units):
             return (units,)
         case Conv2d(filters=filters, kernel=kernel, stride=stride, padding=padding):
             sides = tuple((side + 2 * padding - kernel) // stride + 1 for side in shape[1:])
             output: Shape = (filters, *sides)
-        case MaxPool2d(size=size) | AvgPool2d(size=size):
+        case MaxPool2d(size=size, stride=stride, padding=padding):
+            output = (shape[0], *((side + 2 * padding - size) // (stride or size) + 1 for side in shape[1:]))
+        case AvgPool2d(size=size):
             output = (shape[0], *(side // size for side in shape[1:]))
+        case GlobalAvgPool2d():
+            return (shape[0],)
+        case Upsample2d(size=size):
+            return (shape[0], *(side * size for side in shape[1:]))
         case Flatten():
             return (math.prod(shape),)
         case Embedding(units=units):
@@ -126,21 +306,32 @@ def layer_parameters(named: NamedLayer) -> dict[str, Shape]:
 
     Batch normalisation's running `mean` and `variance` are listed too: they are part of what a model computes.
     """
+    if named.paths:
+        return {name: shape for leaf in leaves((named,)) for name, shape in layer_parameters(leaf).items()}
     channels = (named.input_shape[0],)
+    features = named.input_shape[-1:]
     parts: dict[str, Shape]
     match named.layer:
         case Dense(units=units, bias=bias):
-            parts = {"weight": (units, *named.input_shape)} | ({"bias": (units,)} if bias else {})
+            parts = {"weight": (units, *features)} | ({"bias": (units,)} if bias else {})
         case Maxout(units=units, pieces=pieces):
             parts = {"weight": (units * pieces, *named.input_shape), "bias": (units * pieces,)}
-        case Conv2d(filters=filters, kernel=kernel, bias=bias):
-            parts = {"weight": (filters, *channels, kernel, kernel)} | ({"bias": (filters,)} if bias else {})
+        case Conv2d(filters=filters, kernel=kernel, bias=bias, groups=groups):
+            seen = channels[0] // groups
+            parts = {"weight": (filters, seen, kernel, kernel)} | ({"bias": (filters,)} if bias else {})
         case BatchNorm():
             parts = {"weight": channels, "bias": channels, "mean": channels, "variance": channels}
         case PReLU():
             parts = {"weight": channels}
         case Embedding(vocabulary=vocabulary, units=units):
             parts = {"weight": (vocabulary, units)}
+        case LayerNorm():
+            parts = {"weight": features, "bias": features}
+        case Positions():
+            parts = {"weight": named.input_shape}
+        case SelfAttention():
+            each = {"weight": features * 2, "bias": features}
+            parts = {f"{of}_{part}": shape for of in ATTENTION for part, shape in each.items()}
         case SimpleRNN() | LSTM() | GRU() as layer:
             parts = _recurrent_parts(layer, named.input_shape[-1])
         case _:
@@ -178,13 +369,13 @@ def initial_weights(task: Task, seed: int) -> Weights:
 
     `glorot_uniform` draws weights from U(-a, a) with `a = sqrt(6 / (fan_in + fan_out))` (Glorot & Bengio 2010) and
     sets biases to zero; `fan_in_uniform` draws both from U(-1/sqrt(fan_in), 1/sqrt(fan_in)). Whatever the task says,
-    embeddings come from U(-0.05, 0.05), and recurrent layers have weights from U(-1/sqrt(H), 1/sqrt(H)) and biases of
+    embeddings and positions come from U(-0.05, 0.05), and recurrent layers have weights from U(-1/sqrt(H), 1/sqrt(H)) and biases of
     zero, the LSTM's forget gate of one (Jozefowicz et al. 2015).
     """
     random = np.random.default_rng([seed, 1])
     return {
         name: value
-        for named in named_layers(task)
+        for named in leaves(named_layers(task))
         for name, value in _draw_layer(named, task.initializer, random).items()
     }
 
@@ -197,7 +388,9 @@ def _draw_layer(named: NamedLayer, initializer: str, random: np.random.Generator
             return {n: np.full(s, float(n.rpartition(".")[2] in ones), np.float32) for n, s in shapes.items()}
         case PReLU(slope=slope):
             return {n: np.full(s, slope, np.float32) for n, s in shapes.items()}
-        case Embedding():
+        case LayerNorm():
+            return {n: np.full(s, float(n.endswith("weight")), np.float32) for n, s in shapes.items()}
+        case Embedding() | Positions():
             return {n: random.uniform(-0.05, 0.05, s).astype(np.float32) for n, s in shapes.items()}
         case SimpleRNN() | LSTM() | GRU() as layer:
             return {n: _draw_recurrent(layer, s, random) for n, s in shapes.items()}

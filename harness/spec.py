@@ -328,7 +328,26 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
 
 
+YOUNGER: dict[str, dict[str, int]] = {"Conv2d": {"groups": 1}, "MaxPool2d": {"stride": 0, "padding": 0}}
+"""Fields that layers got later, with the value under which they compute what they did before."""
+
+
 def fingerprint(task: Task) -> str:
-    """Return 12 hexadecimal digits that change when any field of the task changes."""
+    """Return 12 hexadecimal digits that change when any field of the task changes.
+
+    A layer's younger fields count where they say something, so that a task keeps its fingerprint when layers learn more.
+    """
     read_back = msgspec.json.decode(msgspec.json.encode(task), type=Task)  # 300 s and 300.0 s are one timeout
-    return hashlib.sha256(msgspec.json.encode(read_back, order="deterministic")).hexdigest()[:12]
+    told = _without_younger(msgspec.to_builtins(read_back))
+    return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()[:12]
+
+
+def _without_younger(told: Any) -> Any:
+    match told:
+        case dict():
+            younger = YOUNGER.get(told.get("layer", ""), {})
+            return {name: _without_younger(of) for name, of in told.items() if younger.get(name, ...) != of}
+        case list() | tuple():
+            return [_without_younger(one) for one in told]
+        case _:
+            return told

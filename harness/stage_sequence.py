@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.boltzmann import Joint, Rbm, Stage, State, initial_state
+from harness.boltzmann import Joint, Rbm, Stage, State, WakeSleep, initial_state
 from harness.layers import Dense
 from harness.model import Weights
 from harness.spec import Preset, Task
@@ -38,6 +38,8 @@ def start(stages: Sequence[Stage], number: int, drawn: Weights, done: Trained) -
     match stage:
         case Joint() if len(before) >= 2:
             state |= composition(*before[-2:])
+        case WakeSleep() if len(before) >= 2:
+            state |= untied(*before[-2:])
         case Rbm(recognise=pixels) if pixels:
             state |= {"below.weight": before[-1]["weight"], "below.bias": before[-1]["hidden_bias"]}
     return state
@@ -50,6 +52,19 @@ def composition(bottom: State, top: State) -> State:
         "weight2": top["weight"],
         "visible_bias": bottom["visible_bias"],
         "hidden1_bias": bottom["hidden_bias"] + top["visible_bias"],
+        "hidden2_bias": top["hidden_bias"],
+    }
+
+
+def untied(bottom: State, top: State) -> State:
+    """Return the parameters of the net whose recognition and generation begin as one machine's weights."""
+    return {
+        "recognition": bottom["weight"],
+        "recognition_bias": bottom["hidden_bias"],
+        "generation": bottom["weight"],
+        "visible_bias": bottom["visible_bias"],
+        "weight2": top["weight"],
+        "hidden1_bias": top["visible_bias"],
         "hidden2_bias": top["hidden_bias"],
     }
 
@@ -68,6 +83,8 @@ def net_weights(task: Task, stages: Sequence[Stage], done: Trained, drawn: Weigh
     if isinstance(stages[-1], Joint):
         below = np.concatenate([last["weight1"].T, last["weight2"]], axis=1)  # pixels, then m2, to the first layer
         layers = [(below, last["hidden1_bias"]), (last["weight2"].T, last["hidden2_bias"])]
+    elif isinstance(stages[-1], WakeSleep):
+        layers = [(last["recognition"].T, last["recognition_bias"]), (last["weight2"].T, last["hidden2_bias"])]
     else:
         layers = [(done[stage.name]["weight"].T, done[stage.name]["hidden_bias"]) for stage in stages]
     for number, (weight, bias) in enumerate(layers, start=1):

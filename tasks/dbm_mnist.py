@@ -4,7 +4,7 @@ The recipe is that of Salakhutdinov & Hinton 2009 without the labels in the join
 the other, composed, trained together, and then the weights of a net for classification.
 """
 
-from harness.boltzmann import Joint, Rbm, Stage
+from harness.boltzmann import Joint, Rbm, Stage, WakeSleep
 from harness.layers import Activation, Dense, Layer
 from harness.optimizers import Adam, StepSchedule
 from harness.spec import Boltzmann, Preset, Target, Task
@@ -222,6 +222,34 @@ def dbn() -> Task:
     return family(
         "dbn-mnist",
         "Train a deep belief net (784-500-1000) greedily and fine-tune it.",
+        classifier(FIRST, SECOND),
+        {
+            "smoke": preset(stages(1), dataset="digits", epochs=1, measure_s=0.2, fewest_updates=10),
+            "quick": preset(stages(20), dataset="digits", epochs=20, target=0.9),
+            "full": preset(stages(10), dataset="mnist", epochs=10, target=0.98, labels=FEW, timeout_s=14_400),
+        },
+    )
+
+
+def wake_sleep() -> Task:
+    """Return the deep belief net, then untied and trained by the up-down algorithm (Hinton, Osindero & Teh 2006)."""
+
+    def stages(epochs: int) -> tuple[Stage, ...]:
+        up_down = WakeSleep(
+            name="up-down",
+            epochs=epochs,
+            learning_rate=0.01,
+            weight_decay=2e-4,
+            momentum=(0.5, 0.5),
+            visible=PIXELS,
+            hidden1=FIRST,
+            hidden2=SECOND,
+        )
+        return bottom(epochs, doubled=False), top(epochs, doubled=False), up_down
+
+    return family(
+        "wake-sleep-mnist",
+        "Train a deep belief net greedily, untie it by wake-sleep, and fine-tune it.",
         classifier(FIRST, SECOND),
         {
             "smoke": preset(stages(1), dataset="digits", epochs=1, measure_s=0.2, fewest_updates=10),

@@ -30,14 +30,19 @@ def layers(recurrent: tuple[Layer, ...], vocabulary: int, units: int, dropout: f
 
 def family(name: str, summary: str, small: tuple[Layer, ...], large: tuple[Layer, ...]) -> Task:
     """Return a text task with the given recurrent layers for the embedded reviews and for real ones."""
-    quick = Adam(learning_rate=0.005, clip_norm=1.0)
     big = layers(large, VOCABULARY, UNITS, dropout=0.5)
+    return reviews(name, summary, layers(small, SMALL_VOCABULARY, SMALL_UNITS), big)
+
+
+def reviews(name: str, summary: str, small: tuple[Layer, ...], big: tuple[Layer, ...]) -> Task:
+    """Return a text task with whole models for the embedded reviews and for real ones."""
+    quick = Adam(learning_rate=0.005, clip_norm=1.0)
     return Task(
         name=name,
         version=1,
         summary=summary,
         input_shape=(SMALL_LENGTH,),
-        layers=layers(small, SMALL_VOCABULARY, SMALL_UNITS),
+        layers=small,
         loss="softmax_cross_entropy",
         datasets=DATASETS,
         presets={

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from backends.jax.blocks import Blocks, Rows, jitted, reported
 from backends.jax.devices import copy_to, device_of, peak_memory
-from harness.boltzmann import Joint, Rbm, Stage, statistics_names
+from harness.boltzmann import Joint, Rbm, Stage, WakeSleep, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
 from harness.spec import DeviceKind, Mode
 
@@ -110,6 +110,33 @@ def joint_gradients(stage: Joint, w: Tensors, x: Any, draw: Draw, steps: int) ->
     return gradients, kept, [error, change, *(units.mean() for units in (fantasy, q1, q2))]
 
 
+def wake_sleep_gradients(w: Tensors, x: Any, draw: Draw, steps: int) -> Update:
+    """Return the uphill gradients of one mini-batch x `(B, V)`, nothing else of the state, and the statistics."""
+    v = draw("picture", x)
+    h = draw("hidden1.0", above(v, w["recognition"], w["recognition_bias"]))
+    p0 = above(h, w["weight2"], w["hidden2_bias"])
+    g = draw("hidden2.0", p0)
+    for k in range(1, steps + 1):
+        n = draw(f"hidden1.{k}", below(g, w["weight2"], w["hidden1_bias"]))
+        p = above(n, w["weight2"], w["hidden2_bias"])
+        if k < steps:
+            g = draw(f"hidden2.{k}", p)
+    dream = draw("dream", below(n, w["generation"], w["visible_bias"]))
+    missed = v - below(h, w["generation"], w["visible_bias"])
+    unseen = n - above(dream, w["recognition"], w["recognition_bias"])
+    b = len(x)
+    gradients = {
+        "weight2": (outer(h, p0) - outer(n, p)) / b,
+        "hidden1_bias": (h - n).mean(axis=0),
+        "hidden2_bias": (p0 - p).mean(axis=0),
+        "generation": outer(missed, h) / b,
+        "visible_bias": missed.mean(axis=0),
+        "recognition": outer(dream, unseen) / b,
+        "recognition_bias": unseen.mean(axis=0),
+    }
+    return gradients, {}, [jnp.square(missed).sum() / b]
+
+
 def one_update(stage: Stage, gibbs_steps: int, w: Tensors, data: Tensors, row: Rows) -> tuple[Tensors, Any]:
     """Return the state after one update, and its statistics; draw what the row has no tape of."""
     tape = row.get("tape", {})
@@ -126,6 +153,8 @@ def one_update(stage: Stage, gibbs_steps: int, w: Tensors, data: Tensors, row: R
             gradients, kept, report = rbm_gradients(rbm, w, x, draw, gibbs_steps)
         case Joint() as joint:
             gradients, kept, report = joint_gradients(joint, w, x, draw, gibbs_steps)
+        case WakeSleep():
+            gradients, kept, report = wake_sleep_gradients(w, x, draw, gibbs_steps)
     rate, momentum = row["rates"][0], row["rates"][1]
     for name, gradient in gradients.items():
         pull = gradient - stage.weight_decay * w[name] if gradient.ndim == 2 else gradient
@@ -140,6 +169,8 @@ def forward(stage: Stage, steps: int, w: Tensors, pictures: Any, indices: Any) -
     match stage:
         case Joint():
             return jnp.concatenate(mean_field(w, x, steps)[:2], axis=1)
+        case WakeSleep():
+            return above(above(x, w["recognition"], w["recognition_bias"]), w["weight2"], w["hidden2_bias"])
         case Rbm(doubled=doubled, recognise=pixels, recognise_copies=copies):
             if pixels:
                 x = above(x, w["below.weight"], w["below.bias"], float(copies))

@@ -14,17 +14,25 @@ from harness.layers import (
     Activation,
     AvgPool2d,
     BatchNorm,
+    Branches,
     Conv2d,
     Dense,
     Dropout,
     Embedding,
     Flatten,
+    GlobalAvgPool2d,
+    LayerNorm,
+    LocalResponseNorm,
     Maxout,
     MaxPool2d,
+    Positions,
     PReLU,
+    Residual,
+    SelfAttention,
     SimpleRNN,
+    Upsample2d,
 )
-from harness.model import NamedLayer
+from harness.model import NamedLayer, channel_axis, leaves
 from harness.spec import Loss
 
 Tensors = dict[str, Any]
@@ -37,13 +45,30 @@ def net(layers: tuple[NamedLayer, ...], w: Tensors, x: Any, key: Any = None) -> 
     """
     moved: Tensors = {}
     for position, named in enumerate(layers):
+        # every layer draws from a key of its own
+        own_key = None if key is None else jax.random.fold_in(key, position)
+        if named.paths:
+            outputs = []
+            for number, (_name, path) in enumerate(named.paths):
+                y, of_path = net(path, w, x, None if own_key is None else jax.random.fold_in(own_key, number))
+                outputs.append(y)
+                moved |= of_path
+            x = joined(named, outputs)
+            continue
         p = {name.rpartition(".")[2]: value for name, value in w.items() if name.startswith(f"{named.name}.")}
         if isinstance(named.layer, BatchNorm):
             x, statistics = batch_norm(named.layer, x, p, training=key is not None)
             moved |= {f"{named.name}.{part}": value for part, value in statistics.items()}
         else:
-            x = layer(named, x, p, None if key is None else jax.random.fold_in(key, position))
+            x = layer(named, x, p, own_key)
     return x, moved
+
+
+def joined(named: NamedLayer, outputs: list[Any]) -> Any:
+    """Return the outputs of a composition, given those of its paths."""
+    if isinstance(named.layer, Residual):
+        return outputs[0] + outputs[1]
+    return jnp.concatenate(outputs, axis=channel_axis(named.output_shape) + 1)
 
 
 def layer(named: NamedLayer, x: Any, p: Tensors, key: Any) -> Any:
@@ -53,10 +78,23 @@ def layer(named: NamedLayer, x: Any, p: Tensors, key: Any) -> Any:
             return affine(x, p) if dense.bias else product(x, p["weight"])
         case Conv2d() as conv:
             return convolution(conv, x, p)
-        case MaxPool2d(size=size):
-            return pool(x, size, -jnp.inf, lax.max)
+        case MaxPool2d(size=size, stride=stride, padding=padding):
+            return pool(x, size, -jnp.inf, lax.max, stride=stride, padding=padding)
         case AvgPool2d(size=size):
             return pool(x, size, 0.0, lax.add) / size**2
+        case GlobalAvgPool2d():
+            return x.mean(axis=(2, 3))
+        case Upsample2d(size=size):
+            return x.repeat(size, axis=2).repeat(size, axis=3)
+        case LayerNorm(epsilon=epsilon):
+            centred = x - x.mean(axis=-1, keepdims=True)
+            return centred * lax.rsqrt(x.var(axis=-1, keepdims=True) + epsilon) * p["weight"] + p["bias"]
+        case LocalResponseNorm() as norm:
+            return local_response_norm(norm, x)
+        case Positions():
+            return x + p["weight"]
+        case SelfAttention() as attention:
+            return self_attention(attention, x, p)
         case Flatten():
             return x.reshape(len(x), -1)
         case Dropout(rate=rate):
@@ -88,14 +126,35 @@ def along(values: Any, x: Any) -> Any:
 def convolution(conv: Conv2d, x: Any, p: Tensors) -> Any:
     """Return the cross-correlation of pictures `(B, C, H, W)`; JAX's default layouts are NCHW and OIHW."""
     padding = [(conv.padding, conv.padding)] * 2
-    y = lax.conv_general_dilated(x, p["weight"], (conv.stride, conv.stride), padding)
+    strides = (conv.stride, conv.stride)
+    y = lax.conv_general_dilated(x, p["weight"], strides, padding, feature_group_count=conv.groups)
     return y + along(p["bias"], y) if conv.bias else y
 
 
-def pool(x: Any, size: int, start: float, reduce: Any) -> Any:
-    """Reduce windows that do not overlap; the gradient of a maximum goes to the first place that holds it."""
-    window = (1, 1, size, size)
-    return lax.reduce_window(x, start, reduce, window, window, "VALID")
+def pool(x: Any, size: int, start: float, reduce: Any, *, stride: int = 0, padding: int = 0) -> Any:
+    """Reduce windows; the gradient of a maximum goes to the first place that holds it."""
+    apart = stride or size
+    around = ((0, 0), (0, 0), (padding, padding), (padding, padding))
+    return lax.reduce_window(x, start, reduce, (1, 1, size, size), (1, 1, apart, apart), around)
+
+
+def local_response_norm(norm: LocalResponseNorm, x: Any) -> Any:
+    """Divide each value by a power of the squares of its neighbours in the channels."""
+    reach = norm.size // 2
+    around = ((0, 0), (reach, reach), (0, 0), (0, 0))
+    squares = lax.reduce_window(jnp.square(x), 0.0, lax.add, (1, norm.size, 1, 1), (1, 1, 1, 1), around)
+    return x * (norm.k + norm.alpha * squares) ** -norm.beta
+
+
+def self_attention(attention: SelfAttention, x: Any, p: Tensors) -> Any:
+    """Let every place of `(B, T, E)` look at all others."""
+
+    def affine_of(name: str, values: Any) -> Any:
+        return product(values, p[f"{name}_weight"]) + p[f"{name}_bias"]
+
+    q, k, v = (affine_of(name, x).reshape(*x.shape[:2], attention.heads, -1) for name in ("query", "key", "value"))
+    y = jax.nn.dot_product_attention(q, k, v, is_causal=attention.causal)
+    return affine_of("output", y.reshape(x.shape))
 
 
 def dropout(x: Any, rate: float, key: Any) -> Any:
@@ -139,13 +198,17 @@ def activation(own: Activation, x: Any) -> Any:
             return jax.nn.leaky_relu(x, own.slope)
         case "selu":
             return jax.nn.selu(x)
+        case "gelu":
+            return jax.nn.gelu(x, approximate=False)
 
 
 def loss(kind: Loss, outputs: Any, y: Any) -> Any:
     """Return the mean loss of a mini-batch, a scalar."""
     match kind:
         case "softmax_cross_entropy":
-            return -jnp.take_along_axis(jax.nn.log_softmax(outputs), y[:, None], axis=1).mean()
+            axis = channel_axis(outputs.shape[1:]) + 1
+            places = jnp.expand_dims(y, axis)
+            return -jnp.take_along_axis(jax.nn.log_softmax(outputs, axis=axis), places, axis=axis).mean()
         case "sigmoid_cross_entropy":
             return (jax.nn.softplus(outputs) - outputs * y).mean()
         case "mean_squared_error":
@@ -154,4 +217,4 @@ def loss(kind: Loss, outputs: Any, y: Any) -> Any:
 
 def has_convolution(layers: tuple[NamedLayer, ...]) -> bool:
     """Return whether one of the layers is a convolution."""
-    return any(isinstance(named.layer, Conv2d) for named in layers)
+    return any(isinstance(named.layer, Conv2d) for named in leaves(layers))

@@ -7,8 +7,8 @@ import numpy as np
 from mindspore import ops
 from numpy.typing import NDArray
 
-from backends.mindspore.machines import Draws, JointMachine, Machine, RbmMachine
-from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
+from backends.mindspore.machines import Draws, JointMachine, Machine, RbmMachine, WakeSleepMachine
+from harness.boltzmann import Joint, Rbm, Stage, WakeSleep, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
 from harness.language import Sentence
 from harness.spec import DeviceKind
@@ -44,6 +44,8 @@ class MindSporeBoltzmann:
                     self.machines[key] = RbmMachine(rbm, self.parameters, draws, gibbs_steps)
                 case Joint() as joint:
                     self.machines[key] = JointMachine(joint, self.parameters, draws, gibbs_steps)
+                case WakeSleep() as untied:
+                    self.machines[key] = WakeSleepMachine(untied, self.parameters, draws, gibbs_steps)
         return self.machines[key]
 
     def load(self, arrays: Arrays) -> None:

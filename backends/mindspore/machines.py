@@ -13,7 +13,7 @@ import numpy as np
 from mindspore import mint, nn, ops
 from mindspore.ops.operations.random_ops import Uniform
 
-from harness.boltzmann import Joint, Rbm, Stage, parameter_shapes
+from harness.boltzmann import Joint, Rbm, Stage, WakeSleep, parameter_shapes
 from harness.spec import DeviceKind
 
 
@@ -233,3 +233,47 @@ class JointMachine(Machine):
     def features(self, x: Any, indices: Any, steps: int) -> Any:
         m1, m2, _ = self.mean_field(ops.gather(x, indices, 0), steps)
         return ops.concat((m1, m2), 1)
+
+
+class WakeSleepMachine(Machine):
+    """The update of `harness.boltzmann.WakeSleep`."""
+
+    def __init__(self, stage: WakeSleep, parameters: dict[str, Any], draws: Draws, gibbs_steps: int) -> None:
+        super().__init__(stage, parameters, draws, gibbs_steps)
+        self.recognition, self.generation, self.weight2, *biases = self.weights
+        self.recognition_bias, self.visible_bias, self.hidden1_bias, self.hidden2_bias = biases
+
+    def construct(self, x: Any, rate: Any, momentum: Any, *tape: Any) -> Any:
+        v = self.draws(0, x, tape)
+        h = self.draws(1, self.above(v, self.recognition, self.recognition_bias), tape)
+        p0 = self.above(h, self.weight2, self.hidden2_bias)
+        g = self.draws(2, p0, tape)
+        n, p = h, p0
+        for k in range(self.gibbs_steps):
+            n = self.draws(2 * k + 3, self.below(g, self.weight2, self.hidden1_bias), tape)
+            p = self.above(n, self.weight2, self.hidden2_bias)
+            if k + 1 < self.gibbs_steps:
+                g = self.draws(2 * k + 4, p, tape)
+        dream = self.draws(2 * self.gibbs_steps + 2, self.below(n, self.generation, self.visible_bias), tape)
+        missed = v - self.below(h, self.generation, self.visible_bias)
+        unseen = n - self.above(dream, self.recognition, self.recognition_bias)
+        scale = rate / x.shape[0]
+        up0, up = scale * p0, -scale * p
+        self.move(
+            rate,
+            momentum,
+            self.product_of_transpose(dream, scale * unseen),
+            self.product_of_transpose(missed, scale * h),
+            self.product_of_transpose(self.stack_rows((h, n)), self.stack_rows((up0, up))),
+            scale * self.sum(unseen, 0),
+            scale * self.sum(missed, 0),
+            scale * self.sum(h - n, 0),
+            self.sum(up0 + up, 0),
+        )
+        return ops.stack((self.squared_error(missed, ops.zeros_like(missed)) / x.shape[0],))
+
+    def features(self, x: Any, indices: Any, steps: int) -> Any:
+        pictures = ops.gather(x, indices, 0)
+        return self.above(
+            self.above(pictures, self.recognition, self.recognition_bias), self.weight2, self.hidden2_bias
+        )

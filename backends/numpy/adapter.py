@@ -17,10 +17,11 @@ from harness.spec import DeviceKind, Mode, Task
 
 
 class NumpyProgram:
-    """One task in float64; every call has finished when it returns."""
+    """One task, in float64 or float32; every call has finished when it returns."""
 
-    def __init__(self, task: Task, optimizer: Optimizer, weights: Arrays, seed: int) -> None:
-        self.net = Net(task, dict(weights), seed)
+    def __init__(self, task: Task, optimizer: Optimizer, weights: Arrays, seed: int, dtype: type) -> None:
+        self.dtype = dtype
+        self.net = Net(task, dict(weights), seed, dtype)
         self.updater = Updater(optimizer)
         self.data: dict[str, NDArray[Any]] = {}
         self.last_losses: list[float] = []
@@ -30,7 +31,7 @@ class NumpyProgram:
 
     def _batch(self, split: Split, indices: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any]]:
         x = self.data[f"{split}_x"][indices]  # tokens are row numbers and stay whole
-        return (x if x.dtype == np.int32 else x.astype(np.float64)), self.data[f"{split}_y"][indices]
+        return (x if x.dtype == np.int32 else x.astype(self.dtype)), self.data[f"{split}_y"][indices]
 
     def train(self, order: NDArray[np.int32]) -> None:
         self.last_losses = []
@@ -62,16 +63,23 @@ class NumpyProgram:
 
 
 class NumpyBackend:
-    """Float64 on the CPU, eager only."""
+    """Float64 (or float32) on the CPU, eager only."""
 
     name = "numpy"
     default_mode: Mode = "eager"
+
+    def __init__(self, dtype: type = np.float64) -> None:
+        self.dtype = dtype
+
+    def single(self) -> "NumpyBackend":
+        """Return the same in float32: how far it lies from float64 says what float32 can resolve of a sum."""
+        return NumpyBackend(np.float32)
 
     def versions(self) -> dict[str, str]:
         return {"numpy": np.__version__}
 
     def settings(self) -> dict[str, str]:
-        return {"precision": "float64"}
+        return {"precision": np.dtype(self.dtype).name}
 
     def devices(self) -> tuple[Device, ...]:
         return (Device(kind="cpu", name="cpu"),)
@@ -95,7 +103,7 @@ class NumpyBackend:
     def build(
         self, task: Task, optimizer: Optimizer, *, device: DeviceKind, mode: Mode, weights: Arrays, seed: int
     ) -> NumpyProgram:
-        return NumpyProgram(task, optimizer, weights, seed)
+        return NumpyProgram(task, optimizer, weights, seed, self.dtype)
 
     def build_boltzmann(
         self, stage: Stage, *, device: DeviceKind, mode: Mode, state: Arrays, seed: int

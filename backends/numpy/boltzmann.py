@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.numpy.layers import Array, sigmoid
-from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
+from harness.boltzmann import Joint, Rbm, Stage, WakeSleep, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
 from harness.language import noop
 
@@ -96,6 +96,38 @@ def joint_gradients(
     return gradients, [error, change, float(fantasy.mean()), float(q1.mean()), float(q2.mean())]
 
 
+def wake_sleep_gradients(
+    _stage: WakeSleep, w: dict[str, Array], x: Array, draw: Draw, steps: int
+) -> tuple[dict[str, Array], list[float]]:
+    """Return the uphill gradients of one mini-batch x `(B, V)` and the reconstruction error."""
+    v = draw("picture", x)
+    h = draw("hidden1.0", sigmoid(v @ w["recognition"] + w["recognition_bias"]))
+    p0 = sigmoid(h @ w["weight2"] + w["hidden2_bias"])
+    g = draw("hidden2.0", p0)
+    for k in range(1, steps + 1):
+        n = draw(f"hidden1.{k}", sigmoid(g @ w["weight2"].T + w["hidden1_bias"]))
+        p = sigmoid(n @ w["weight2"] + w["hidden2_bias"])
+        if k < steps:
+            g = draw(f"hidden2.{k}", p)
+    dream = draw("dream", sigmoid(n @ w["generation"].T + w["visible_bias"]))
+    missed = v - sigmoid(h @ w["generation"].T + w["visible_bias"])
+    unseen = n - sigmoid(dream @ w["recognition"] + w["recognition_bias"])
+    b = len(x)
+    gradients = {
+        "weight2": (h.T @ p0 - n.T @ p) / b,
+        "hidden1_bias": (h - n).mean(axis=0),
+        "hidden2_bias": (p0 - p).mean(axis=0),
+        "generation": missed.T @ h / b,
+        "visible_bias": missed.mean(axis=0),
+        "recognition": dream.T @ unseen / b,
+        "recognition_bias": unseen.mean(axis=0),
+    }
+    return gradients, [float((missed**2).sum() / b)]
+
+
+GRADIENTS: dict[type, Any] = {Rbm: rbm_gradients, Joint: joint_gradients, WakeSleep: wake_sleep_gradients}
+
+
 class NumpyBoltzmann:
     """One stage in float64; every call has finished when it returns."""
 
@@ -113,7 +145,7 @@ class NumpyBoltzmann:
         self, order: NDArray[np.int32], rates: NDArray[np.float32], *, gibbs_steps: int, tape: Arrays | None = None
     ) -> None:
         self.rows = []
-        gradients_of: Any = rbm_gradients if isinstance(self.stage, Rbm) else joint_gradients
+        gradients_of = GRADIENTS[type(self.stage)]
         for n, (indices, (rate, momentum)) in enumerate(zip(order, rates.astype(np.float64), strict=True)):
             x = self.data["train_x"][indices].astype(np.float64)
             draw = self._draw(gibbs_steps, len(indices), None if tape is None else {k: v[n] for k, v in tape.items()})
@@ -147,6 +179,9 @@ class NumpyBoltzmann:
         x = self.data[f"{split}_x"][indices].astype(np.float64)
         if isinstance(self.stage, Joint):
             return np.concatenate(mean_field(self.w, x, steps)[:2], axis=1)
+        if isinstance(self.stage, WakeSleep):
+            x = sigmoid(x @ self.w["recognition"] + self.w["recognition_bias"])
+            return sigmoid(x @ self.w["weight2"] + self.w["hidden2_bias"])
         if self.stage.recognise:
             x = sigmoid(self.stage.recognise_copies * (x @ self.w["below.weight"] + self.w["below.bias"]))
         up = 2 if self.stage.doubled == "visible" else 1

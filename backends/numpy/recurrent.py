@@ -26,7 +26,7 @@ def simple_rnn_cell(kind: str) -> Cell:
     def cell(zx: Array, zh: Array, _state: State) -> tuple[State, CellBackward]:
         z = zx + zh
         h = np.tanh(z) if kind == "tanh" else np.maximum(z, 0)
-        slope = 1 - h**2 if kind == "tanh" else (z > 0).astype(np.float64)
+        slope = 1 - h**2 if kind == "tanh" else (z > 0).astype(z.dtype)
 
         def backward(d_state: State) -> tuple[Array, Array, State]:
             dz = d_state[0] * slope
@@ -87,7 +87,7 @@ def one_way(layer: Recurrent, x: Array, p: Parameters) -> tuple[Array, Backward]
     """Run from the first step to the last; x `(B, T, I)`, all states `(B, T, H)`."""
     cell, arrays = cell_of(layer)
     zx = x @ p["input_weight"].T + (p["bias"] if layer.bias else 0.0)
-    state: State = (np.zeros((len(x), layer.units)),) * arrays
+    state: State = (np.zeros((len(x), layer.units), zx.dtype),) * arrays
     states, backwards, before = [], [], []
     for t in range(x.shape[1]):
         before.append(state[0])

@@ -12,7 +12,7 @@ import paddle
 from numpy.typing import NDArray
 
 from backends.paddle import nets
-from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
+from harness.boltzmann import Joint, Rbm, Stage, WakeSleep, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
 from harness.language import Sentence
 from harness.spec import DeviceKind, Mode
@@ -96,6 +96,33 @@ def joint_gradients(stage: Joint, w: Tensors, x: Any, draw: Draw, steps: int) ->
     return gradients, moved, [error, change, fantasy.mean(), q1.mean(), q2.mean()]
 
 
+def wake_sleep_gradients(w: Tensors, x: Any, draw: Draw, steps: int) -> Update:
+    """Return what one mini-batch x `(B, V)` gives."""
+    v = draw("picture", x)
+    h = draw("hidden1.0", probabilities(v, w["recognition"], w["recognition_bias"], 1.0))
+    p0 = probabilities(h, w["weight2"], w["hidden2_bias"], 1.0)
+    g = draw("hidden2.0", p0)
+    for k in range(1, steps + 1):
+        n = draw(f"hidden1.{k}", probabilities(g, w["weight2"].T, w["hidden1_bias"], 1.0))
+        p = probabilities(n, w["weight2"], w["hidden2_bias"], 1.0)
+        if k < steps:
+            g = draw(f"hidden2.{k}", p)
+    dream = draw("dream", probabilities(n, w["generation"].T, w["visible_bias"], 1.0))
+    missed = v - probabilities(h, w["generation"].T, w["visible_bias"], 1.0)
+    unseen = n - probabilities(dream, w["recognition"], w["recognition_bias"], 1.0)
+    b = x.shape[0]
+    gradients = {
+        "weight2": paddle.addmm(h.T @ p0, n.T, p, alpha=-1 / b, beta=1 / b),
+        "hidden1_bias": (h - n).mean(axis=0),
+        "hidden2_bias": (p0 - p).mean(axis=0),
+        "generation": missed.T @ h / b,
+        "visible_bias": missed.mean(axis=0),
+        "recognition": dream.T @ unseen / b,
+        "recognition_bias": unseen.mean(axis=0),
+    }
+    return gradients, {}, [missed.square().sum() / b]
+
+
 class PaddleBoltzmann:
     """One stage on one device; `update` is one graph in graph mode."""
 
@@ -149,6 +176,9 @@ class PaddleBoltzmann:
         match self.stage:
             case Joint():
                 return paddle.concat(mean_field(self.w, x, steps)[:2], axis=1)
+            case WakeSleep():
+                x = probabilities(x, self.w["recognition"], self.w["recognition_bias"], 1.0)
+                return probabilities(x, self.w["weight2"], self.w["hidden2_bias"], 1.0)
             case Rbm(doubled=doubled, recognise=below, recognise_copies=copies):
                 if below:
                     x = probabilities(x, self.w["below.weight"], self.w["below.bias"], float(copies))
@@ -181,10 +211,13 @@ def one_update(
         u = uniform[name] if uniform else paddle.rand(shapes[name])
         return (u < p).astype("float32")
 
-    if isinstance(stage, Rbm):
-        gradients, moved, row = rbm_gradients(stage, w, x, draw, gibbs_steps)
-    else:
-        gradients, moved, row = joint_gradients(stage, w, x, draw, gibbs_steps)
+    match stage:
+        case Rbm():
+            gradients, moved, row = rbm_gradients(stage, w, x, draw, gibbs_steps)
+        case Joint():
+            gradients, moved, row = joint_gradients(stage, w, x, draw, gibbs_steps)
+        case WakeSleep():
+            gradients, moved, row = wake_sleep_gradients(w, x, draw, gibbs_steps)
     after = w | moved
     for name, gradient in gradients.items():
         if gradient.ndim == 2:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -18,17 +19,25 @@ from harness.layers import (
     Activation,
     AvgPool2d,
     BatchNorm,
+    Branches,
     Conv2d,
     Dense,
     Dropout,
     Embedding,
     Flatten,
+    GlobalAvgPool2d,
+    LayerNorm,
+    LocalResponseNorm,
     Maxout,
     MaxPool2d,
+    Positions,
     PReLU,
+    Residual,
+    SelfAttention,
     SimpleRNN,
+    Upsample2d,
 )
-from harness.model import NamedLayer, named_layers
+from harness.model import NamedLayer, channel_axis, named_layers
 from harness.spec import Loss, Task
 
 PARTS = {"mean": "_mean", "prelu.weight": "_weight"}
@@ -84,16 +93,122 @@ class BatchNormLayer(nn.BatchNorm2D):  # type: ignore[misc]
         return y
 
 
+class GlobalAvgPoolLayer(nn.Layer):  # type: ignore[misc]
+    """The mean of each channel."""
+
+    def forward(self, x: Any) -> Any:
+        return x.mean([2, 3])
+
+
+class LocalResponseNormLayer(nn.Layer):  # type: ignore[misc]
+    """Written out: Paddle's own divides alpha by the number of channels, and pads by its mean pooling."""
+
+    def __init__(self, layer: LocalResponseNorm, channels: int) -> None:
+        super().__init__()
+        self.numbers = layer
+        near = np.abs(np.subtract.outer(np.arange(channels), np.arange(channels))) <= layer.size // 2
+        self.register_buffer("near", paddle.to_tensor(near.astype(np.float32)[:, :, None, None]))
+
+    def forward(self, x: Any) -> Any:
+        squares = functional.conv2d(x * x, self.near)
+        return x * (self.numbers.k + self.numbers.alpha * squares) ** -self.numbers.beta
+
+
+class PositionsLayer(nn.Layer):  # type: ignore[misc]
+    """A trained row is added at each place of a sequence."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = self.create_parameter(list(shape))
+
+    def forward(self, x: Any) -> Any:
+        return x + self.weight
+
+
+class SelfAttentionLayer(nn.Layer):  # type: ignore[misc]
+    """Multi-head self-attention of four dense layers."""
+
+    def __init__(self, shape: tuple[int, ...], layer: SelfAttention) -> None:
+        super().__init__()
+        length, features = shape
+        self.split = [-1, length, layer.heads, features // layer.heads]
+        self.joined = [-1, length, features]
+        self.scale = (features // layer.heads) ** -0.5
+        self.query, self.key, self.value, self.output = (nn.Linear(features, features) for _ in range(4))
+        self.causal = layer.causal
+        hidden = np.triu(np.full((length, length), -1e30, np.float32), 1)
+        self.register_buffer("hidden", paddle.to_tensor(hidden))
+
+    def forward(self, x: Any) -> Any:
+        q, k, v = (of(x).reshape(self.split).transpose([0, 2, 1, 3]) for of in (self.query, self.key, self.value))
+        scores = paddle.matmul(q, k, transpose_y=True) * self.scale
+        if self.causal:
+            scores = scores + self.hidden
+        y = paddle.matmul(functional.softmax(scores), v).transpose([0, 2, 1, 3])
+        return self.output(y.reshape(self.joined))
+
+
+class ResidualLayer(nn.Layer):  # type: ignore[misc]
+    """The sum of two paths."""
+
+    def __init__(self, named: NamedLayer) -> None:
+        super().__init__()
+        self.layers, self.shortcut = (sequence(of) for _name, of in named.paths)
+
+    def forward(self, x: Any) -> Any:
+        return self.layers(x) + self.shortcut(x)
+
+
+class BranchesLayer(nn.Layer):  # type: ignore[misc]
+    """The outputs of several paths, joined along the channels."""
+
+    def __init__(self, named: NamedLayer) -> None:
+        super().__init__()
+        self.axis = channel_axis(named.output_shape) + 1
+        for name, of in named.paths:
+            self.add_sublayer(name, sequence(of))
+
+    def forward(self, x: Any) -> Any:
+        return paddle.concat([path(x) for path in self.children()], axis=self.axis)
+
+
+def sequence(layers: tuple[NamedLayer, ...]) -> Any:
+    """Return the layers one after the other, under the last parts of their names."""
+    if not layers:
+        return nn.Identity()
+    net = nn.Sequential()
+    for named in layers:
+        net.add_sublayer(named.name.rpartition(".")[2], layer_module(named))
+    return net
+
+
 def layer_module(named: NamedLayer) -> Any:
     """Return the layer that computes one layer."""
-    inputs = named.input_shape[0]
+    inputs, features = named.input_shape[0], named.input_shape[-1]
     match named.layer:
+        case Residual():
+            return ResidualLayer(named)
+        case Branches():
+            return BranchesLayer(named)
         case Dense(units=units, bias=bias):
-            return nn.Linear(inputs, units, bias_attr=None if bias else False)
-        case Conv2d(filters=filters, kernel=kernel, stride=stride, padding=padding, bias=bias):
-            return nn.Conv2D(inputs, filters, kernel, stride, padding, bias_attr=None if bias else False)
-        case MaxPool2d(size=size):
-            return nn.MaxPool2D(size)
+            return nn.Linear(features, units, bias_attr=None if bias else False)
+        case Conv2d(filters=filters, kernel=kernel, stride=stride, padding=padding, bias=bias, groups=groups):
+            options = {"groups": groups, "bias_attr": None if bias else False}
+            return nn.Conv2D(inputs, filters, kernel, stride, padding, **options)
+        case MaxPool2d(size=size, stride=stride, padding=padding):
+            return nn.MaxPool2D(size, stride or size, padding)
+        case GlobalAvgPool2d():
+            return GlobalAvgPoolLayer()
+        case Upsample2d(size=size):
+            return nn.Upsample(scale_factor=size, mode="nearest")
+        case LayerNorm(epsilon=epsilon):
+            return nn.LayerNorm(features, epsilon=epsilon)
+        case LocalResponseNorm() as norm:
+            return LocalResponseNormLayer(norm, inputs)
+        case Positions():
+            return PositionsLayer(named.input_shape)
+        case SelfAttention() as attention:
+            return SelfAttentionLayer(named.input_shape, attention)
         case AvgPool2d(size=size):
             return nn.AvgPool2D(size)
         case Flatten():
@@ -128,13 +243,13 @@ def activation_module(layer: Activation) -> Any:
             return LeakyReLULayer(layer.slope)
         case "selu":
             return nn.SELU()
+        case "gelu":
+            return nn.GELU()
 
 
 def model(task: Task, weights: Arrays) -> Any:
     """Return the task's model, holding the given weights."""
-    net = nn.Sequential()
-    for named in named_layers(task):
-        net.add_sublayer(named.name, layer_module(named))
+    net = sequence(named_layers(task))
     for name, tensor in named_tensors(net, tuple(weights)).items():
         tensor.set_value(crossing(net, name, np.asarray(weights[name], np.float32)))
     return net
@@ -144,20 +259,22 @@ def named_tensors(net: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """Return the model's tensors under the task's parameter names."""
     found = {}
     for full in names:
-        layer, _, part = full.partition(".")
-        module = getattr(net, layer)
+        path, _, part = full.rpartition(".")
+        module = reduce(getattr, path.split("."), net)
         if isinstance(module, RecurrentLayer):
             found[full] = module.parameter(part)
+        elif isinstance(module, SelfAttentionLayer):
+            found[full] = reduce(getattr, part.split("_"), module)
         else:
-            kind = layer.rstrip("0123456789")
+            kind = path.rpartition(".")[2].rstrip("0123456789")
             found[full] = getattr(module, PARTS.get(f"{kind}.{part}", PARTS.get(part, part)))
     return found
 
 
 def crossing(net: Any, name: str, array: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a parameter, or its gradient, as it is on the other side: Paddle keeps matrices of layers `(in, out)`."""
-    layer = name.partition(".")[0]
-    turned = isinstance(getattr(net, layer), nn.Linear) and array.ndim == 2
+    layer = reduce(getattr, name.rpartition(".")[0].split("."), net)
+    turned = isinstance(layer, nn.Linear | SelfAttentionLayer) and array.ndim == 2
     return np.ascontiguousarray(array.T) if turned else array
 
 
@@ -165,7 +282,7 @@ def loss(kind: Loss, outputs: Any, y: Any) -> Any:
     """Return the mean loss of a mini-batch, a scalar."""
     match kind:
         case "softmax_cross_entropy":
-            return functional.cross_entropy(outputs, y)
+            return functional.cross_entropy(outputs, y, axis=channel_axis(outputs.shape[1:]) + 1)
         case "sigmoid_cross_entropy":
             return functional.binary_cross_entropy_with_logits(outputs, y)
         case "mean_squared_error":

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
 from harness.language import Sentence, Words, noop
-from harness.model import is_trained, named_layers, takes_tokens
+from harness.model import is_trained, label_shape, named_layers, takes_tokens
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
@@ -71,7 +71,7 @@ class TensorflowProgram:
         """Wrap the functions with one signature each, so that no batch size and no number of steps traces again."""
         last = named_layers(self.task)[-1].output_shape
         x = tf.TensorSpec((None, *nets.inside_shape(self.task.input_shape)), self.types["x"])
-        y = tf.TensorSpec((None, *(() if self.labels else nets.inside_shape(last))), self.types["y"])
+        y = tf.TensorSpec((None, *(label_shape(last) if self.labels else nets.inside_shape(last))), self.types["y"])
         scalar = tf.TensorSpec((), tf.float32)
         indices, order = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None, None), tf.int64)
         rates = tf.TensorSpec((None, 2), tf.float32)

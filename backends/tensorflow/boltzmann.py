@@ -14,7 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from backends.tensorflow import DEVICES, nets
-from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
+from harness.boltzmann import Joint, Rbm, Stage, WakeSleep, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
 from harness.language import Sentence
 from harness.spec import DeviceKind, Mode
@@ -118,6 +118,33 @@ def joint_gradients(stage: Joint, w: Tensors, x: Any, draw: Draw, steps: int) ->
     return gradients, [error, change, *map(tf.reduce_mean, (fantasy, q1, q2))]
 
 
+def wake_sleep_gradients(w: Tensors, x: Any, draw: Draw, steps: int) -> Update:
+    """Return the uphill gradients of one mini-batch x `(B, V)` and its statistics."""
+    v = draw("picture", x)
+    h = draw("hidden1.0", hidden(v, w["recognition"], w["recognition_bias"]))
+    p0 = hidden(h, w["weight2"], w["hidden2_bias"])
+    g = draw("hidden2.0", p0)
+    for k in range(1, steps + 1):
+        n = draw(f"hidden1.{k}", visible(g, w["weight2"], w["hidden1_bias"]))
+        p = hidden(n, w["weight2"], w["hidden2_bias"])
+        if k < steps:
+            g = draw(f"hidden2.{k}", p)
+    dream = draw("dream", visible(n, w["generation"], w["visible_bias"]))
+    missed = v - visible(h, w["generation"], w["visible_bias"])
+    unseen = n - hidden(dream, w["recognition"], w["recognition_bias"])
+    b = length(x)
+    gradients = {
+        "weight2": products((h, p0 / b), (n, p / -b)),
+        "hidden1_bias": tf.reduce_mean(h - n, axis=0),
+        "hidden2_bias": tf.reduce_mean(p0 - p, axis=0),
+        "generation": products((missed, h / b)),
+        "visible_bias": tf.reduce_mean(missed, axis=0),
+        "recognition": products((dream, unseen / b)),
+        "recognition_bias": tf.reduce_mean(unseen, axis=0),
+    }
+    return gradients, [tf.reduce_sum(tf.square(missed)) / b]
+
+
 class TensorflowBoltzmann:
     """One stage on one device; every whole number that the device sees is int64."""
 
@@ -168,6 +195,8 @@ class TensorflowBoltzmann:
                 gradients, row = rbm_gradients(rbm, self.w, x, draw, gibbs_steps)
             case Joint() as joint:
                 gradients, row = joint_gradients(joint, self.w, x, draw, gibbs_steps)
+            case WakeSleep():
+                gradients, row = wake_sleep_gradients(self.w, x, draw, gibbs_steps)
         for name, gradient in gradients.items():
             w, velocity = self.w[name], self.w[f"velocity.{name}"]
             if len(w.shape) == 2:
@@ -213,6 +242,9 @@ class TensorflowBoltzmann:
         match self.stage:
             case Joint():
                 return tf.concat(mean_field(self.w, x, steps)[:2], axis=1)
+            case WakeSleep():
+                x = hidden(x, self.w["recognition"], self.w["recognition_bias"])
+                return hidden(x, self.w["weight2"], self.w["hidden2_bias"])
             case Rbm(doubled=doubled, recognise=below, recognise_copies=copies):
                 if below:
                     x = hidden(x, self.w["below.weight"], self.w["below.bias"], copies)

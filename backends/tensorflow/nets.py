@@ -24,18 +24,26 @@ from harness.layers import (
     Activation,
     AvgPool2d,
     BatchNorm,
+    Branches,
     Conv2d,
     Dense,
     Dropout,
     Embedding,
     Flatten,
+    GlobalAvgPool2d,
     Layer,
+    LayerNorm,
+    LocalResponseNorm,
     Maxout,
     MaxPool2d,
+    Positions,
     PReLU,
+    Residual,
+    SelfAttention,
     SimpleRNN,
+    Upsample2d,
 )
-from harness.model import NamedLayer, layer_parameters, named_layers, takes_tokens
+from harness.model import NamedLayer, channel_axis, layer_parameters, leaves, named_layers, takes_tokens
 from harness.spec import Loss, Mode, Task
 
 WRAPPED: dict[Mode, weakref.WeakSet[Any]] = {"graph": weakref.WeakSet(), "xla": weakref.WeakSet()}
@@ -49,6 +57,9 @@ PARTS = {
     "batchnorm.variance": "moving_variance",
     "prelu.weight": "alpha",
     "embedding.weight": "embeddings",
+    "layernorm.weight": "gamma",
+    "layernorm.bias": "beta",
+    "positions.weight": "rows",
 }
 """What Keras calls the parts of a parameter's name; the others have the same name there."""
 
@@ -135,6 +146,97 @@ class MaxoutLayer(keras.layers.Dense):  # type: ignore[misc]
         return tf.reduce_sum(z * winner, axis=-1)
 
 
+class GroupedConvLayer(keras.layers.Conv2D):  # type: ignore[misc]
+    """A convolution in groups, group by group: on the CPU TensorFlow has no gradient of its own one (seen in 2.21.0)."""
+
+    def call(self, inputs: Any) -> Any:
+        kernels, parts = (tf.split(of, self.groups, axis=3) for of in (self.kernel, inputs))
+        outputs = [
+            tf.nn.conv2d(part, kernel, self.strides, self.padding.upper())
+            for part, kernel in zip(parts, kernels, strict=True)
+        ]
+        y = tf.concat(outputs, axis=3)
+        return y + self.bias if self.use_bias else y
+
+
+class MaxPoolLayer(keras.layers.Layer):  # type: ignore[misc]
+    """A maximum over windows with places around the image that are never the maximum; Keras knows only "same"."""
+
+    def __init__(self, layer: MaxPool2d, **options: Any) -> None:
+        super().__init__(**options)
+        self.size, self.apart = layer.size, layer.stride or layer.size
+        self.around = [[0, 0], [layer.padding] * 2, [layer.padding] * 2, [0, 0]]
+
+    def call(self, inputs: Any) -> Any:
+        return tf.nn.max_pool2d(inputs, self.size, self.apart, self.around)
+
+
+class LocalResponseNormLayer(keras.layers.Layer):  # type: ignore[misc]
+    """TensorFlow's own kernel, whose alpha is the task's."""
+
+    def __init__(self, layer: LocalResponseNorm, **options: Any) -> None:
+        super().__init__(**options)
+        self.numbers = {"depth_radius": layer.size // 2, "bias": layer.k, "alpha": layer.alpha, "beta": layer.beta}
+
+    def call(self, inputs: Any) -> Any:
+        return tf.nn.local_response_normalization(inputs, **self.numbers)
+
+
+class PositionsLayer(keras.layers.Layer):  # type: ignore[misc]
+    """A trained row is added at each place of a sequence."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.rows = self.add_weight(shape=input_shape[1:], name="rows")
+
+    def call(self, inputs: Any) -> Any:
+        return inputs + self.rows
+
+
+class SelfAttentionLayer(keras.layers.Layer):  # type: ignore[misc]
+    """Multi-head self-attention of four dense layers; Keras' own cuts its weights into heads."""
+
+    def __init__(self, features: int, layer: SelfAttention, **options: Any) -> None:
+        super().__init__(**options)
+        self.heads, self.causal, self.width = layer.heads, layer.causal, features // layer.heads
+        self.query, self.key, self.value, self.output_map = (keras.layers.Dense(features) for _ in range(4))
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        for dense in (self.query, self.key, self.value, self.output_map):
+            dense.build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        length = inputs.shape[1]
+
+        def split(dense: Any) -> Any:
+            return tf.transpose(tf.reshape(dense(inputs), (-1, length, self.heads, self.width)), (0, 2, 1, 3))
+
+        q, k, v = split(self.query), split(self.key), split(self.value)
+        scores = tf.matmul(q, k, transpose_b=True) * self.width**-0.5
+        if self.causal:
+            scores = tf.where(np.tri(length, dtype=bool), scores, float("-inf"))
+        y = tf.transpose(tf.matmul(tf.nn.softmax(scores), v), (0, 2, 1, 3))
+        return self.output_map(tf.reshape(y, (-1, length, self.heads * self.width)))
+
+
+class CompositionLayer(keras.layers.Layer):  # type: ignore[misc]
+    """The sum, or the joint outputs, of several paths; an empty one is the input itself."""
+
+    def __init__(self, named: NamedLayer, *, seed: int, cudnn: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.is_sum = isinstance(named.layer, Residual)
+        # inside, the channels are last
+        self.order = [name for name, _of in named.paths]
+        self.paths = {
+            name: sequence(of, inside_shape(named.input_shape), seed=own_seed(seed, number), cudnn=cudnn)
+            for number, (name, of) in enumerate(named.paths)
+            if of
+        }
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        outputs = [self.paths[n](inputs, training=training) if n in self.paths else inputs for n in self.order]
+        return tf.add_n(outputs) if self.is_sum else tf.concat(outputs, axis=-1)
+
+
 def selu(x: Any) -> tuple[Any, Callable[[Any], Any]]:
     """Return selu and its gradient, at exactly zero the left-hand one; TensorFlow's is the right-hand one (2.21.0)."""
     y = tf.nn.selu(x)
@@ -147,14 +249,28 @@ def layer_modules(named: NamedLayer, *, reorder: bool, seed: int, cudnn: bool) -
 
     `reorder` says that a `Flatten` has to move the data itself, `cudnn` that recurrent layers may run on cuDNN.
     """
-    name = named.name
+    name = named.name.rpartition(".")[2]
     match named.layer:
+        case Residual() | Branches():
+            return [CompositionLayer(named, seed=seed, cudnn=cudnn, name=name)]
         case Dense(units=units, bias=bias):
             return [keras.layers.Dense(units, use_bias=bias, name=name)]
         case Conv2d() as layer:
             return convolution(layer, name)
-        case MaxPool2d(size=size):
-            return [keras.layers.MaxPooling2D(size)]
+        case MaxPool2d(size=size, stride=stride, padding=padding) as pool:
+            return [MaxPoolLayer(pool) if padding else keras.layers.MaxPooling2D(size, stride or size)]
+        case GlobalAvgPool2d():
+            return [keras.layers.GlobalAveragePooling2D()]
+        case Upsample2d(size=size):
+            return [keras.layers.UpSampling2D(size)]
+        case LayerNorm(epsilon=epsilon):
+            return [keras.layers.LayerNormalization(epsilon=epsilon, name=name)]
+        case LocalResponseNorm() as norm:
+            return [LocalResponseNormLayer(norm)]
+        case Positions():
+            return [PositionsLayer(name=name)]
+        case SelfAttention() as attention:
+            return [SelfAttentionLayer(named.input_shape[1], attention, name=name)]
         case AvgPool2d(size=size):
             return [keras.layers.AveragePooling2D(size)]
         case Flatten():
@@ -180,8 +296,9 @@ def convolution(layer: Conv2d, name: str) -> list[Any]:
     """Return a convolution; "same" is used where it means the task's padding, since a layer of zeros costs time."""
     same = layer.padding > 0 and layer.stride == 1 and 2 * layer.padding == layer.kernel - 1
     padding = "same" if same else "valid"
-    options = {"strides": layer.stride, "padding": padding, "use_bias": layer.bias, "name": name}
-    conv = keras.layers.Conv2D(layer.filters, layer.kernel, **options)
+    options = {"strides": layer.stride, "padding": padding, "use_bias": layer.bias, "groups": layer.groups}
+    kind = GroupedConvLayer if layer.groups > 1 else keras.layers.Conv2D
+    conv = kind(layer.filters, layer.kernel, name=name, **options)
     return [conv] if same or layer.padding == 0 else [keras.layers.ZeroPadding2D(layer.padding), conv]
 
 
@@ -192,8 +309,15 @@ def activation_module(layer: Activation) -> Any:
             return keras.layers.LeakyReLU(negative_slope=layer.slope)
         case "selu":
             return keras.layers.Activation(tf.custom_gradient(selu))
+        case "gelu":
+            return keras.layers.Activation(exact_gelu)
         case kind:
             return keras.layers.Activation(kind)
+
+
+def exact_gelu(x: Any) -> Any:
+    """Return `x Phi(x)`."""
+    return tf.nn.gelu(x, approximate=False)
 
 
 def inside_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -206,43 +330,70 @@ def model(task: Task, weights: Arrays, *, seed: int, cudnn: bool) -> Any:
 
     `cudnn` lets recurrent layers run on cuDNN.
     """
-    named = named_layers(task)
     numbers = "int64" if takes_tokens(task) else "float32"
-    net = keras.Sequential([keras.Input(inside_shape(task.input_shape), dtype=numbers)])
-    for position, one in enumerate(named):
-        reorder = len(one.input_shape) == 3 and not takes_features(task.layers[position + 1 :])
-        # each layer draws from a seed of its own, else two dropouts of one width would drop the same units
-        own_seed = int(np.random.SeedSequence([seed, position]).generate_state(1)[0])
-        for module in layer_modules(one, reorder=reorder, seed=own_seed, cudnn=cudnn):
-            net.add(module)
+    shape = inside_shape(task.input_shape)
+    net = sequence(named_layers(task), shape, seed=seed, cudnn=cudnn, numbers=numbers, follows=task.layers)
     crossing = layouts(task)
     for name, variable in named_tensors(net, tuple(weights)).items():
         variable.assign(crossing[name].inside(weights[name]))
     return net
 
 
+def sequence(
+    layers: tuple[NamedLayer, ...],
+    shape: tuple[int, ...],
+    *,
+    seed: int,
+    cudnn: bool,
+    numbers: str = "float32",
+    follows: tuple[Layer, ...] = (),
+) -> Any:
+    """Return the model of layers one after the other on inputs of a shape inside.
+
+    `follows` are the task's own layers, whose weights can absorb a permutation; within a composition none does.
+    """
+    net = keras.Sequential([keras.Input(shape, dtype=numbers)])
+    for position, one in enumerate(layers):
+        reorder = len(one.input_shape) == 3 and not takes_features(follows[position + 1 :])
+        for module in layer_modules(one, reorder=reorder, seed=own_seed(seed, position), cudnn=cudnn):
+            net.add(module)
+    return net
+
+
+def own_seed(seed: int, position: int) -> int:
+    """Return a seed of a layer's own, else two dropouts of one width would drop the same units."""
+    return int(np.random.SeedSequence([seed, position]).generate_state(1)[0])
+
+
 def takes_features(layers: tuple[Layer, ...]) -> bool:
-    """Return whether one of these layers has a weight per feature and unit, whose rows can absorb a permutation."""
-    return any(isinstance(layer, Dense | Maxout) for layer in layers)
+    """Return whether a layer with a weight per feature and unit, whose rows can absorb a permutation, comes next.
+
+    A composition on the way sees its features in the order in which they are.
+    """
+    for layer in layers:
+        if isinstance(layer, Dense | Maxout | Residual | Branches):
+            return isinstance(layer, Dense | Maxout)
+    return False
 
 
 def layouts(task: Task) -> dict[str, Layout]:
     """Return how each parameter of a task crosses the border, by its name."""
     found = {}
     order: NDArray[np.intp] | None = None
-    for position, named in enumerate(named_layers(task)):
-        takes = takes_features((named.layer,))
-        for name, shape in layer_parameters(named).items():
-            per_feature = not takes or len(shape) == 2
-            # an embedding's rows are words on both sides; every other matrix lies the other way around in Keras
-            axes = (0, 1) if isinstance(named.layer, Embedding) else AXES[len(shape)]
-            gates = recurrent.gate_order(named.layer)
-            found[name] = Layout(axes=axes, order=order if per_feature else None, gates=gates)
+    for position, top in enumerate(named_layers(task)):
+        takes = takes_features((top.layer,))
+        for named in leaves((top,)):
+            for name, shape in layer_parameters(named).items():
+                per_feature = not takes or len(shape) == 2
+                # rows of words and of places are rows on both sides; every other matrix lies the other way around
+                axes = (0, 1) if isinstance(named.layer, Embedding | Positions) else AXES[len(shape)]
+                gates = recurrent.gate_order(named.layer)
+                found[name] = Layout(axes=axes, order=order if per_feature else None, gates=gates)
         if takes:
             order = None
-        elif isinstance(named.layer, Flatten) and len(named.input_shape) == 3:
-            numbers = np.arange(math.prod(named.input_shape)).reshape(named.input_shape)
-            order = numbers.transpose(1, 2, 0).ravel() if takes_features(task.layers[position:]) else None
+        elif isinstance(top.layer, Flatten) and len(top.input_shape) == 3:
+            numbers = np.arange(math.prod(top.input_shape)).reshape(top.input_shape)
+            order = numbers.transpose(1, 2, 0).ravel() if takes_features(task.layers[position + 1 :]) else None
     return found
 
 
@@ -250,10 +401,17 @@ def named_tensors(net: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """Return the model's `tf.Variable`s under the task's parameter names."""
     found = {}
     for full in names:
-        layer, _, part = full.partition(".")
+        path, _, part = full.rpartition(".")
+        first, *inner = path.split(".")
+        module, layer = net.get_layer(first), path.rpartition(".")[2]
+        for branch, name in zip(inner[::2], inner[1::2], strict=True):
+            module = module.paths[branch].get_layer(name)
         kind = layer.rstrip("0123456789")
-        module = net.get_layer(layer)
-        if kind in ("simplernn", "lstm", "gru"):
+        if kind == "selfattention":
+            of, _, part = part.partition("_")
+            dense = module.output_map if of == "output" else getattr(module, of)
+            found[full] = getattr(dense, PARTS.get(part, part)).value
+        elif kind in ("simplernn", "lstm", "gru"):
             found[full] = recurrent.parameter(module, part).value
         else:
             attribute = PARTS.get(f"{kind}.{part}", PARTS.get(part, part))

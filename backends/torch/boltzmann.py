@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backends.torch import DEVICES, nets
-from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, statistics_names
+from harness.boltzmann import Joint, Rbm, Stage, WakeSleep, draw_shapes, statistics_names
 from harness.contract import Arrays, DeviceMemory, Split
 from harness.language import Sentence
 from harness.spec import DeviceKind, Mode
@@ -97,6 +97,33 @@ def joint_gradients(stage: Joint, w: Tensors, x: Tensor, draw: Draw, steps: int)
     return gradients, [error, change, fantasy.mean(), q1.mean(), q2.mean()]
 
 
+def wake_sleep_gradients(w: Tensors, x: Tensor, draw: Draw, steps: int) -> Update:
+    """Return the uphill gradients of one mini-batch x `(B, V)` and its statistics."""
+    v = draw("picture", x)
+    h = draw("hidden1.0", probabilities(v, w["recognition"], w["recognition_bias"], 1.0))
+    p0 = probabilities(h, w["weight2"], w["hidden2_bias"], 1.0)
+    g = draw("hidden2.0", p0)
+    for k in range(1, steps + 1):
+        n = draw(f"hidden1.{k}", probabilities(g, w["weight2"].T, w["hidden1_bias"], 1.0))
+        p = probabilities(n, w["weight2"], w["hidden2_bias"], 1.0)
+        if k < steps:
+            g = draw(f"hidden2.{k}", p)
+    dream = draw("dream", probabilities(n, w["generation"].T, w["visible_bias"], 1.0))
+    missed = v - probabilities(h, w["generation"].T, w["visible_bias"], 1.0)
+    unseen = n - probabilities(dream, w["recognition"], w["recognition_bias"], 1.0)
+    b = len(x)
+    gradients = {
+        "weight2": torch.addmm(h.T @ p0, n.T, p, alpha=-1.0).div_(b),
+        "hidden1_bias": (h - n).mean(dim=0),
+        "hidden2_bias": (p0 - p).mean(dim=0),
+        "generation": (missed.T @ h).div_(b),
+        "visible_bias": missed.mean(dim=0),
+        "recognition": (dream.T @ unseen).div_(b),
+        "recognition_bias": unseen.mean(dim=0),
+    }
+    return gradients, [missed.square().sum() / b]
+
+
 class TorchBoltzmann:
     """One stage on one device; `update` is compiled in graph mode."""
 
@@ -141,6 +168,8 @@ class TorchBoltzmann:
                 gradients, row = rbm_gradients(rbm, self.w, x, draw, gibbs_steps)
             case Joint() as joint:
                 gradients, row = joint_gradients(joint, self.w, x, draw, gibbs_steps)
+            case WakeSleep():
+                gradients, row = wake_sleep_gradients(self.w, x, draw, gibbs_steps)
         for name, gradient in gradients.items():
             w, velocity = self.w[name], self.w[f"velocity.{name}"]
             if gradient.ndim == 2:
@@ -161,6 +190,9 @@ class TorchBoltzmann:
         match self.stage:
             case Joint():
                 return torch.cat(mean_field(self.w, x, steps)[:2], dim=1)
+            case WakeSleep():
+                x = probabilities(x, self.w["recognition"], self.w["recognition_bias"], 1.0)
+                return probabilities(x, self.w["weight2"], self.w["hidden2_bias"], 1.0)
             case Rbm(doubled=doubled, recognise=below, recognise_copies=copies):
                 if below:
                     x = probabilities(x, self.w["below.weight"], self.w["below.bias"], float(copies))

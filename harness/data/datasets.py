@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from harness.data import corpora, files, forms, images, made_up, mnist
+from harness.data import cifar, corpora, files, forms, images, made_up, mnist
+from harness.data.cifar import CifarImages
 from harness.data.corpora import RealCorpus
 from harness.data.forms import Arrays, Material
 from harness.data.images import enlarged as enlarged
@@ -42,7 +43,7 @@ class Embedded(Struct, frozen=True, kw_only=True):
     """Of its texts, if it holds texts."""
 
 
-Dataset = Embedded | IdxImages | RealCorpus | TextFile
+Dataset = Embedded | IdxImages | CifarImages | RealCorpus | TextFile
 
 
 def names() -> tuple[str, ...]:
@@ -119,6 +120,8 @@ def fingerprint(dataset: Dataset) -> str:
             content = [dataset.content, *([tokeniser(dataset.language)] if dataset.language else [])]
         case IdxImages():
             content = [dataset.mean, dataset.deviation, *((n, f.shape, f.sha256) for n, f in dataset.files.items())]
+        case CifarImages():
+            content = [dataset.mean, dataset.deviation, dataset.sha256]
         case RealCorpus():
             content = [tokeniser(dataset.language), *((key, file.sha256) for key, file in dataset.files.items())]
         case TextFile():
@@ -135,6 +138,8 @@ def check_folder(dataset: Dataset, data_dir: Path | None) -> None:
     """
     if isinstance(dataset, IdxImages):
         mnist.local(dataset, data_dir)
+    elif isinstance(dataset, CifarImages):
+        cifar.local(dataset, data_dir)
     elif isinstance(dataset, RealCorpus):
         corpora.local(dataset, data_dir)
 
@@ -159,6 +164,8 @@ def material(dataset: Dataset, *, data_dir: Path | None = None, mirrors: Sequenc
             return dataset.corpus()
         case IdxImages():
             return mnist.load(dataset, data_dir=data_dir, mirrors=mirrors)
+        case CifarImages():
+            return cifar.load(dataset, data_dir=data_dir, mirrors=mirrors)
 
 
 def load(dataset: Dataset, *, data_dir: Path | None = None, mirrors: Sequence[str] | None = None) -> Arrays:
@@ -182,6 +189,7 @@ TABLE: dict[str, Dataset] = {
         make=images.digits,
     ),
     **mnist.TABLE,
+    **cifar.TABLE,
     "cosine": Embedded(
         name="cosine",
         summary="50 noisy points of the cosine in [0, 5)",

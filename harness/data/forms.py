@@ -1,8 +1,9 @@
 """The forms in which models get data: what a task's layers ask for, made of what a data set has.
 
 A data set has arrays that are ready, grey images, or labelled texts. The form is read off the task: a first layer
-`Embedding` asks for rows of numbers of words, an input of 784 values for the pixels of images, and all other tasks get
-the plain form. Where the output has 784 values too and no class is asked for, an autoencoder, y is x.
+`Embedding` asks for rows of numbers of words, or, where the outputs are one class for every place, of characters with
+those that come next; an input of 784 values asks for the pixels of images, a class at every pixel for scenes of them, and
+all other tasks get the plain form. Where the output has 784 values too and no class is asked for, an autoencoder, y is x.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from harness.data import texts
+from harness.data import characters, scenes, texts
 from harness.data.images import Images
 from harness.data.texts import Corpus
 from harness.errors import UsageError
@@ -43,7 +44,18 @@ class Tokens(Struct, frozen=True, kw_only=True):
     length: int
 
 
-Form = Plain | Pixels | Tokens
+class Characters(Struct, frozen=True, kw_only=True):
+    """Texts as rows of `length` numbers of characters below `vocabulary`, y those of the characters that follow."""
+
+    vocabulary: int
+    length: int
+
+
+class Scenes(Struct, frozen=True, kw_only=True):
+    """Images put together to scenes, y the class at every pixel."""
+
+
+Form = Plain | Pixels | Tokens | Characters | Scenes
 
 
 def form_of(task: Task) -> Form:
@@ -60,10 +72,11 @@ def form_of(task: Task) -> Form:
                 name=task.name,
                 input_shape=task.input_shape,
             )
-        return Tokens(vocabulary=first.vocabulary, length=task.input_shape[0])
+        form = Characters if len(outputs(task)) > 1 else Tokens
+        return form(vocabulary=first.vocabulary, length=task.input_shape[0])
     if task.input_shape == PIXELS:
         return Pixels(reconstructed=task.loss != "softmax_cross_entropy" and outputs(task) == PIXELS)
-    return Plain()
+    return Scenes() if len(outputs(task)) == 3 else Plain()
 
 
 def outputs(task: Task) -> tuple[int, ...]:
@@ -78,8 +91,12 @@ def suffix(form: Form) -> str:
             return ""
         case Pixels():
             return "-pixels"
+        case Scenes():
+            return "-scenes"
         case Tokens():
             return f"-v{form.vocabulary}-t{form.length}"
+        case Characters():
+            return f"-c{form.vocabulary}-t{form.length}"
 
 
 def arrays(material: Material, form: Form, *, dataset: str) -> Arrays:
@@ -93,12 +110,16 @@ def arrays(material: Material, form: Form, *, dataset: str) -> Arrays:
             return material.normalised()
         case Images(), Pixels():
             return material.pixels()
+        case Images(), Scenes():
+            return scenes.arrays(material)
         case Corpus(), Tokens():
             return texts.arrays(material, vocabulary=form.vocabulary, length=form.length)[0]
+        case Corpus(), Characters():
+            return characters.arrays(material, vocabulary=form.vocabulary, length=form.length)
         case dict(), Plain():
             return material
     has = "images" if isinstance(material, Images) else "texts" if isinstance(material, Corpus) else "numbers"
-    wants = {Pixels: "784 pixels", Tokens: "words"}.get(type(form), "numbers or images")
+    wants = {Pixels: "784 pixels", Tokens: "words", Characters: "characters", Scenes: "images"}.get(type(form), "numbers or images")
     raise UsageError(
         "the data set {dataset} holds {has}, but the task's model reads {wants}: choose another data set",
         dataset=dataset,

@@ -22,7 +22,7 @@ from harness.data.forms import Form
 from harness.data.texts import Corpus
 from harness.environments.home import cache_folder, write_once
 from harness.errors import DataError, UsageError, why
-from harness.model import Weights, initial_weights, takes_tokens
+from harness.model import Weights, channel_axis, initial_weights, takes_tokens
 from harness.spec import Preset, Task
 from harness.whole_files import UNREADABLE_ARRAYS
 
@@ -188,12 +188,13 @@ def _check_classes(task: Task, dataset: str, arrays: Mapping[str, Path]) -> None
     """Refuse labels that a classifier's last layer has no output for, and of texts also outputs without a label."""
     if task.loss != "softmax_cross_entropy" or not task.layers:
         return
-    outputs = forms.outputs(task)[-1]
+    shape = forms.outputs(task)
+    outputs = shape[channel_axis(shape)]
     labels = np.load(arrays["train_y"], mmap_mode="r", allow_pickle=False)
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+    if labels.ndim != len(shape) or not np.issubdtype(labels.dtype, np.integer):
         return
     classes = int(labels.max(initial=-1)) + 1
-    if classes > outputs or (takes_tokens(task) and classes != outputs):
+    if classes > outputs or (takes_tokens(task) and labels.ndim == 1 and classes != outputs):
         raise DataError(
             "the data set {dataset} has {classes} classes, but the last layer of the task {name} gives "
             "{outputs} outputs: choose a data set of {outputs} classes",

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.boltzmann import Joint, Stage, State
+from harness.boltzmann import Joint, Stage, State, WakeSleep
 from harness.contract import Split
 from harness.language import Sentence, Words, noop
 from harness.measure import likelihood
 from harness.measure.exact import sigmoid
+from harness.model import channel_axis
 from harness.spec import Loss
 
 CHUNK = 500
@@ -51,14 +52,21 @@ def chunks(examples: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int32], int
 def quality(loss: Loss, predicted: NDArray[np.float32], y: NDArray[np.float32]) -> dict[str, float | None]:
     """Return the metrics of a split.
 
-    Classification gives `accuracy`, the share of examples whose largest logit is that of their class (for a single
-    logit: whose sign says the class); NaN outputs count as wrong. Regression gives `mean_squared_error`.
+    Classification gives `accuracy`, the share of examples (of sequences and images: of places) whose largest logit is
+    that of their class (for a single logit: whose sign says the class); NaN outputs count as wrong. Of images there is
+    `mean_iou` too, of sequences `bits_per_place`, the mean cross-entropy in bits. Regression gives `mean_squared_error`.
     """
     match loss:
         case "softmax_cross_entropy":
+            logits = np.moveaxis(predicted, channel_axis(predicted.shape[1:]) + 1, -1)
             # Where there is a NaN, argmax names its place.
-            right = (predicted.argmax(axis=1) == y) & np.isfinite(predicted).all(axis=1)
-            return {"accuracy": float(np.mean(right))}
+            answers = np.where(np.isfinite(logits).all(axis=-1), logits.argmax(axis=-1), -1)
+            found: dict[str, float | None] = {"accuracy": float(np.mean(answers == y))}
+            if predicted.ndim == 4:
+                found["mean_iou"] = mean_iou(answers, y, classes=logits.shape[-1])
+            if predicted.ndim == 3:
+                found["bits_per_place"] = bits_per_place(logits, y)
+            return found
         case "sigmoid_cross_entropy":
             # A NaN is not above zero, and would pass for class 0.
             right = ((predicted > 0) == (y > 0.5)) & np.isfinite(predicted)
@@ -66,6 +74,24 @@ def quality(loss: Loss, predicted: NDArray[np.float32], y: NDArray[np.float32]) 
         case "mean_squared_error":
             error = float(np.mean((predicted.astype(np.float64) - y) ** 2))
             return {"mean_squared_error": error if math.isfinite(error) else None}
+
+
+def mean_iou(answers: NDArray[Any], y: NDArray[Any], *, classes: int) -> float:
+    """Return the mean over the classes of intersection over union, over all places of all images together.
+
+    A class that is neither there nor answered is left out (Everingham et al. 2015 take the mean over the classes).
+    """
+    shares = [np.mean(y[union] == answers[union]) for c in range(classes) if (union := (answers == c) | (y == c)).any()]
+    return float(np.mean(shares))
+
+
+def bits_per_place(logits: NDArray[np.float32], y: NDArray[Any]) -> float | None:
+    """Return the mean cross-entropy of the classes y in bits, given logits of their shape and one axis more."""
+    wide = logits.astype(np.float64)
+    largest = wide.max(axis=-1, keepdims=True)  # so that no exponential overflows
+    log_sums = largest[..., 0] + np.log(np.exp(wide - largest).sum(axis=-1))
+    losses = log_sums - np.take_along_axis(wide, y[..., None].astype(int), axis=-1)[..., 0]
+    return _finite(float(losses.mean()) / math.log(2))
 
 
 PICTURES = 1000
@@ -89,10 +115,13 @@ def of(
 
     An RBM gets the pseudo-log-likelihood (nats per picture) of its weights as a plain machine, whichever side was
     doubled in training. A joint stage gets the mean number of mean-field steps to a mean change below 1e-5 and, if
-    `temperatures` is not 0, the variational bound (nats per picture) with the effective sample sizes behind it.
+    `temperatures` is not 0, the variational bound (nats per picture) with the effective sample sizes behind it. Of an
+    untied net nothing is said without labels.
     """
     random = np.random.default_rng([seed, 8])
     v = (random.random(test.shape) < test).astype(np.float32)
+    if isinstance(stage, WakeSleep):
+        return {}, {}
     if not isinstance(stage, Joint):
         if stage.recognise:
             p = sigmoid(stage.recognise_copies * (v @ state["below.weight"] + state["below.bias"]))

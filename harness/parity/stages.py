@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.boltzmann import Joint, Rbm, Stage, draw_shapes, rates, state_shapes
+from harness.boltzmann import Joint, Rbm, Stage, WakeSleep, draw_shapes, rates, state_shapes
 from harness.contract import Arrays, BoltzmannProgram
 
 UPDATES = 4
@@ -33,6 +33,8 @@ def small(stage: Stage) -> Stage:
             return msgspec.structs.replace(stage, recognise=v, visible=h1, hidden=h2)
         case Joint():
             return msgspec.structs.replace(stage, visible=v, hidden1=h1, hidden2=h2, chains=BATCH + 2)
+        case WakeSleep():
+            return msgspec.structs.replace(stage, visible=v, hidden1=h1, hidden2=h2)
 
 
 def inputs(stage: Stage, seed: int = 0) -> dict[str, NDArray[Any]]:

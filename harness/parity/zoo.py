@@ -2,23 +2,31 @@
 
 from typing import Any
 
-from harness.boltzmann import Joint, Rbm, Stage
+from harness.boltzmann import Joint, Rbm, Stage, WakeSleep
 from harness.layers import (
     GRU,
     LSTM,
     Activation,
     AvgPool2d,
     BatchNorm,
+    Branches,
     Conv2d,
     Dense,
     Dropout,
     Embedding,
     Flatten,
+    GlobalAvgPool2d,
     Layer,
+    LayerNorm,
+    LocalResponseNorm,
     Maxout,
     MaxPool2d,
+    Positions,
     PReLU,
+    Residual,
+    SelfAttention,
     SimpleRNN,
+    Upsample2d,
 )
 from harness.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop, StepSchedule
 from harness.parity.stages import small
@@ -94,7 +102,53 @@ def zoo() -> tuple[Task, ...]:
         SimpleRNN(units=3, bias=False),
         Dense(units=2),
     )
+    def convolved(filters: int, **options: Any) -> tuple[Layer, ...]:
+        return Conv2d(filters=filters, kernel=3, padding=1, bias=False, **options), BatchNorm(), Activation(kind="relu")
+
+    residual = (
+        *convolved(4),
+        Residual(layers=(*convolved(4), Conv2d(filters=4, kernel=3, padding=1))),
+        Residual(
+            layers=convolved(6, stride=2),
+            shortcut=(Conv2d(filters=6, kernel=1, stride=2, bias=False), BatchNorm()),
+        ),
+        GlobalAvgPool2d(),
+        Residual(layers=(Dense(units=6), Activation(kind="gelu"), Dropout(rate=0.3))),
+        Dense(units=3),
+    )
+    inception = (
+        Conv2d(filters=6, kernel=3, padding=1, groups=2),
+        LocalResponseNorm(size=3, alpha=0.3, k=1.0),
+        Branches(
+            branches=(
+                (Conv2d(filters=2, kernel=1), Activation(kind="relu")),
+                (Conv2d(filters=3, kernel=3, padding=1), Activation(kind="tanh")),
+                (MaxPool2d(size=3, stride=1, padding=1), Conv2d(filters=2, kernel=1)),
+                (),
+            )
+        ),
+        MaxPool2d(size=3, stride=2),
+        Flatten(),
+        Dense(units=3),
+    )
+    within = (MaxPool2d(), *convolved(4), Branches(branches=((), (MaxPool2d(), *convolved(5), Upsample2d()))))
+    unet = (*convolved(3), Branches(branches=((), (*within, Upsample2d()))), Conv2d(filters=3, kernel=1))
+
+    def block(units: int, **options: Any) -> tuple[Layer, ...]:
+        widened = (LayerNorm(), Dense(units=2 * units), Activation(kind="gelu"), Dense(units=units))
+        attended = (LayerNorm(), SelfAttention(heads=2, **options), Dropout(rate=0.2))
+        return Residual(layers=attended), Residual(layers=widened)
+
+    attention = (Embedding(vocabulary=20, units=6), Positions(), *block(6), LayerNorm(), Flatten(), Dense(units=3))
+    characters = (Embedding(vocabulary=9, units=4), GRU(units=5, sequence=True), Dense(units=9))
+    causal = (Dense(units=4), *block(4, causal=True), Dense(units=5))
     return (
+        case("residual", residual, Momentum(learning_rate=0.05, l2=0.01), shape=(2, 8, 8), loss=softmax),
+        case("inception", inception, Momentum(learning_rate=0.05), shape=(4, 9, 8), loss=softmax),
+        case("places of images", unet, SGD(learning_rate=0.1), shape=(2, 8, 12), loss=softmax),
+        case("attention", attention, Adam(learning_rate=0.01), shape=words, loss=softmax),
+        case("causal", causal, SGD(learning_rate=0.1), shape=(6, 3), loss=softmax),
+        case("characters", characters, Adam(learning_rate=0.01, clip_norm=1.0), shape=words, loss=softmax),
         case("activations", (*every_activation, Dense(units=3)), SGD(learning_rate=0.1), loss=softmax),
         case("pictures", lenet, Momentum(learning_rate=0.05), shape=IMAGE, loss=softmax),
         case("convolution", conv, Momentum(learning_rate=0.05, l2=0.01), shape=IMAGE, loss=softmax),
@@ -126,5 +180,6 @@ def stage_zoo() -> tuple[Stage, ...]:
         Rbm(name="persistent", visible=30, hidden=20, persistent=True, gibbs_steps=2, **common),
         Joint(name="joint", visible=30, hidden1=20, hidden2=14, mean_field_steps=4, gibbs_steps=2, **common),
         Joint(name="no mean field", visible=30, hidden1=20, hidden2=14, mean_field_steps=1, gibbs_steps=1, **common),
+        WakeSleep(name="wake-sleep", visible=30, hidden1=20, hidden2=14, **common),
     )
     return tuple(small(stage) for stage in stages)

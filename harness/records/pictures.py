@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.boltzmann import Joint, Rbm, Stage, State
+from harness.boltzmann import Joint, Rbm, WakeSleep, Stage, State
 from harness.measure.exact import sigmoid
 from harness.whole_files import UNREADABLE_ARRAYS
 
@@ -35,7 +35,10 @@ def tiles(stage: Stage, state: State, features: NDArray[np.float32], test: NDArr
     """
     if isinstance(stage, Rbm) and stage.recognise:
         return {}
-    weight = state["weight1" if isinstance(stage, Joint) else "weight"]
+    names = {Joint: "weight1", WakeSleep: "generation"}
+    weight = state[names.get(type(stage), "weight")]
+    if isinstance(stage, WakeSleep):  # its features are those of the second layer
+        features = sigmoid(test @ state["recognition"] + state["recognition_bias"])
     first = features[:PAIRS, : weight.shape[1]]
     down = 2 if isinstance(stage, Rbm) and stage.doubled == "hidden" else 1
     rebuilt = sigmoid(down * (first @ weight.T + state["visible_bias"]))

@@ -40,8 +40,8 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def is_classifier(task: Task) -> bool:
-    """Return whether a task's outputs are one number per class."""
-    return task.loss == "softmax_cross_entropy"
+    """Return whether a task's outputs are one number per class, not per class and place."""
+    return task.loss == "softmax_cross_entropy" and len(named_layers(task)[-1].output_shape) == 1
 
 
 def has_surface(task: Task) -> bool:

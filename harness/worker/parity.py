@@ -1,5 +1,6 @@
 """What parity compares, computed by one backend and written down without judgement. See `harness/parity/levels.py`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Program
 from harness.language import told
-from harness.layers import Dropout
+from harness.layers import Dropout, Layer
+from harness.model import cuts, each, parameter_shapes
 from harness.parity import stages
 from harness.record import Outcome
 from harness.registry import resolve
@@ -59,6 +61,10 @@ def levels(job: TraceJob, backend: Backend, inputs: Arrays) -> dict[str, Any]:
         program = start(job, backend, inputs, still)
         program.train(inputs["tiny_order"])
         found |= _under("tiny", program.parameters())
+    if (single := getattr(backend, "single", None)) is not None:  # the reference alone has it
+        program = start(job, single(), inputs, still)
+        found |= _under("single", _under("gradients", program.gradients(order[0])))
+        found["single/forward/outputs"] = program.host(program.predict("train", order[0]))
     for stage in job.preset.boltzmann.stages if job.preset.boltzmann else ():
         found |= _under(f"stages/{stage.name}", trace_stage(job, backend, stage, inputs))
     return found
@@ -74,20 +80,21 @@ def trace_stage(job: TraceJob, backend: Backend, stage: Stage, inputs: Arrays) -
 
 
 def prefixes(job: TraceJob, backend: Backend, inputs: Arrays) -> dict[str, Any]:
-    """Return the outputs of the model cut off after its first layer, its second, and so on."""
+    """Return the outputs of the model cut off after its first layer, its second, and so on, inside compositions too."""
     found = {}
-    for count in range(1, len(job.task.layers) + 1):
-        task = msgspec.structs.replace(job.task, layers=job.task.layers[:count])
-        program = start(job, backend, inputs, task)
-        found[f"prefix/{count}"] = program.host(program.predict("train", inputs["order"][0]))
+    for cut in cuts(job.task):
+        task = msgspec.structs.replace(job.task, layers=cut.layers)
+        program = start(job, backend, inputs, task, cut.sources)
+        found[f"prefix/{cut.name}"] = program.host(program.predict("train", inputs["order"][0]))
     return found
 
 
-def start(job: TraceJob, backend: Backend, inputs: Arrays, task: Task) -> Program:
-    """Build a fresh program with the given weights and data."""
-    from harness.model import parameter_shapes
-
-    weights = {name: inputs[f"weights/{name}"] for name in parameter_shapes(task)}
+def start(
+    job: TraceJob, backend: Backend, inputs: Arrays, task: Task, sources: Mapping[str, str] | None = None
+) -> Program:
+    """Build a fresh program with the given data, and weights that may have other names there (`sources`)."""
+    names = sources or {name: name for name in parameter_shapes(task)}
+    weights = {name: inputs[f"weights/{source}"] for name, source in names.items()}
     program = backend.build(task, job.preset.optimizer, device=job.device, mode=job.mode, weights=weights, seed=0)
     program.load({name: inputs[name] for name in ("train_x", "train_y", "test_x", "test_y")})
     return program
@@ -95,8 +102,11 @@ def start(job: TraceJob, backend: Backend, inputs: Arrays, task: Task) -> Progra
 
 def without_dropout(task: Task) -> Task:
     """Return the task with every dropout rate at zero: what is drawn differently cannot be compared."""
-    layers = tuple(Dropout(rate=0.0) if isinstance(layer, Dropout) else layer for layer in task.layers)
-    return msgspec.structs.replace(task, layers=layers)
+
+    def still(layer: Layer) -> Layer:
+        return Dropout(rate=0.0) if isinstance(layer, Dropout) else layer
+
+    return msgspec.structs.replace(task, layers=each(task.layers, still))
 
 
 def _under(level: str, arrays: Arrays) -> dict[str, Any]:

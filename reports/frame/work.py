@@ -20,15 +20,15 @@ import math
 
 from msgspec import Struct
 
-from harness.boltzmann import Joint, Rbm, Stage
+from harness.boltzmann import Joint, Rbm, Stage, WakeSleep
 from harness.boltzmann import parameter_shapes as stage_shapes
-from harness.layers import GRU, LSTM, Conv2d, Dense, Embedding, Maxout, SimpleRNN
-from harness.model import GATES, NamedLayer, layer_parameters, named_layers, parameter_count
+from harness.layers import GRU, LSTM, Conv2d, Dense, Embedding, Maxout, Positions, SelfAttention, SimpleRNN
+from harness.model import GATES, NamedLayer, layer_parameters, leaves, named_layers, parameter_count
 from harness.optimizers import SGD, Adam, Optimizer
 from harness.spec import Preset, Task
 
 NUMBER_BYTES = 4
-WRITTEN = (Dense, Maxout, Conv2d, Embedding, SimpleRNN, LSTM, GRU)
+WRITTEN = (Dense, Maxout, Conv2d, Embedding, Positions, SelfAttention, SimpleRNN, LSTM, GRU)
 """The layers whose outputs have to be kept for the backward pass; those of the others can be computed on the way."""
 
 
@@ -53,7 +53,7 @@ def forward(task: Task, batch: int) -> Work:
     layers = named_layers(task)
     parameters = sum(_numbers(named) for named in layers)
     ends = math.prod(task.input_shape) + math.prod(layers[-1].output_shape)
-    flops = 2 * batch * sum(sum(multiply_adds(named)) for named in layers)
+    flops = 2 * batch * sum(sum(multiply_adds(named)) for named in leaves(layers))
     return Work(flops=flops, least_bytes=NUMBER_BYTES * (parameters + batch * ends))
 
 
@@ -63,30 +63,42 @@ def training_step(task: Task, optimizer: Optimizer, batch: int) -> Work:
     The backward pass repeats each product twice, for the gradients of its weights and of its inputs; nobody needs the
     latter where no trained layer lies below, and a recurrent layer needs those of its states all the same.
     """
-    flops = 0
-    trained_below = False
-    for named in named_layers(task):
-        of_inputs, of_states = multiply_adds(named)
-        flops += 2 * batch * ((3 if trained_below else 2) * of_inputs + 3 * of_states)
-        trained_below = trained_below or _numbers(named) > 0
-    kept = sum(math.prod(named.output_shape) for named in named_layers(task) if isinstance(named.layer, WRITTEN))
+    layers = named_layers(task)
+    flops = 2 * batch * _step_products(layers, trained_below=False)
+    kept = sum(math.prod(named.output_shape) for named in leaves(layers) if isinstance(named.layer, WRITTEN))
     moved = parameter_count(task) * (4 + 2 * state_copies(optimizer))
     moved += batch * (math.prod(task.input_shape) + 2 * kept)
     return Work(flops=flops, least_bytes=NUMBER_BYTES * moved)
 
 
-def multiply_adds(named: NamedLayer) -> tuple[int, int]:
-    """Return the multiply-adds of one example's forward pass: of the layer's inputs, and of a recurrent layer's states.
+def _step_products(layers: tuple[NamedLayer, ...], *, trained_below: bool) -> int:
+    products = 0
+    for named in layers:
+        if named.paths:
+            products += sum(_step_products(of, trained_below=trained_below) for _path, of in named.paths)
+        else:
+            of_inputs, of_states = multiply_adds(named)
+            products += (3 if trained_below else 2) * of_inputs + 3 * of_states
+        trained_below = trained_below or _numbers(named) > 0
+    return products
 
-    The first state is zero, yet its product is counted: libraries compute it.
+
+def multiply_adds(named: NamedLayer) -> tuple[int, int]:
+    """Return the multiply-adds of one example's forward pass: of the layer's inputs, and of those between its own states.
+
+    The latter are a recurrent layer's products of its states (the first one is zero, yet libraries compute it) and an
+    attention's of queries, keys and values, whose gradients are always asked for.
     """
     match named.layer:
         case Dense(units=units):
             return math.prod(named.input_shape) * units, 0
         case Maxout(units=units, pieces=pieces):
             return math.prod(named.input_shape) * units * pieces, 0
-        case Conv2d(kernel=kernel):
-            return math.prod(named.output_shape) * named.input_shape[0] * kernel**2, 0
+        case Conv2d(kernel=kernel, groups=groups):
+            return math.prod(named.output_shape) * (named.input_shape[0] // groups) * kernel**2, 0
+        case SelfAttention():
+            length, features = named.input_shape
+            return 3 * length * features**2, length * features * (2 * length + features)
         case SimpleRNN() | LSTM() | GRU() as layer:
             length, inputs = named.input_shape
             rows = GATES[type(layer)] * layer.units * (2 if layer.bidirectional else 1)
@@ -125,6 +137,11 @@ def boltzmann_update(stage: Stage, batch: int, gibbs_steps: int) -> Work:
             gradients = (batch + stage.chains) * (w1 + w2)
             products = mean_field + gibbs + gradients + batch * w1
             pictures, chains = batch * v, stage.chains * h1
+        case WakeSleep(visible=v, hidden1=h1, hidden2=h2):
+            w1, w2, below, chains = v * h1, h1 * h2, 0, 0
+            # up, the reconstruction, the dream and its recognition, two gradients; on top as a machine of its own
+            products = batch * (6 * w1 + w2 * (1 + 2 * gibbs_steps + 2))
+            pictures = batch * v
     moved = 4 * parameters + below + pictures + 2 * chains
     return Work(flops=2 * products, least_bytes=NUMBER_BYTES * moved)
 

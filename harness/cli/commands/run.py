@@ -134,7 +134,7 @@ def run(**asked: Any) -> int:
     """Run tasks on backends, measure them and compare.
 
     Without options: the quick preset of the four main tasks on every framework that works here, three times, on the
-    CPU. Groups of tasks: main, text, boltzmann, optimizers. `--set batch_size=32` makes a variant.
+    CPU. Groups of tasks: main, text, boltzmann, vision, sequence, optimizers. `--set batch_size=32` makes a variant.
     Every run is a process of its own; its record is stored at once under RESULTS/STUDY.
     """
     results = asked["results"].absolute()

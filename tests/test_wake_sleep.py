@@ -1,0 +1,115 @@
+"""Wake-sleep against every state of a small net: the gradients that it follows, and what they do to the bound."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from test_boltzmann_learning import bars_and_stripes, flat, gradient_of, random_state
+
+from backends.numpy.boltzmann import NumpyBoltzmann
+from harness.boltzmann import State, WakeSleep
+from harness.measure import exact
+from harness.measure.exact import Doubles
+from harness.model import initial_weights
+from harness.registry import task
+from harness.stage_sequence import net_weights, untied
+
+STAGE = WakeSleep(name="w", epochs=1, learning_rate=1, weight_decay=0, visible=4, hidden1=3, hidden2=2, gibbs_steps=50)
+RECOGNISED = ("recognition", "recognition_bias")
+
+
+def every(units: int) -> Doubles:
+    return np.array(np.meshgrid(*[[0.0, 1.0]] * units)).reshape(units, -1).T
+
+
+def log_bernoulli(x: Doubles, inputs: Doubles) -> Doubles:
+    """Return log p(x), summed over the last axis, of units with p = s(inputs)."""
+    return (x * inputs - np.logaddexp(0, inputs)).sum(axis=-1)
+
+
+def log_top(w: State) -> Doubles:
+    """Return log p of every state of the first hidden layer, by the machine on top."""
+    machine = {"weight": w["weight2"], "visible_bias": w["hidden1_bias"], "hidden_bias": w["hidden2_bias"]}
+    return exact.log_probability(machine, every(w["weight2"].shape[0]))
+
+
+def bound(w: State, x: Doubles) -> float:
+    """Return the mean over pictures x of `E_q[log p(v, h) - log q(h)]`, by all states h."""
+    h = every(w["weight2"].shape[0])
+    log_q = log_bernoulli(h[None], (x @ w["recognition"] + w["recognition_bias"])[:, None])
+    log_v = log_bernoulli(x[:, None], (h @ w["generation"].T + w["visible_bias"])[None])
+    return float((np.exp(log_q) * (log_v + log_top(w)[None] - log_q)).sum(axis=1).mean())
+
+
+def dreamt(w: State, _x: Doubles) -> float:
+    """Return `E[log q(h given v)]` over what the net dreams, by all states."""
+    h, v = every(w["weight2"].shape[0]), every(w["generation"].shape[0])
+    log_p = log_top(w)[:, None] + log_bernoulli(v[None], (h @ w["generation"].T + w["visible_bias"])[:, None])
+    log_q = log_bernoulli(h[:, None], (v @ w["recognition"] + w["recognition_bias"])[None])
+    return float((np.exp(log_p) * log_q).sum())
+
+
+def slopes(of: Callable[[State, Doubles], float], w: State, names: tuple[str, ...], x: Doubles) -> dict[str, Doubles]:
+    found = {}
+    for name in names:
+        found[name] = np.zeros(w[name].shape)
+        for place in np.ndindex(w[name].shape):
+            moved = []
+            for sign in (1, -1):
+                value = w[name].astype(np.float64)
+                value[place] += sign * 1e-5
+                moved.append(of(w | {name: value}, x))  # type: ignore[dict-item]
+            found[name][place] = (moved[0] - moved[1]) / 2e-5
+    return found
+
+
+def test_its_phases_follow_the_exact_gradients() -> None:
+    """Wake and the machine on top climb the bound; sleep climbs the likelihood of recognition in dreams."""
+    x = np.tile(bars_and_stripes(2), (50, 1))
+    w = random_state(STAGE, len(x), deviation=1)
+    exactly = x[: len(bars_and_stripes(2))].astype(np.float64)
+    awake = tuple(name for name in w if not name.startswith(("velocity", "recognition")))
+    expected = slopes(bound, w, awake, exactly) | slopes(dreamt, w, RECOGNISED, exactly)
+    found = np.array([flat(gradient_of(STAGE, w, x, gibbs_steps=50, seed=seed)) for seed in range(60)])
+    errors = (found.mean(axis=0) - flat(expected)) / (found.std(axis=0, ddof=1) / np.sqrt(len(found)))
+    assert np.abs(errors).max() < 5
+    assert np.abs(found.mean(axis=0) - flat(expected)).max() < 0.02 < np.abs(flat(expected)).max()
+
+
+def test_it_raises_the_bound_of_a_net_that_was_trained_greedily() -> None:
+    x = bars_and_stripes(3)
+    random = np.random.default_rng(0)
+    stage = WakeSleep(name="w", epochs=1, learning_rate=1, weight_decay=0, visible=9, hidden1=8, hidden2=6)
+    bottom = {
+        "weight": random.normal(0, 0.3, (9, 8)), "visible_bias": np.zeros(9), "hidden_bias": np.zeros(8),
+    }  # fmt: skip
+    top = {"weight": random.normal(0, 0.3, (8, 6)), "visible_bias": np.zeros(8), "hidden_bias": np.zeros(6)}
+    state = random_state(stage, len(x), deviation=0.0) | untied(bottom, top)
+    program = NumpyBoltzmann(stage, state, seed=0)
+    program.load({"train_x": x})
+    before = bound(program.state(), x)
+    updates = 4000
+    rates = np.stack([np.full(updates, 0.05), np.zeros(updates)], axis=1).astype(np.float32)
+    program.train(np.tile(np.arange(len(x), dtype=np.int32), (updates, 1)), rates, gibbs_steps=3)
+    after = bound(program.state(), x)
+    assert before < -6
+    assert after > before + 2
+
+
+def test_the_net_above_begins_with_what_recognises() -> None:
+    made = task("wake-sleep-mnist")
+    machine = made.preset("smoke").boltzmann
+    assert machine is not None
+    stages = machine.stages
+    done = {
+        stage.name: random_state(stage, 2, deviation=0.1, seed=number) for number, stage in enumerate(stages)
+    }
+    weights = net_weights(made, stages, done, initial_weights(made, 0))
+    assert np.array_equal(weights["dense1.weight"], done["up-down"]["recognition"].T)
+    assert np.array_equal(weights["dense2.bias"], done["up-down"]["hidden2_bias"])
+
+
+@pytest.mark.parametrize("name", ["recognition", "generation"])
+def test_both_directions_begin_as_the_first_machine(name: str) -> None:
+    bottom, top = ({"weight": np.eye(2), "visible_bias": np.arange(2), "hidden_bias": np.ones(2)} for _ in range(2))
+    assert np.array_equal(untied(bottom, top)[name], np.eye(2))  # type: ignore[arg-type]
