@@ -103,6 +103,7 @@ def test_every_option_is_documented(name: str) -> None:
         (["run", "--backend", "well", "--python", "torch"], 2, "--python"),
         (["run", "--backend", "torch", "--python", "torch=/nowhere"], 2, "/nowhere"),
         (["run", "--resume", "never"], 2, "there is no study in"),
+        (["run", "--resume", "elsewhere/never"], 2, "there is no study 'elsewhere/never'"),
         (["run", "--resume", "never", "--task", "xor"], 2, "as it was planned, and --task belongs to the plan"),
         (["run", "--resume", "never", "--timeout", "9"], 2, "as it was planned, and --timeout belongs to the plan"),
         (["run", "--resume", "never", "--study", "new"], 2, "as it was planned, and --study belongs to the plan"),

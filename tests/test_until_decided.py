@@ -352,11 +352,14 @@ def test_what_does_not_fit_together_is_measured_one_after_the_other(tmp_path: Pa
     assert {one.live_with for one in found} == {()}
 
 
-def test_a_planted_row_does_a_tenth_more_than_it_says(tmp_path: Path, setting: Setting) -> None:
+def test_a_planted_row_does_a_tenth_more_than_it_says_in_blocks_as_long_as_the_rows(
+    tmp_path: Path, setting: Setting
+) -> None:
     found = conducted(tmp_path, setting, lambda rounds, spec: False, controls=True)
-    planted = [one for one in found if one.spec.profile == "planted"]
-    assert planted
-    assert all(b.steps % 10 == 0 for one in planted for b in one.measured.blocks if b.turn is not None)
+    told = {one.spec.profile: {b.steps for b in one.measured.blocks if b.turn is not None} for one in found}
+    assert told["planted"]
+    assert all(steps % 10 == 0 for of in told.values() for steps in of)
+    assert told["stock"] == told["twin"] == told["planted"]
 
 
 def test_while_it_runs_every_task_has_a_line_of_how_its_rows_stand() -> None:

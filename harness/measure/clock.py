@@ -269,7 +269,9 @@ class Trainer:
                 the same row without them is known to be 1 + `plant`.
         """
         self._replaying = True
-        self._go_round()
+        told = self._told_in_turn()
+        if len(self.order) - self.step < told:
+            self.step = 0
         watch = Stopwatch()
         steps = max(1, self._steps_per_block // LEAD_IN_PARTS)
         while True:
@@ -279,11 +281,21 @@ class Trainer:
                 break
         if plant:
             return self._planted(number, plant)
-        return self._block(min(self._steps_per_block, len(self.order) - self.step), "steady", turn=number)
+        return self._block(min(told, len(self.order) - self.step), "steady", turn=number)
+
+    def _told_in_turn(self) -> int:
+        """Return the steps of a block in a turn: as calibrated, but a multiple of ten where steps are short.
+
+        Then a planted twin's blocks tell of as many, and what a block costs beside its steps is the same share of both.
+        """
+        return self._tens() if self._steps_per_block >= 5 else self._steps_per_block
+
+    def _tens(self) -> int:
+        return 10 * max(1, round(self._steps_per_block / 10))
 
     def _planted(self, number: int, plant: float) -> Block:
         """Time more steps than the block tells of, which are a multiple of ten, so that the share comes out even."""
-        told = 10 * math.ceil(self._steps_per_block / 10)
+        told = self._tens()
         steps = np.arange(self.step, self.step + told + round(told * plant))
         work = self.order.take(steps, axis=0, mode="wrap")
         block = time_work(self.program, lambda: self.program.train(work), "steady", steps=told, guard=self.guard)
@@ -319,7 +331,7 @@ class Trainer:
         part = self.order[self.step : self.step + steps]
         # What disturbed a calibration is of no interest: it is never read.
         block = time_block(self.program, part, kind, self.guard if kind == "steady" else None)
-        if kind == "steady" and block.seconds < SHORTEST_BLOCK_S and steps < self._steps_per_block:
+        if turn is None and kind == "steady" and block.seconds < SHORTEST_BLOCK_S and steps < self._steps_per_block:
             block = replace(block, kind="short")
         block = replace(block, turn=turn)
         self.blocks.append(block)

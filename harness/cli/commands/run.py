@@ -1,5 +1,6 @@
 """The command `evenbench run`: plan, run, store, report."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -32,6 +33,7 @@ from harness.errors import UsageError
 from harness.language import _
 from harness.measure import conditions
 from harness.record import Record
+from harness.records import studies
 from harness.records.next_command import next_command
 from harness.records.store import Store, check_name
 from harness.runs.conductor import Conductor, Plan, look_for_data
@@ -148,7 +150,8 @@ def run(**asked: Any) -> int:
         left = store.missing(plan.study.specs)
     else:
         refuse_what_is_planned(click.get_current_context())
-        store = Store(results / check_name(asked["resume"]))
+        named = asked["resume"]  # a name, as everywhere, or the path of a study or of a file in it
+        store = Store(studies.find(named, results) if os.sep in named else results / check_name(named))
         if not asked["dry_run"]:
             with _alone(store):  # before it is asked what has no record yet
                 return _conduct(*_resumed(store, asked), store, new=False, as_json=asked["as_json"], wait_s=wait_s)
