@@ -338,8 +338,8 @@ def fingerprint(task: Task) -> str:
     A layer's younger fields count where they say something, so that a task keeps its fingerprint when layers learn more.
     """
     read_back = msgspec.json.decode(msgspec.json.encode(task), type=Task)  # 300 s and 300.0 s are one timeout
-    told = _without_younger(msgspec.to_builtins(read_back))
-    return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()[:12]
+    told = _without_younger(msgspec.to_builtins(read_back, order="deterministic"))
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:12]
 
 
 def _without_younger(told: Any) -> Any:

@@ -237,3 +237,43 @@ def sparsity_in_the_biases_alone() -> Backend:
         return gradients | {name: free[name] for name in ("weight1", "weight2")}, kept, report
 
     return with_functions(boltzmann, joint_gradients=joint_gradients)
+
+
+def mask_missing() -> Backend:
+    """Every place sees later ones too."""
+    right = nets.self_attention
+    return with_functions(nets, self_attention=lambda layer, x, p: right(replace(layer, causal=False), x, p))
+
+
+def scores_unscaled() -> Backend:
+    right = jax.nn.dot_product_attention
+    return with_functions(jax.nn, dot_product_attention=lambda q, k, v, **more: right(q, k, v, scale=1.0, **more))
+
+
+def shortcut_left_out() -> Backend:
+    right = nets.joined
+
+    def joined(named: Any, outputs: Any) -> Any:
+        return outputs[0] if named.name.rpartition(".")[2].startswith("residual") else right(named, outputs)
+
+    return with_functions(nets, joined=joined)
+
+
+def branches_turned() -> Backend:
+    """The last branch's outputs come first."""
+    right = nets.joined
+    return with_functions(nets, joined=lambda named, outputs: right(named, outputs[::-1]))
+
+
+def epsilon_outside() -> Backend:
+    """The epsilon is added to the deviation, not to the variance."""
+
+    def layer_norm(norm: Any, x: Any, p: Any) -> Any:
+        centred = x - x.mean(axis=-1, keepdims=True)
+        return centred / (x.std(axis=-1, keepdims=True) + norm.epsilon) * p["weight"] + p["bias"]
+
+    return with_functions(nets, layer_norm=layer_norm)
+
+
+def positions_shifted() -> Backend:
+    return with_layer("positions1", lambda x, p: x + jnp.roll(p["weight"], 1, axis=0))

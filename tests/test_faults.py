@@ -13,7 +13,7 @@ from harness.contract import Entry
 from harness.layers import Activation, BatchNorm, Dense, Dropout
 from harness.optimizers import SGD, Adam, Momentum, Nesterov, StepSchedule
 from harness.parity.levels import LEVELS, Parity
-from harness.parity.zoo import case, dense_net
+from harness.parity.zoo import case, dense_net, zoo
 from harness.runs import launch as launching
 from harness.runs.launch import Ended
 from harness.runs.parity import Checker
@@ -80,6 +80,15 @@ FAULTS: dict[str, tuple[Task, str, str | None, str]] = {
     "sparsity_in_the_biases_alone": (DEEP, "stages", None, ""),
 }
 
+ZOO = {task.name: task for task in zoo()}
+FAULTS_OF_NETS: dict[str, tuple[Task, str, str | None, str]] = {
+    "mask_missing": (ZOO["causal"], "forward", "residual1.layers.selfattention1", ""),
+    "scores_unscaled": (ZOO["attention"], "forward", "residual1.layers.selfattention1", ""),
+    "shortcut_left_out": (ZOO["residual"], "forward", "residual1", ""),
+    "branches_turned": (ZOO["inception"], "forward", "branches1", ""),
+    "epsilon_outside": (ZOO["causal"], "forward", "residual1.layers.layernorm1", ""),
+    "positions_shifted": (ZOO["attention"], "forward", "positions1", ""),
+}
 
 BROKEN = {"torch": ("eager", "torch._dynamo"), "jax": ("graph", "jax.random")}
 """The frameworks of which `tests/<name>_faults.py` has broken adapters: the mode, and what is imported beside them;
@@ -132,9 +141,9 @@ def test_an_honest_adapter_passes(check: Callable[[str, Task], Parity], task: Ta
     assert ("stages" in verdict.levels) == (task != SQUARE)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [*FAULTS, *FAULTS_OF_NETS])
 def test_a_planted_fault_is_caught_at_its_level(check: Callable[[str, Task], Parity], fault: str) -> None:
-    task, level, layer, hint = FAULTS[fault]
+    task, level, layer, hint = (FAULTS | FAULTS_OF_NETS)[fault]
     verdict = check(fault, task)
     assert not verdict.passed
     first = next(name for name in LEVELS if not verdict.levels[name].passed)

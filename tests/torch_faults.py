@@ -281,3 +281,53 @@ def sparsity_in_the_biases_alone() -> Backend:
 
     boltzmann.joint_gradients = joint_gradients
     return with_updates()
+
+
+def with_forward(kind: Any, forward: Callable[[Any, Any], Any]) -> Backend:
+    """Return a backend one of whose modules computes something else."""
+    kind.forward = forward
+    return with_program()
+
+
+def mask_missing() -> Backend:
+    """Every place sees later ones too."""
+    right = nets.SelfAttentionLayer.forward
+
+    def forward(self: Any, x: Any) -> Any:
+        self.causal = False
+        return right(self, x)
+
+    return with_forward(nets.SelfAttentionLayer, forward)
+
+
+def scores_unscaled() -> Backend:
+    right = functional.scaled_dot_product_attention
+    functional.scaled_dot_product_attention = lambda q, k, v, **options: right(q, k, v, scale=1.0, **options)
+    return with_program()
+
+
+def shortcut_left_out() -> Backend:
+    return with_forward(nets.ResidualModule, lambda self, x: self.layers(x))
+
+
+def branches_turned() -> Backend:
+    """The last branch's outputs come first."""
+
+    def forward(self: Any, x: Any) -> Any:
+        return torch.cat([self.get_submodule(name)(x) for name in reversed(self.paths)], dim=self.axis)
+
+    return with_forward(nets.BranchesModule, forward)
+
+
+def epsilon_outside() -> Backend:
+    """The epsilon is added to the deviation, not to the variance."""
+
+    def forward(self: Any, x: Any) -> Any:
+        centred = x - x.mean(dim=-1, keepdim=True)
+        return centred / (x.std(dim=-1, correction=0, keepdim=True) + self.eps) * self.weight + self.bias
+
+    return with_forward(torch.nn.LayerNorm, forward)
+
+
+def positions_shifted() -> Backend:
+    return with_forward(nets.PositionsLayer, lambda self, x: x + self.weight.roll(1, dims=0))

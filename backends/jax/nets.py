@@ -86,11 +86,10 @@ def layer(named: NamedLayer, x: Any, p: Tensors, key: Any) -> Any:
             return x.mean(axis=(2, 3))
         case Upsample2d(size=size):
             return x.repeat(size, axis=2).repeat(size, axis=3)
-        case LayerNorm(epsilon=epsilon):
-            centred = x - x.mean(axis=-1, keepdims=True)
-            return centred * lax.rsqrt(x.var(axis=-1, keepdims=True) + epsilon) * p["weight"] + p["bias"]
-        case LocalResponseNorm() as norm:
-            return local_response_norm(norm, x)
+        case LayerNorm() as norm:
+            return layer_norm(norm, x, p)
+        case LocalResponseNorm() as response:
+            return local_response_norm(response, x)
         case Positions():
             return x + p["weight"]
         case SelfAttention() as attention:
@@ -136,6 +135,12 @@ def pool(x: Any, size: int, start: float, reduce: Any, *, stride: int = 0, paddi
     apart = stride or size
     around = ((0, 0), (0, 0), (padding, padding), (padding, padding))
     return lax.reduce_window(x, start, reduce, (1, 1, size, size), (1, 1, apart, apart), around)
+
+
+def layer_norm(norm: LayerNorm, x: Any, p: Tensors) -> Any:
+    """Normalise over the last axis."""
+    centred = x - x.mean(axis=-1, keepdims=True)
+    return centred * lax.rsqrt(x.var(axis=-1, keepdims=True) + norm.epsilon) * p["weight"] + p["bias"]
 
 
 def local_response_norm(norm: LocalResponseNorm, x: Any) -> Any:

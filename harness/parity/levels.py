@@ -256,7 +256,9 @@ def unresolved(
         along = along + optimizer.l2 * before + optimizer.l1 * np.sign(before)
     allowed = max(task.tolerances.gradients * np.abs(clipped).max(initial=0.0), noise)
     size = np.abs(along)
-    return np.asarray((size > 0) & (size < max(allowed, 100 * getattr(optimizer, "epsilon", 0.0))))
+    unknown = size < max(allowed, 100 * getattr(optimizer, "epsilon", 0.0))
+    # an exact zero is that of a unit which nothing reaches, unless all of the array is rounding
+    return np.asarray(unknown & ((size > 0) | bool(np.abs(clipped).max(initial=0.0) < noise)))
 
 
 def _level(reference: Arrays, candidate: Arrays, names: list[str], tolerance: float, floor: float = 0.0) -> Level:

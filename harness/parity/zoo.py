@@ -135,8 +135,8 @@ def zoo() -> tuple[Task, ...]:
     unet = (*convolved(3), Branches(branches=((), (*within, Upsample2d()))), Conv2d(filters=3, kernel=1))
 
     def block(units: int, **options: Any) -> tuple[Layer, ...]:
-        widened = (LayerNorm(), Dense(units=2 * units), Activation(kind="gelu"), Dense(units=units))
-        attended = (LayerNorm(), SelfAttention(heads=2, **options), Dropout(rate=0.2))
+        widened = (LayerNorm(epsilon=1e-3), Dense(units=2 * units), Activation(kind="gelu"), Dense(units=units))
+        attended = (LayerNorm(epsilon=1e-3), SelfAttention(heads=2, **options), Dropout(rate=0.2))
         return Residual(layers=attended), Residual(layers=widened)
 
     attention = (Embedding(vocabulary=20, units=6), Positions(), *block(6), LayerNorm(), Flatten(), Dense(units=3))

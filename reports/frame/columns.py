@@ -91,6 +91,8 @@ FRAME: dict[str, Column] = {
         "or with a validation split the best one there.",
     ),
     "mean_squared_error": Column("real", "Mean squared error on the test split, at the same evaluation."),
+    "mean_iou": Column("real", "Of images: mean over the classes of intersection over union, at the same evaluation."),
+    "bits_per_place": Column("real", "Of sequences: mean cross-entropy per place in bits, at the same evaluation."),
     "baselines": Column("text", "What simple methods reach on the same data, as a JSON object of numbers."),
     "final_loss": Column("real", "Last recorded training loss; of stages, the last one's reconstruction error."),
     "host_peak_bytes": Column("whole", "Peak anonymous resident memory above the state before the import."),

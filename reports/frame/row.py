@@ -274,6 +274,8 @@ def _quality(record: Record) -> Row:
     return {
         "accuracy": measured.quality.get("accuracy"),
         "mean_squared_error": measured.quality.get("mean_squared_error"),
+        "mean_iou": measured.quality.get("mean_iou"),
+        "bits_per_place": measured.quality.get("bits_per_place"),
         "baselines": _object(record.baselines),
         "final_loss": measured.losses[-1] if measured.losses else None,
     }
