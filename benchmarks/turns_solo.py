@@ -1,6 +1,6 @@
 """Is a row in turns as fast as alone? Rounds of the same rows in turns and alone, one after the other.
 
-.venv/bin/python benchmarks/turns_solo.py --backend torch,tensorflow --task lenet-mnist,lstm-text [--rounds 10]
+.venv/bin/python -m benchmarks.turns_solo --backend torch,tensorflow --task lenet-mnist,lstm-text [--rounds 10]
 
 Every round is measured once in turns and once alone, the odd ones the other way round; rounds measure speed alone. For
 every row: the geometric mean over the rounds of its seconds per example in turns over those alone, and its standard
@@ -14,17 +14,19 @@ from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
-from aa_turns import Shown
+import pandas as pd
 from msgspec.structs import replace
 
+from benchmarks.aa_turns import Shown
 from harness import registry
 from harness.environments import interpreters, machine
+from harness.environments.interpreters import Interpreter
 from harness.measure.clock import timestamp
 from harness.records.store import Store, Study
 from harness.runs.conductor import Conductor, Plan, rounds
 from harness.runs.execute import Setting
 from harness.runs.plan import Wish, study_of
-from harness.spec import Choice, Design
+from harness.spec import Choice, Design, DeviceKind
 from reports.frame.frame import frame
 
 WAYS = {"in turns": Design(turns=True), "alone": Design(turns=False)}
@@ -56,7 +58,9 @@ def main() -> None:
     asked = parser.parse_args()
 
     setting = Setting(machine=machine.machine(), git_revision=machine.git_revision(), cores=machine.available_cores())
-    where = {(name, "cpu"): interpreters.find(name, {}, device="cpu") for name in asked.backend.split(",")}
+    where: dict[tuple[str, DeviceKind], Interpreter] = {
+        (name, "cpu"): interpreters.find(name, {}, device="cpu") for name in asked.backend.split(",")
+    }
     stores, conductors, parts = {}, {}, {}
     for way, design in WAYS.items():
         planned = study(asked, design, f"{way.replace(' ', '-')}-{timestamp()[:19].replace(':', '')}")
@@ -71,12 +75,12 @@ def main() -> None:
             conductors[way].run()
 
     frames = {way: frame(store.records()[0]) for way, store in stores.items()}
-    key = ["task", "backend", "mode"]
-    for row, found in frames["in turns"].groupby(key):
-        alone = frames["alone"].set_index(key).sort_index().loc[row].set_index("repeat")["step_s"]
-        d = np.log(found.set_index("repeat")["step_s"] / alone).dropna()
+    key = ["task", "backend", "mode", "repeat"]
+    both_ways = pd.concat({way: found.set_index(key)["step_s"] for way, found in frames.items()}, axis=1).dropna()
+    for row, found in both_ways.groupby(level=key[:3]):
+        d = np.log(found["in turns"] / found["alone"])
         error = d.std() / math.sqrt(len(d))
-        print(f"{' '.join(row):40} in turns / alone {math.exp(d.mean()):.4f} +- {error:.4f}  ({len(d)} rounds)")
+        print(f"{' '.join(map(str, row)):40} in turns / alone {math.exp(d.mean()):.4f} +- {error:.4f}  ({len(d)} rounds)")
 
 
 if __name__ == "__main__":
