@@ -18,6 +18,7 @@ from harness.errors import UsageError
 from harness.record import Record
 from harness.records.store import Store, Study
 from harness.records.studies import load
+from harness.runs import turns
 from harness.runs.conductor import Conductor, Plan
 from harness.runs.execute import Setting
 from harness.runs.plan import MOST_LOOKED_AT, QUALITY_ROUNDS, Wish, plan
@@ -29,11 +30,14 @@ from reports.frame.frame import frame
 from reports.statistics import looks, methods
 from reports.statistics.decided import open_rows
 from reports.statistics.rows import Group
+from reports.statistics.sessions import Session, sessions
 from reports.statistics.study import StudyRead
 from reports.statistics.summary import summarize
 
 DECIDED = Design(turns=True, until_decided=True)
 NAMES = ("torch", "tensorflow", "mindspore")
+FEW_TURNS = 4
+"""Where it matters which rounds are made, not how well they measure."""
 ROWS = ("torch", "torch.twin", "torch.planted", "tensorflow")
 
 
@@ -250,6 +254,8 @@ def test_a_margin_that_is_none_is_refused(within: float) -> None:
 @pytest.fixture
 def setting(monkeypatch: pytest.MonkeyPatch, home: Path) -> Setting:
     monkeypatch.setattr(backends, "TABLE", backends.TABLE | entries())
+    for word in turns.MEASURES:
+        monkeypatch.setitem(turns.MEASURES, word, FEW_TURNS)
     return Setting(machine=machine(), git_revision=None, cores=available_cores())
 
 
@@ -289,7 +295,7 @@ def test_rows_leave_and_the_study_ends(tmp_path: Path, setting: Setting) -> None
     fast = [one for one in found if one.spec.speed_only]
     assert len(fast) == 2
     assert all(one.outcome.status == "ok" and not one.measured.quality for one in fast)
-    assert all(len([b for b in one.measured.blocks if b.turn is not None]) == 24 for one in found)
+    assert all(len([b for b in one.measured.blocks if b.turn is not None]) == FEW_TURNS for one in found)
     again = conducted(tmp_path, setting, lambda rounds, spec: rounds < 4)
     assert [one.spec.run_id for one in again] == [one.spec.run_id for one in found]
     assert load(tmp_path / "s").missing() == ()
@@ -384,3 +390,22 @@ def test_a_report_says_where_the_budget_was_too_short_to_train(short: bool, tmp_
         runs = [replace(one, spec=replace(one.spec, speed_only=one.spec.repeat > 0)) for one in runs]
     said = content(StudyRead.of(write_study(tmp_path / "s", runs))).lead
     assert any("did not hold three whole rounds" in line for line in said) == short
+
+
+def sessions_of(*steps: float) -> tuple[Session, ...]:
+    """Return what studies say of TensorFlow against PyTorch, whose steps were so long in each."""
+
+    def one(slow: float) -> Group:
+        return study(5, torch=lambda r: 0.01, tensorflow=lambda r: slow * wobble(r, 0.01))
+
+    return sessions([[one(slow)] for slow in steps])
+
+
+def test_what_moves_from_study_to_study_is_told_apart_from_rounds() -> None:
+    (moved,) = sessions_of(0.012, 0.0144)
+    assert (moved.a, moved.b) == ("tensorflow eager", "torch eager")
+    assert moved.ratios == pytest.approx((1.2, 1.44), rel=0.02)
+    assert moved.sd_log == pytest.approx(math.log(1.2) / math.sqrt(2), rel=0.1)
+    (still,) = sessions_of(0.012, 0.012)
+    assert still.sd_log < 0.01
+    assert sessions_of(0.012) == ()
