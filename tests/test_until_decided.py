@@ -23,7 +23,9 @@ from harness.runs.conductor import Conductor, Plan
 from harness.runs.execute import Setting
 from harness.runs.plan import MOST_LOOKED_AT, QUALITY_ROUNDS, Wish, plan
 from harness.spec import CONTROLS, Choice, Design, RunSpec
+from reports.content.answer_words import sentences
 from reports.content.content import content
+from reports.content.places import named
 from reports.content.standing import standing
 from reports.content.verdicts import lines
 from reports.frame.frame import frame
@@ -306,10 +308,10 @@ def test_after_its_budget_no_round_is_begun_but_the_first(tmp_path: Path, settin
     assert rounds_of(found) == {"well": 1, "tunable": 1}
 
 
-def test_where_the_budget_does_not_hold_three_whole_rounds_the_later_ones_are_for_speed(
+def test_where_the_budget_does_not_hold_the_rounds_of_quality_and_more_the_later_ones_are_for_speed(
     tmp_path: Path, setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a clock on which every round takes 100 s: 300 s hold three rounds, but 250 s do not."""
+    """By a clock on which every round takes 100 s: 400 s hold three of training and two at half their time."""
 
     class Clock:
         now = 0.0
@@ -327,7 +329,7 @@ def test_where_the_budget_does_not_hold_three_whole_rounds_the_later_ones_are_fo
             Clock.now += 50.0
 
     monkeypatch.setattr("harness.runs.conductor.Stopwatch", Clock)
-    for budget_s, trained in ((310.0, 3), (290.0, 1)):
+    for budget_s, trained in ((410.0, 3), (390.0, 1)):
         Clock.now = 0.0
         found = conducted(tmp_path / str(budget_s), setting, lambda rounds, spec: True, Ticks(), budget_s=budget_s)
         assert sum(not one.spec.speed_only for one in found) == 2 * trained
@@ -389,7 +391,7 @@ def test_a_report_says_where_the_budget_was_too_short_to_train(short: bool, tmp_
     if short:
         runs = [replace(one, spec=replace(one.spec, speed_only=one.spec.repeat > 0)) for one in runs]
     said = content(StudyRead.of(write_study(tmp_path / "s", runs))).lead
-    assert any("did not hold three whole rounds" in line for line in said) == short
+    assert any("did not hold three rounds of training" in line for line in said) == short
 
 
 def sessions_of(*steps: float) -> tuple[Session, ...]:
@@ -409,3 +411,10 @@ def test_what_moves_from_study_to_study_is_told_apart_from_rounds() -> None:
     (still,) = sessions_of(0.012, 0.012)
     assert still.sd_log < 0.01
     assert sessions_of(0.012) == ()
+
+
+def test_before_the_first_look_nothing_is_shown_and_it_is_said() -> None:
+    group = study(2, torch=lambda r: 0.01, tensorflow=lambda r: 0.02 * wobble(r, 0.01))
+    assert "Nothing is shown before 3 rounds are made: the budget was spent before." in sentences(
+        named([("s", [group])])
+    )

@@ -21,7 +21,7 @@ class Session(Struct, frozen=True, kw_only=True):
     ratios: tuple[float, ...]
     """Seconds of a over those of b, study by study."""
     sd_log: float
-    """Standard deviation of their logarithms beyond what the studies' own rounds explain; of few studies a rough one."""
+    """Standard deviation of their logarithms beyond what the studies' own rounds explain; rough where they are few."""
 
 
 def sessions(studies: Sequence[Sequence[Group]]) -> tuple[Session, ...]:

@@ -83,16 +83,16 @@ def _show_sessions(found: "Sequence[Session]") -> None:
 
     console = Console()
     if not found:
-        console.print(_("No pair of rows took turns in two of these studies, so that no spread over sessions is known."))
+        console.print(
+            _("No pair of rows took turns in two of these studies, so that no spread over sessions is known.")
+        )
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
     for header in (noop("pair"), noop("ratio, study by study"), noop("over sessions")):
         table.add_column(_(header), overflow="fold")
     for one in found:
         pair = f"{one.table}: {one.a} / {one.b}"
-        table.add_row(
-            Words(text.printable(pair)), ", ".join(map(text.ratio, one.ratios)), text.percent(one.sd_log)
-        )
+        table.add_row(Words(text.printable(pair)), ", ".join(map(text.ratio, one.ratios)), text.percent(one.sd_log))
     console.print(Words(""))
     console.print(table)
 
