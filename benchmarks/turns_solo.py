@@ -80,7 +80,8 @@ def main() -> None:
     for row, found in both_ways.groupby(level=key[:3]):
         d = np.log(found["in turns"] / found["alone"])
         error = d.std() / math.sqrt(len(d))
-        print(f"{' '.join(map(str, row)):40} in turns / alone {math.exp(d.mean()):.4f} +- {error:.4f}  ({len(d)} rounds)")
+        ratio = f"{math.exp(d.mean()):.4f} +- {error:.4f}"
+        print(f"{' '.join(map(str, row)):40} in turns / alone {ratio}  ({len(d)} rounds)")
 
 
 if __name__ == "__main__":

@@ -18,22 +18,28 @@ from harness.errors import UsageError
 from harness.record import Record
 from harness.records.store import Store, Study
 from harness.records.studies import load
+from harness.runs import turns
 from harness.runs.conductor import Conductor, Plan
 from harness.runs.execute import Setting
 from harness.runs.plan import MOST_LOOKED_AT, QUALITY_ROUNDS, Wish, plan
 from harness.spec import CONTROLS, Choice, Design, RunSpec
+from reports.content.answer_words import sentences
 from reports.content.content import content
+from reports.content.places import named
 from reports.content.standing import standing
 from reports.content.verdicts import lines
 from reports.frame.frame import frame
 from reports.statistics import looks, methods
 from reports.statistics.decided import open_rows
 from reports.statistics.rows import Group
+from reports.statistics.sessions import Session, sessions
 from reports.statistics.study import StudyRead
 from reports.statistics.summary import summarize
 
 DECIDED = Design(turns=True, until_decided=True)
 NAMES = ("torch", "tensorflow", "mindspore")
+FEW_TURNS = 4
+"""Where it matters which rounds are made, not how well they measure."""
 ROWS = ("torch", "torch.twin", "torch.planted", "tensorflow")
 
 
@@ -250,6 +256,8 @@ def test_a_margin_that_is_none_is_refused(within: float) -> None:
 @pytest.fixture
 def setting(monkeypatch: pytest.MonkeyPatch, home: Path) -> Setting:
     monkeypatch.setattr(backends, "TABLE", backends.TABLE | entries())
+    for word in turns.MEASURES:
+        monkeypatch.setitem(turns.MEASURES, word, FEW_TURNS)
     return Setting(machine=machine(), git_revision=None, cores=available_cores())
 
 
@@ -289,7 +297,7 @@ def test_rows_leave_and_the_study_ends(tmp_path: Path, setting: Setting) -> None
     fast = [one for one in found if one.spec.speed_only]
     assert len(fast) == 2
     assert all(one.outcome.status == "ok" and not one.measured.quality for one in fast)
-    assert all(len([b for b in one.measured.blocks if b.turn is not None]) == 24 for one in found)
+    assert all(len([b for b in one.measured.blocks if b.turn is not None]) == FEW_TURNS for one in found)
     again = conducted(tmp_path, setting, lambda rounds, spec: rounds < 4)
     assert [one.spec.run_id for one in again] == [one.spec.run_id for one in found]
     assert load(tmp_path / "s").missing() == ()
@@ -300,10 +308,10 @@ def test_after_its_budget_no_round_is_begun_but_the_first(tmp_path: Path, settin
     assert rounds_of(found) == {"well": 1, "tunable": 1}
 
 
-def test_where_the_budget_does_not_hold_three_whole_rounds_the_later_ones_are_for_speed(
+def test_where_the_budget_does_not_hold_the_rounds_of_quality_and_more_the_later_ones_are_for_speed(
     tmp_path: Path, setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a clock on which every round takes 100 s: 300 s hold three rounds, but 250 s do not."""
+    """By a clock on which every round takes 100 s: 400 s hold three of training and two at half their time."""
 
     class Clock:
         now = 0.0
@@ -321,7 +329,7 @@ def test_where_the_budget_does_not_hold_three_whole_rounds_the_later_ones_are_fo
             Clock.now += 50.0
 
     monkeypatch.setattr("harness.runs.conductor.Stopwatch", Clock)
-    for budget_s, trained in ((310.0, 3), (290.0, 1)):
+    for budget_s, trained in ((410.0, 3), (390.0, 1)):
         Clock.now = 0.0
         found = conducted(tmp_path / str(budget_s), setting, lambda rounds, spec: True, Ticks(), budget_s=budget_s)
         assert sum(not one.spec.speed_only for one in found) == 2 * trained
@@ -383,4 +391,30 @@ def test_a_report_says_where_the_budget_was_too_short_to_train(short: bool, tmp_
     if short:
         runs = [replace(one, spec=replace(one.spec, speed_only=one.spec.repeat > 0)) for one in runs]
     said = content(StudyRead.of(write_study(tmp_path / "s", runs))).lead
-    assert any("did not hold three whole rounds" in line for line in said) == short
+    assert any("did not hold three rounds of training" in line for line in said) == short
+
+
+def sessions_of(*steps: float) -> tuple[Session, ...]:
+    """Return what studies say of TensorFlow against PyTorch, whose steps were so long in each."""
+
+    def one(slow: float) -> Group:
+        return study(5, torch=lambda r: 0.01, tensorflow=lambda r: slow * wobble(r, 0.01))
+
+    return sessions([[one(slow)] for slow in steps])
+
+
+def test_what_moves_from_study_to_study_is_told_apart_from_rounds() -> None:
+    (moved,) = sessions_of(0.012, 0.0144)
+    assert (moved.a, moved.b) == ("tensorflow eager", "torch eager")
+    assert moved.ratios == pytest.approx((1.2, 1.44), rel=0.02)
+    assert moved.sd_log == pytest.approx(math.log(1.2) / math.sqrt(2), rel=0.1)
+    (still,) = sessions_of(0.012, 0.012)
+    assert still.sd_log < 0.01
+    assert sessions_of(0.012) == ()
+
+
+def test_before_the_first_look_nothing_is_shown_and_it_is_said() -> None:
+    group = study(2, torch=lambda r: 0.01, tensorflow=lambda r: 0.02 * wobble(r, 0.01))
+    assert "Nothing is shown before 3 rounds are made: the budget was spent before." in sentences(
+        named([("s", [group])])
+    )

@@ -20,6 +20,6 @@ def next_command(*words: str, results: Path) -> str:
 
 
 def program() -> str:
-    """Return what starts Evenbench in this shell: its name where PATH holds it, else the path by which it was started."""
+    """Return what starts Evenbench in this shell: its name where PATH holds it, else the path that was typed."""
     typed = sys.argv[0]
     return typed if Path(typed).name == NAME and shutil.which(NAME) is None else NAME

@@ -36,6 +36,10 @@ from harness.runs.plan import QUALITY_ROUNDS
 from harness.runs.turns import round_of
 from harness.spec import CONTROLS, DeviceKind, RunSpec, Task
 
+ROUNDS_AFTER = 2
+"""Rounds for speed alone that are to follow those of quality: from the first look to the second."""
+SPEED_SHARE = 0.5
+"""Of a whole round's time, that a round for speed alone takes where none was made yet."""
 COMMAND_LINE = Interpreter(python=sys.executable, source="current", reason=noop("the interpreter of the command line"))
 
 
@@ -167,12 +171,17 @@ class Conductor:
         return budget is None or took is None or self.watch.seconds() + took <= budget
 
     def _has_time_to_train(self, spec: RunSpec) -> bool:
-        """Return whether the budget lasts for the rounds in which quality is taken: else speed is what it goes to."""
+        """Return whether the budget lasts for the rounds in which quality is taken: else speed is what it goes to.
+
+        After them it is to last for two more rounds: at the first look little but a multiple is shown.
+        """
         budget = self.plan.study.budget_s
         if budget is None or spec.repeat == 0 or not spec.design.until_decided:
             return True
-        round_s = sum(took for (_cell_of, speed_only), took in self._took.items() if not speed_only)
-        return self.watch.seconds() + round_s * (QUALITY_ROUNDS - spec.repeat) <= budget
+        whole = {cell: took for (cell, speed_only), took in self._took.items() if not speed_only}
+        speed_s = sum(self._took.get((cell, True), took * SPEED_SHARE) for cell, took in whole.items())
+        left_s = sum(whole.values()) * (QUALITY_ROUNDS - spec.repeat) + speed_s * ROUNDS_AFTER
+        return self.watch.seconds() + left_s <= budget
 
     def _is_late(self, together: Sequence[RunSpec]) -> bool:
         """Return whether a round is a later one, or the only one: what keeps the first verdict waiting comes then.

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from harness.language import _, ngettext, noop
 from harness.records.studies import Loaded
 from reports.content.places import Found
+from reports.statistics.looks import LOOKS
 from reports.statistics.methods import EQUAL
 from reports.statistics.rows import Row
 from reports.words import text
@@ -58,7 +59,11 @@ def _speeds(found: Sequence[Found]) -> Iterator[str]:
         yield from _nothing_to_compare(found)
         return
     if not any(item.can_show() for item in several):
-        yield _("Nothing can be shown of one process each: repeats show how the next would come out.")
+        if any(row.until_decided and row.runs > 1 for item in several for row in item.group.rows):
+            sentence = _("Nothing is shown before {rounds} rounds are made: the budget was spent before.")
+            yield sentence.format(rounds=min(LOOKS))
+        else:
+            yield _("Nothing can be shown of one process each: repeats show how the next would come out.")
         return
     where = _Where(several, of=len(found))
     leads = [_in(label, where.said(places)) for label, places in where.leading().items()]

@@ -139,7 +139,9 @@ def _lead(loaded: Loaded) -> tuple[str, ...]:
         )
         early = (r.spec for r in loaded.records if r.spec.repeat < min(LOOKS) and r.spec.profile not in CONTROLS)
         if any(spec.speed_only for spec in early):
-            lead.append(_("Its budget did not hold three whole rounds: later ones measured speed alone."))
+            lead.append(
+                _("Its budget did not hold three rounds of training and more: later ones measured speed alone.")
+            )
     elif loaded.records:
         lead.append(
             _("{count} runs have a record; how many were planned is not known.").format(count=len(loaded.records))

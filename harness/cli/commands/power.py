@@ -1,5 +1,6 @@
 """The command `evenbench power`: how many repeats would show a difference, by the spread of a study."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,11 @@ from harness.records.next_command import next_command
 
 if TYPE_CHECKING:
     from reports.statistics.power import Need, Reachable, Repeats
+    from reports.statistics.sessions import Session
 
 
 @click.command()
-@click.argument("study", required=False)
+@click.argument("names", metavar="[STUDY]...", nargs=-1)
 @click.option(
     "--difference", default="5%", show_default=True, metavar="SHARE", help="Difference to be shown: 5% or 0.05."
 )
@@ -25,19 +27,31 @@ if TYPE_CHECKING:
 )
 @results_option
 @json_option
-def power(study: str | None, difference: str, power: str, results: Path, as_json: bool) -> None:
-    """Say how many repeats each pair of rows needs, by the spread in STUDY (without it: the newest one)."""
+def power(names: tuple[str, ...], difference: str, power: str, results: Path, as_json: bool) -> None:
+    """Say how many repeats each pair of rows needs, by the spread in STUDY (without it: the newest one).
+
+    Of several studies of one machine it says too how far ratios move from one to another.
+    """
     wanted = parse_share("--difference", difference, most=10.0)
     target = parse_share("--power", power, most=1.0)
     from harness.records import studies
     from reports.content.next_steps import again
     from reports.statistics.power import needs, reachable
+    from reports.statistics.sessions import sessions
     from reports.statistics.study import StudyRead
 
     here = results
-    folder = studies.newest(here) if study is None else studies.find(study, here)
-    read = StudyRead.of(folder, for_pictures=False)
-    groups = read.groups
+    folders = [studies.find(name, here) for name in names] or [studies.newest(here)]
+    folder = folders[0]
+    every = [StudyRead.of(one, for_pictures=False) for one in folders]
+    read, groups = every[0], every[0].groups
+    machines = dict.fromkeys(record.machine.cpu for one in every for record in one.loaded.records)
+    if len(machines) > 1:
+        raise UsageError(
+            "these studies are of several processors ({machines}), whose ratios differ for that alone: name studies of "
+            "one machine",
+            machines=", ".join(map(str, machines)),
+        )
     found = needs(groups, ratio=1 + wanted, power=target)
     if not found.pairs:
         raise UsageError(
@@ -47,12 +61,40 @@ def power(study: str | None, difference: str, power: str, results: Path, as_json
             command=next_command("run", "--repeats", "3", results=here),
         )
     if as_json:
-        print_json({"study": folder.resolve().name, "repeats": found.repeats(), "needs": found})
+        facts = {"study": folder.resolve().name, "repeats": found.repeats(), "needs": found}
+        print_json(facts | ({"sessions": sessions([one.groups for one in every])} if len(every) > 1 else {}))
         return
     _show(found)
+    if len(every) > 1:
+        _show_sessions(sessions([one.groups for one in every]))
     if within_reach := reachable(groups, target):
         command = next_command(*again(read.loaded, groups), "--repeats", str(within_reach.repeats), results=here)
         _suggest(within_reach, command)
+
+
+def _show_sessions(found: "Sequence[Session]") -> None:
+    """Say how far ratios move from study to study."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from reports.words import text
+    from reports.words.wide_text import Words
+
+    console = Console()
+    if not found:
+        console.print(
+            _("No pair of rows took turns in two of these studies, so that no spread over sessions is known.")
+        )
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+    for header in (noop("pair"), noop("ratio, study by study"), noop("over sessions")):
+        table.add_column(_(header), overflow="fold")
+    for one in found:
+        pair = f"{one.table}: {one.a} / {one.b}"
+        table.add_row(Words(text.printable(pair)), ", ".join(map(text.ratio, one.ratios)), text.percent(one.sd_log))
+    console.print(Words(""))
+    console.print(table)
 
 
 def _suggest(found: "Reachable", command: str) -> None:
