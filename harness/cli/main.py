@@ -27,6 +27,7 @@ COMMANDS = {
     "compare": noop("Compare two studies: versions, machines, commits."),
     "merge": noop("Join studies of several machines in one."),
     "serve": noop("Show all studies on a local, read-only web page."),
+    "submit": noop("Hand a study in to a teacher who collects."),
     "power": noop("Say how many repeats would show a difference."),
     "show": noop("Show all that is known of one run."),
     "list": noop("List the tasks, the backends and the studies."),

@@ -1,5 +1,6 @@
 """The served page: a list of all studies, their reports, and two of them compared. It reads, and nothing else.
 
+Where a class hands its studies in (`reports/formats/collect.py`) one address takes them; all others read.
 Every answer is to GET or HEAD, sets no cookie and carries a policy under which no other site's content is loaded. A
 request must name this machine as its host, so that a foreign site whose name is made to point here is refused.
 """
@@ -17,8 +18,10 @@ from werkzeug.exceptions import HTTPException
 from harness import language
 from harness.errors import EvenbenchError
 from harness.language import _
+from harness.records.bundles import handed_in
 from reports.compare.studies import compare_studies
 from reports.compare.words import document
+from reports.formats.collect import Collector, whole_class
 from reports.formats.report import page_of
 from reports.formats.served_pages import FILES, Told, blundered, chosen, file, told
 from reports.formats.served_studies import Catalogue, Remembered, stamp
@@ -37,6 +40,7 @@ REFRESH_S = 10
 """After so many seconds the progress of a study is asked for again."""
 DOCUMENTS: dict[str, Callable[[Path], Document]] = {"choice": chosen, "mistakes": blundered}
 """What has a page of its own."""
+COLLECT = "collect"
 LONGEST_QUERY = 200
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
@@ -49,13 +53,19 @@ REPORT_POLICY = (
 """A report carries its own scripts, so it runs in a sandbox: without an origin, it cannot read the other pages."""
 
 
-def create_app(results: Path, host: str = LOOPBACK[1], page: Callable[[Path, Sequence[Link]], str] = page_of) -> Flask:
+def create_app(
+    results: Path,
+    host: str = LOOPBACK[1],
+    page: Callable[[Path, Sequence[Link]], str] = page_of,
+    token: str | None = None,
+) -> Flask:
     """Return the application.
 
     Args:
         results: the folder of the studies.
         host: the address that it will listen on.
         page: makes the HTML page of a study, given its folder and ways to what is served beside it.
+        token: the word with which studies are handed in; without one none is taken.
     """
     app = Flask("reports", static_folder=None, root_path=str(ROOM))
     app.config.update(MAX_CONTENT_LENGTH=0, PROVIDE_AUTOMATIC_OPTIONS=False, MAX_FORM_MEMORY_SIZE=0)
@@ -131,6 +141,17 @@ def create_app(results: Path, host: str = LOOPBACK[1], page: Callable[[Path, Seq
         answer.headers.set("Content-Disposition", "attachment", filename=f"{name}-{what}")
         return answer
 
+    def whole() -> Response:
+        folders = handed_in(results)
+        if not folders:
+            abort(404, _("Nothing was handed in yet."))
+        link = (Link(_("All studies"), url_for("index", lang=language.current())),)
+        stamps = tuple(map(stamp, folders))
+        found = pages.get(("", language.current()), stamps, lambda: whole_class(results, lambda one: page(one, link)))
+        answer = Response(found, mimetype="text/html")
+        answer.headers["Content-Security-Policy"] = REPORT_POLICY
+        return answer
+
     def css() -> Response:
         return Response((ROOM / "templates" / "serve.css").read_text("utf-8"), mimetype="text/css")
 
@@ -144,6 +165,10 @@ def create_app(results: Path, host: str = LOOPBACK[1], page: Callable[[Path, Seq
         ("/serve.css", css),
     ):
         app.add_url_rule(rule, view.__name__, view, methods=["GET"])
+    if token is not None:
+        app.add_url_rule("/class", "whole", whole, methods=["GET"])
+        app.add_url_rule("/collect", COLLECT, Collector(results, token).view, methods=["POST"])
+    app.jinja_env.globals["collects"] = token is not None
     _guard(app, host)
     return app
 
@@ -169,7 +194,7 @@ def _guard(app: Flask, host: str) -> None:
         stack.enter_context(language.use(_language()))
         if not is_allowed(request.host, host):
             abort(400, _("This page is not served under that name."))
-        if request.method not in ("GET", "HEAD"):
+        if request.method not in ("GET", "HEAD") and request.endpoint != COLLECT:
             abort(405, _("This page can be read only."))
         if (wanted := request.args.get("lang")) is not None and wanted not in language.LANGUAGES:
             abort(400, _("lang is one of {languages}.").format(languages=", ".join(language.LANGUAGES)))

@@ -10,19 +10,25 @@ import click
 from harness.cli.options import filled, results_option
 from harness.errors import EnvironmentFailure, UsageError
 from harness.language import _
+from harness.records.bundles import LARGEST
 from harness.records.next_command import next_command
 from harness.whole_files import given_path
+
+SHORTEST_TOKEN = 8
 
 
 @click.command()
 @click.argument("folder", metavar="RESULTS", required=False)
 @click.option("--host", default="127.0.0.1", show_default=True, callback=filled, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8737, show_default=True, help="Port; 0: any free one.")
+@click.option(
+    "--collect", "token", metavar="TOKEN", callback=filled, help="Take studies that `evenbench submit` hands in."
+)
 @results_option
-def serve(folder: str | None, host: str, port: int, results: Path) -> None:
+def serve(folder: str | None, host: str, port: int, token: str | None, results: Path) -> None:
     """Show all studies in RESULTS (without it: the folder of --results) on a local web page.
 
-    The page can be read only. Ctrl-C ends it.
+    The page can be read only, unless a class hands its studies in. Ctrl-C ends it.
     """
     from waitress.server import create_server
 
@@ -37,12 +43,20 @@ def serve(folder: str | None, host: str, port: int, results: Path) -> None:
             folder=here,
             command=next_command("run", results=here),
         )
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise UsageError(
+            "--collect takes a token of at least {least} characters that is hard to guess", least=SHORTEST_TOKEN
+        )
     with _bound(host, port) as bound:
-        server = create_server(create_app(here, host), sockets=[bound], threads=4, ident=None)
+        largest = LARGEST if token else 1
+        app = create_app(here, host, token=token)
+        server = create_server(app, sockets=[bound], threads=4, ident=None, max_request_body_size=largest)
         if host not in LOOPBACK:
             click.echo(_("warning: anyone who reaches this machine over the network can read these studies"), err=True)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{bound.getsockname()[1]}/"
+        if token:
+            click.echo(_("a class hands in by: evenbench submit --to {address} --token ...").format(address=address), err=True)
         click.echo(_("studies of {folder} at {address}  (Ctrl-C ends)").format(folder=here, address=address), err=True)
         try:
             server.run()
