@@ -54,9 +54,7 @@ def classifier(
             "smoke": Preset(
                 dataset="digits", epochs=1, batch_size=BATCH, optimizer=quick, measure_s=0.2, inference_s=0.1
             ),
-            "quick": Preset(
-                dataset="digits", epochs=4, batch_size=BATCH, optimizer=quick, target=Target(at_least=0.9)
-            ),
+            "quick": Preset(dataset="digits", epochs=4, batch_size=BATCH, optimizer=quick, target=Target(at_least=0.9)),
             "full": Preset(
                 dataset="fashion-mnist",
                 epochs=epochs,

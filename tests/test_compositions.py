@@ -144,9 +144,7 @@ def test_the_work_of_attention_is_its_maps_and_its_products() -> None:
 
 @pytest.mark.parametrize("of", zoo()[:6], ids=lambda of: of.name)
 def test_no_layer_of_the_reference_changes_the_type(of: Task) -> None:
-    program = reference().single().build(
-        of, STEP, device="cpu", mode="eager", weights=initial_weights(of, 0), seed=0
-    )
+    program = reference().single().build(of, STEP, device="cpu", mode="eager", weights=initial_weights(of, 0), seed=0)
     inputs = levels.inputs(of)
     program.load({name: inputs[name] for name in ("train_x", "train_y", "test_x", "test_y")})
     assert {g.dtype for g in program.gradients(inputs["order"][0]).values()} == {np.dtype(np.float32)}

@@ -101,9 +101,7 @@ def test_the_net_above_begins_with_what_recognises() -> None:
     machine = made.preset("smoke").boltzmann
     assert machine is not None
     stages = machine.stages
-    done = {
-        stage.name: random_state(stage, 2, deviation=0.1, seed=number) for number, stage in enumerate(stages)
-    }
+    done = {stage.name: random_state(stage, 2, deviation=0.1, seed=number) for number, stage in enumerate(stages)}
     weights = net_weights(made, stages, done, initial_weights(made, 0))
     assert np.array_equal(weights["dense1.weight"], done["up-down"]["recognition"].T)
     assert np.array_equal(weights["dense2.bias"], done["up-down"]["hidden2_bias"])

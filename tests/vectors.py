@@ -34,7 +34,14 @@ from harness.parity.zoo import case
 from harness.spec import Task
 
 Array = NDArray[Any]
-ELEMENTWISE = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Gelu": "gelu", "Selu": "selu", "LeakyRelu": "leaky_relu"}
+ELEMENTWISE = {
+    "Relu": "relu",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Gelu": "gelu",
+    "Selu": "selu",
+    "LeakyRelu": "leaky_relu",
+}
 
 
 class Vector(Struct, frozen=True, kw_only=True):

@@ -73,9 +73,7 @@ def local(dataset: CifarImages, data_dir: Path | None) -> Path | None:
     return None if found is None else found["archive"]
 
 
-def normalised(
-    pictures: NDArray[np.uint8], mean: Sequence[float], deviation: Sequence[float]
-) -> NDArray[np.float32]:
+def normalised(pictures: NDArray[np.uint8], mean: Sequence[float], deviation: Sequence[float]) -> NDArray[np.float32]:
     """Scale pictures (N, 3, 32, 32) channel by channel; every byte has one value, computed in float64."""
     found = np.empty(pictures.shape, np.float32)
     for channel, (middle, spread) in enumerate(zip(mean, deviation, strict=True)):

@@ -119,7 +119,9 @@ def arrays(material: Material, form: Form, *, dataset: str) -> Arrays:
         case dict(), Plain():
             return material
     has = "images" if isinstance(material, Images) else "texts" if isinstance(material, Corpus) else "numbers"
-    wants = {Pixels: "784 pixels", Tokens: "words", Characters: "characters", Scenes: "images"}.get(type(form), "numbers or images")
+    wants = {Pixels: "784 pixels", Tokens: "words", Characters: "characters", Scenes: "images"}.get(
+        type(form), "numbers or images"
+    )
     raise UsageError(
         "the data set {dataset} holds {has}, but the task's model reads {wants}: choose another data set",
         dataset=dataset,

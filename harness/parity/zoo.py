@@ -102,6 +102,7 @@ def zoo() -> tuple[Task, ...]:
         SimpleRNN(units=3, bias=False),
         Dense(units=2),
     )
+
     def convolved(filters: int, **options: Any) -> tuple[Layer, ...]:
         return Conv2d(filters=filters, kernel=3, padding=1, bias=False, **options), BatchNorm(), Activation(kind="relu")
 

@@ -130,7 +130,10 @@ def keep(received: Received, results: Path) -> tuple[Path, bool]:
     except OSError as error:
         raise StoreError("cannot write to {folder}: {error}", folder=results, error=why(error)) from error
     try:
-        for name, text in (*((f"{n}.json", t) for n, t in received.bundle.records.items()), (STUDY, received.bundle.plan)):
+        for name, text in (
+            *((f"{n}.json", t) for n, t in received.bundle.records.items()),
+            (STUDY, received.bundle.plan),
+        ):
             (place / name).write_text(text, "utf-8")
         (place / SENDER).write_text(received.bundle.sender, "utf-8")
         place.rename(folder)

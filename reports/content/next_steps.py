@@ -72,7 +72,9 @@ def _better(loaded: Loaded, groups: Sequence[Group], results: Path) -> Iterator[
 
     if disturbed := [group for group in groups if any(row.is_disturbed for row in group.rows)]:
         yield Step(what=_("Measure in turns:"), typed=typed(disturbed, "--turns"))
-    if single := [group for group in groups if sum(row.comparable for row in group.rows) > 1 and not _can_show(group)]:
+    until_decided = loaded.plan is not None and loaded.plan.until_decided
+    single = [group for group in groups if sum(row.comparable for row in group.rows) > 1 and not _can_show(group)]
+    if single and not until_decided:
         yield Step(what=_("To see anything:"), typed=typed(single, "--repeats", str(ENOUGH)))
     if loaded.plan is not None and loaded.plan.until_decided:
         if any(_is_open(group) and _has_looks_left(group) for group in groups) and (go := loaded.resume_command()):

@@ -56,7 +56,9 @@ def serve(folder: str | None, host: str, port: int, token: str | None, results: 
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{bound.getsockname()[1]}/"
         if token:
-            click.echo(_("a class hands in by: evenbench submit --to {address} --token ...").format(address=address), err=True)
+            click.echo(
+                _("a class hands in by: evenbench submit --to {address} --token ...").format(address=address), err=True
+            )
         click.echo(_("studies of {folder} at {address}  (Ctrl-C ends)").format(folder=here, address=address), err=True)
         try:
             server.run()
