@@ -2,9 +2,9 @@
 
 .venv/bin/python benchmarks/random_stacks.py --backend torch [--mode eager] [--stacks 1000] [--first 0]
 
-All stacks are traced by one process in the backend's environment, the reference here. A stack that is refused is printed
-with its level and array; so is how far every level came in all others, in multiples of what is allowed. A stack whose
-losses the reference itself does not keep finite is no task, and is left out.
+All stacks are traced by one process in the backend's environment, the reference here. A stack that is refused is
+printed with its level and array; so is how far every level came in all others, in multiples of what is allowed. A stack
+whose losses the reference itself does not keep finite is no task, and is left out.
 """
 
 import argparse
@@ -25,11 +25,12 @@ from random_stacks import stack  # noqa: E402  (of tests/, in either environment
 
 from harness.contract import Entry  # noqa: E402
 from harness.parity import levels  # noqa: E402
+from harness.spec import Mode  # noqa: E402
 from harness.worker.jobs import TraceJob  # noqa: E402
 from harness.worker.parity import levels as traced  # noqa: E402
 
 
-def trace(adapter: str, seed: int, mode: str, draw: int = 0) -> dict[str, np.ndarray]:
+def trace(adapter: str, seed: int, mode: Mode, draw: int = 0) -> dict[str, np.ndarray]:
     """Return what a backend computes of a stack."""
     module, _, function = adapter.partition(":")
     task = stack(seed)
@@ -46,8 +47,8 @@ def work(asked: argparse.Namespace) -> None:
     for seed in range(asked.first, asked.first + asked.stacks):
         try:
             for draw in (0, 1, 2) if asked.draws else (0,):
-                np.savez(Path(asked.worker, f"{seed}-{draw}.npz"), **trace(asked.adapter, seed, asked.mode, draw))
-        except Exception as error:
+                np.savez(Path(asked.worker, f"{seed}-{draw}.npz"), **trace(asked.adapter, seed, asked.mode, draw))  # type: ignore[arg-type, unused-ignore]
+        except Exception as error:  # noqa: BLE001  (whatever a framework raises is a finding)
             Path(asked.worker, f"{seed}.error").write_text(f"{type(error).__name__}: {error}"[:500])
 
 
@@ -62,7 +63,8 @@ def main() -> None:
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.worker:
-        return work(asked)
+        work(asked)
+        return
 
     from harness import registry
     from harness.environments import interpreters
@@ -70,7 +72,9 @@ def main() -> None:
     entry: Entry = registry.entry(asked.backend)
     mode = asked.mode or entry.default_mode
     python = interpreters.find(asked.backend, {}, device="cpu").python
-    refused, worst, count = Counter(), Counter(), 0
+    refused: Counter[str] = Counter()
+    worst: dict[str, float] = {}
+    count = 0
     with tempfile.TemporaryDirectory() as folder:
         words = ["--adapter", entry.adapter, "--mode", mode, "--worker", folder, "--draws"]
         words += ["--stacks", str(asked.stacks), "--first", str(asked.first)]
@@ -103,7 +107,7 @@ def main() -> None:
                 refused[failed[0]] += 1
             for name, level in draws[0].items():
                 if level.tolerance:
-                    worst[name] = max(worst[name], (level.error or 0) / level.tolerance)
+                    worst[name] = max(worst.get(name, 0.0), (level.error or 0) / level.tolerance)
     print(f"{asked.backend} {mode}: {sum(refused.values())} of {count} refused: {dict(refused)}")
     print("largest error, in multiples of what is allowed: ", {name: f"{value:.2g}" for name, value in worst.items()})
 

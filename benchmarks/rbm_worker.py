@@ -16,7 +16,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from benchmarks.products import LARGE_PRODUCT, Repeated, products, repeated
-from harness.boltzmann import Joint, Rbm, Stage, State, initial_state
+from harness.boltzmann import Rbm, Stage, State, initial_state
 from harness.contract import Backend
 from harness.measure.clock import Trainable, time_block
 from harness.registry import entry, resolve
@@ -99,8 +99,8 @@ def build(job: RbmJob, order: NDArray[np.int32]) -> tuple[Trainable, dict[str, s
     if job.program.startswith("scikit-learn"):
         import sklearn  # type: ignore[import-untyped, unused-ignore]
 
-        if isinstance(job.stage, Joint):
-            raise ValueError("scikit-learn has no deep Boltzmann machine")
+        if not isinstance(job.stage, Rbm):
+            raise ValueError("scikit-learn has no deep machine")
         partial = job.program.endswith("partial_fit")
         versions = {"scikit-learn": sklearn.__version__, "numpy": np.__version__}
         return ScikitLearn(job.stage, pixels, order[: job.updates], partial=partial), versions

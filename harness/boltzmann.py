@@ -1,4 +1,4 @@
-"""Boltzmann machines and what is made of them: the stages of their training, the state that passes from one to the next, and the arithmetic.
+"""Boltzmann machines and what is made of them: their training's stages, the state that passes on, and the arithmetic.
 
 All units are binary, `s` is the logistic function. Matrices of a Boltzmann machine are `(below, above)`. `B` is the
 mini-batch, `C` the number of persistent chains. Every stage starts with `v = x > u`: the pixels `x` in [0, 1] are made
@@ -108,8 +108,8 @@ class Joint(_Stage, frozen=True, kw_only=True):
 class WakeSleep(_Stage, frozen=True, kw_only=True):
     """A deep belief net, untied: recognition apart from generation, by the up-down algorithm (Hinton et al. 2006).
 
-    The contrastive form of wake-sleep (Hinton, Dayan, Frey & Neal 1995): R and r recognise, G and a generate, and W with
-    its biases b and c is the machine on top.
+    The contrastive form of wake-sleep (Hinton, Dayan, Frey & Neal 1995): R and r recognise, G and a generate, and W
+    with its biases b and c is the machine on top.
 
         wake         h = 1[u < s(v R + r)]; p0 = s(h W + c); g = 1[u < p0]
         on top       k times: n = 1[u < s(g W' + b)]; p = s(n W + c); and, but for the last time, g = 1[u < p]
@@ -118,8 +118,9 @@ class WakeSleep(_Stage, frozen=True, kw_only=True):
                      G: (v - s(h G' + a))' h / B,  a: mean(v - s(h G' + a))
                      R: f' (n - s(f R + r)) / B,   r: mean(n - s(f R + r))
 
-    G is `(below, above)` as all matrices here. The wake phase climbs the bound on the likelihood in a, G and the machine
-    on top; the sleep phase fits R to the net's own dreams. The reconstruction error is `sum((v - s(h G' + a))**2) / B`.
+    G is `(below, above)` as all matrices here. The wake phase climbs the bound on the likelihood in a, G and the
+    machine on top; the sleep phase fits R to the net's own dreams. The reconstruction error is
+    `sum((v - s(h G' + a))**2) / B`.
     """
 
     visible: int
@@ -219,8 +220,8 @@ def statistics_names(stage: Stage) -> tuple[str, ...]:
 def initial_state(stage: Stage, batch: int, seed: int) -> State:
     """Draw the state that a stage starts from, the same bytes for every backend.
 
-    Weights come from N(0, deviation^2), those of a joint stage, of an untied one and of a machine below are left at zero for
-    `harness/stage_sequence.py` to fill in; biases and velocities are zero; chains start at fair coin tosses.
+    Weights come from N(0, deviation^2), those of a joint stage, of an untied one and of a machine below are left at
+    zero for `harness/stage_sequence.py` to fill in; biases and velocities are zero; chains start at fair coin tosses.
     """
     random = np.random.default_rng([seed, 5])
     state = {name: np.zeros(shape, np.float32) for name, shape in state_shapes(stage, batch).items()}

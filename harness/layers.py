@@ -17,7 +17,7 @@ class _Layer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
 
 
 class Dense(_Layer, frozen=True, kw_only=True):
-    """`y = x W' + b` with `W` of shape `(units, inputs)` and `b` of shape `(units,)`; of a sequence at each time step."""
+    """`y = x W' + b` with `W` of shape `(units, inputs)` and `b` of shape `(units,)`; of a sequence at each step."""
 
     units: int
     bias: bool = True

@@ -1,7 +1,7 @@
 """What follows from a tuple of layers: names, shapes, initial weights and the count of operations.
 
-A parameter is called `<kind><n>.<part>`, for example `conv2.weight`: the n-th layer of its kind, counted from 1. Inside a
-composition names follow the nesting, and each path counts anew: `residual1.layers.conv2.weight`,
+A parameter is called `<kind><n>.<part>`, for example `conv2.weight`: the n-th layer of its kind, counted from 1. Inside
+a composition names follow the nesting, and each path counts anew: `residual1.layers.conv2.weight`,
 `residual1.shortcut.conv1.weight`, `branches1.branch3.conv1.weight`.
 """
 
@@ -369,8 +369,8 @@ def initial_weights(task: Task, seed: int) -> Weights:
 
     `glorot_uniform` draws weights from U(-a, a) with `a = sqrt(6 / (fan_in + fan_out))` (Glorot & Bengio 2010) and
     sets biases to zero; `fan_in_uniform` draws both from U(-1/sqrt(fan_in), 1/sqrt(fan_in)). Whatever the task says,
-    embeddings and positions come from U(-0.05, 0.05), and recurrent layers have weights from U(-1/sqrt(H), 1/sqrt(H)) and biases of
-    zero, the LSTM's forget gate of one (Jozefowicz et al. 2015).
+    embeddings and positions come from U(-0.05, 0.05), and recurrent layers have weights from U(-1/sqrt(H), 1/sqrt(H))
+    and biases of zero, the LSTM's forget gate of one (Jozefowicz et al. 2015).
     """
     random = np.random.default_rng([seed, 1])
     return {

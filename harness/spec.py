@@ -335,7 +335,7 @@ YOUNGER: dict[str, dict[str, int]] = {"Conv2d": {"groups": 1}, "MaxPool2d": {"st
 def fingerprint(task: Task) -> str:
     """Return 12 hexadecimal digits that change when any field of the task changes.
 
-    A layer's younger fields count where they say something, so that a task keeps its fingerprint when layers learn more.
+    A layer's younger fields count where they say something: a task keeps its fingerprint when layers learn more.
     """
     read_back = msgspec.json.decode(msgspec.json.encode(task), type=Task)  # 300 s and 300.0 s are one timeout
     told = _without_younger(msgspec.to_builtins(read_back, order="deterministic"))

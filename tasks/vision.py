@@ -122,7 +122,7 @@ def vgg_layers(filters: tuple[tuple[int, ...], ...], units: int) -> tuple[Layer,
 
 
 def vgg() -> Task:
-    """Return a VGG net (Simonyan & Zisserman 2014), normalised, for small pictures: six convolutions in three groups."""
+    """Return a VGG net (Simonyan & Zisserman 2014), normalised, for small pictures: six convolutions, three groups."""
     falling = Momentum(learning_rate=0.02, l2=5e-4, schedule=StepSchedule(every=4 * STEPS, factor=0.1))
     return classifier(
         "vgg",
@@ -146,7 +146,7 @@ def inception_module(one: int, reduced: int, three: int, pooled: int) -> Branche
 
 
 def inception() -> Task:
-    """Return a small GoogLeNet (Szegedy et al. 2015): Inception modules with batch normalisation, no side classifiers."""
+    """Return a small GoogLeNet (Szegedy et al. 2015): Inception modules, batch normalisation, no side classifiers."""
 
     def layers(scale: int) -> tuple[Layer, ...]:
         return (

@@ -6,6 +6,7 @@ from harness.layers import (
     GRU,
     LSTM,
     Activation,
+    ActivationName,
     AvgPool2d,
     BatchNorm,
     Branches,
@@ -33,7 +34,7 @@ from harness.parity.zoo import case
 from harness.spec import Loss, Task
 
 Shape = tuple[int, ...]
-KINDS = ("sigmoid", "tanh", "relu", "leaky_relu", "selu", "gelu")
+KINDS: tuple[ActivationName, ...] = ("sigmoid", "tanh", "relu", "leaky_relu", "selu", "gelu")
 
 
 def stack(seed: int) -> Task:
@@ -86,7 +87,7 @@ def _some(draw: random.Random, shape: Shape, *, deep: bool) -> list[Layer]:
     ]
     match len(shape):
         case 1:
-            some = [
+            some: list[list[Layer]] = [
                 [Dense(units=draw.choice((4, 6)), bias=draw.random() < 0.8)],
                 [Dense(units=5), BatchNorm()],
                 [Dense(units=5), BatchNorm(), Activation(kind=draw.choice(KINDS))],
@@ -94,7 +95,7 @@ def _some(draw: random.Random, shape: Shape, *, deep: bool) -> list[Layer]:
                 [PReLU()],
                 [Maxout(units=4)],
             ]
-            kept = [Dense(units=shape[0]), Activation(kind=draw.choice(KINDS))]
+            kept: list[Layer] = [Dense(units=shape[0]), Activation(kind=draw.choice(KINDS))]
         case 2:
             some = [
                 [Dense(units=4)],

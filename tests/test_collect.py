@@ -2,10 +2,11 @@
 
 import http.client
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,14 +19,14 @@ from waitress.server import create_server
 
 from harness.cli.commands.serve import serve
 from harness.cli.commands.submit import submit
-from harness.errors import EnvironmentFailure, UsageError
+from harness.errors import EnvironmentFailure, StoreError, UsageError
 from harness.record import Record
 from harness.records.bundles import LARGEST, Bundle, keep, pack, unpack
 from harness.records.store import Source, Store
 from reports.formats.collect import ATTEMPTS, Collector
 from reports.formats.serve import create_app
 
-TOKEN = "correct horse"  # noqa: S105
+TOKEN = "correct horse"
 LOCAL = {"Host": "127.0.0.1:8737", "Authorization": f"Bearer {TOKEN}"}
 SCRIPT = "<script>alert(1)</script>"
 
@@ -52,20 +53,25 @@ def client(results: Path) -> Iterator[FlaskClient]:
         yield found
 
 
+def hand_in(client: FlaskClient, content: bytes) -> tuple[int, Any]:
+    """Return the code and the words of the answer."""
+    answer = client.post("/collect", data=content, headers=LOCAL)
+    return answer.status_code, answer.json
+
+
 def everything(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_study_arrives_as_it_was(client: FlaskClient, ann: Path, results: Path) -> None:
     content = pack(ann, "ann")
-    answer = client.post("/collect", data=content, headers=LOCAL)
-    assert answer.status_code == 201, answer.text
-    folder = results / answer.json["study"]
+    code, told = hand_in(client, content)
+    assert code == 201, told
+    folder = results / told["study"]
     assert folder.name.startswith("ann-quick-")
     sent = {name: text for name, text in everything(ann).items() if name.endswith(".json")}
     assert {n: t for n, t in everything(folder).items() if n.endswith(".json")} == sent
-    again = client.post("/collect", data=content, headers=LOCAL)
-    assert (again.status_code, again.json) == (200, {"study": folder.name, "was_there": True})
+    assert hand_in(client, content) == (200, {"study": folder.name, "was_there": True})
     assert [path.name for path in results.iterdir()] == [folder.name]
     page = client.get("/", headers=LOCAL).text
     assert folder.name in page
@@ -73,12 +79,12 @@ def test_a_study_arrives_as_it_was(client: FlaskClient, ann: Path, results: Path
 
 
 def test_a_study_that_grew_lies_beside_the_first(client: FlaskClient, ann: Path, results: Path) -> None:
-    first = client.post("/collect", data=pack(ann, "ann"), headers=LOCAL).json["study"]
+    first = hand_in(client, pack(ann, "ann"))[1]["study"]
     more = record(repeat=7, found=measured(0.01))
     plan = Store(ann).study()
     (ann / "study.json").write_bytes(msgspec.json.encode(replace(plan, specs=(*plan.specs, more.spec))))
     Store(ann).add(more)
-    second = client.post("/collect", data=pack(ann, "ann"), headers=LOCAL).json["study"]
+    second = hand_in(client, pack(ann, "ann"))[1]["study"]
     assert first != second
     assert {path.name for path in results.iterdir()} == {first, second}
 
@@ -94,7 +100,7 @@ def test_the_whole_class_is_one_report(client: FlaskClient, tmp_path: Path, resu
 
 
 def changed(content: bytes, **fields: object) -> bytes:
-    return msgspec.json.encode(replace(msgspec.json.decode(content, type=Bundle), **fields))  # type: ignore[arg-type]
+    return msgspec.json.encode(replace(msgspec.json.decode(content, type=Bundle), **fields))
 
 
 def escaping(content: bytes) -> bytes:
@@ -106,7 +112,7 @@ def escaping(content: bytes) -> bytes:
     return changed(content, plan=plan, records={bad.spec.run_id: msgspec.json.encode(bad).decode()})
 
 
-HOSTILE = {
+HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "nothing": (lambda content: b"", "is no study of this version"),
     "no JSON": (lambda content: b"\x00\xff" * 100, "is no study of this version"),
     "another schema": (lambda content: b'{"study": 1}', "is no study of this version"),
@@ -130,9 +136,9 @@ def test_what_is_wrong_is_one_sentence_and_nothing_is_stored(
 ) -> None:
     make, sentence = HOSTILE[kind]
     before = everything(tmp_path)
-    answer = client.post("/collect", data=make(pack(ann, "ann")), headers=LOCAL)
-    assert answer.status_code == 400
-    assert sentence in answer.json["error"]
+    code, told = hand_in(client, make(pack(ann, "ann")))
+    assert code == 400
+    assert sentence in told["error"]
     assert everything(tmp_path) == before
     assert list(results.iterdir()) == []
 
@@ -166,7 +172,7 @@ def test_an_address_that_tries_too_often_waits(results: Path) -> None:
 
 
 def test_what_is_shown_of_a_study_is_text(client: FlaskClient, ann: Path) -> None:
-    name = client.post("/collect", data=pack(ann, "ann"), headers=LOCAL).json["study"]
+    name = hand_in(client, pack(ann, "ann"))[1]["study"]
     for address in ("/", f"/study/{name}", "/class"):
         assert SCRIPT not in client.get(address, headers=LOCAL).text
 
@@ -175,9 +181,10 @@ def test_a_merged_study_is_not_handed_in_again(ann: Path) -> None:
     content = pack(ann, "ann")
     plan = replace(unpack(content).study, merged_from=())
     assert unpack(changed(content, plan=msgspec.json.encode(plan).decode())).study == plan
+    source = Source(name="x", study="x", created_at="", records=1)
+    merged = changed(content, plan=msgspec.json.encode(replace(plan, merged_from=(source,))).decode())
     with pytest.raises(UsageError, match="was merged"):
-        source = Source(name="x", study="x", created_at="", records=1)
-        unpack(changed(content, plan=msgspec.json.encode(replace(plan, merged_from=(source,))).decode()))
+        unpack(merged)
 
 
 def test_a_study_half_stored_is_not_there(ann: Path, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,9 +193,10 @@ def test_a_study_half_stored_is_not_there(ann: Path, results: Path, monkeypatch:
     def full(self: Path, *_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(Exception, match="No space left"):
+    with monkeypatch.context() as patch:
         patch.setattr(Path, "write_text", full)
-        keep(received, results)
+        with pytest.raises(StoreError, match="No space left"):
+            keep(received, results)
     assert list(results.iterdir()) == []
     assert keep(received, results)[1] is False
 
@@ -242,13 +250,13 @@ def test_a_class_hands_in_at_once_and_ten_of_it_mean_harm(address: str, results:
     good = {name: pack(folder, name) for name, folder in folders.items()}
     bad = {kind: HOSTILE[kind][0](good["s00"]) for kind in kinds}
 
-    def hand_in(content: bytes) -> int:
+    def sent_by(content: bytes) -> int:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         return requests.post(f"{address}/collect", data=content, headers=headers, timeout=60).status_code
 
     sent = [*good.values(), *bad.values()]
     with ThreadPoolExecutor(len(sent)) as pool:
-        codes = list(pool.map(hand_in, sent))
+        codes = list(pool.map(sent_by, sent))
     assert codes == [201] * 20 + [400] * 10
     found = sorted(path.name for path in results.iterdir())
     assert [name.partition("-")[0] for name in found] == sorted(good)

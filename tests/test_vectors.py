@@ -1,6 +1,5 @@
 """Every backend against operator test vectors that come with ONNX's wheel; see `vectors.py`."""
 
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +44,7 @@ def test_every_framework_gives_what_others_wrote_down(
 ) -> None:
     for name, vector in VECTORS.items():
         task = np.frombuffer(msgspec.json.encode(vector.task), np.uint8)
-        np.savez(tmp_path / f"{name}.npz", task=task, x=vector.x, **vector.weights)
+        np.savez(tmp_path / f"{name}.npz", task=task, x=vector.x, **vector.weights)  # type: ignore[arg-type, unused-ignore]
     entry = registry.entry(backend)
     variables = worker_environment(tmp_path, (0,), None) | {"PYTHONPATH": str(ROOT)}
     words = [python_of(backend), str(ROOT / "tests" / "vector_worker.py"), entry.adapter, entry.default_mode]

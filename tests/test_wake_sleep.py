@@ -1,6 +1,7 @@
 """Wake-sleep against every state of a small net: the gradients that it follows, and what they do to the bound."""
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from test_boltzmann_learning import bars_and_stripes, flat, gradient_of, random_
 from backends.numpy.boltzmann import NumpyBoltzmann
 from harness.boltzmann import State, WakeSleep
 from harness.measure import exact
-from harness.measure.exact import Doubles
+from harness.measure.exact import Doubles, Model
 from harness.model import initial_weights
 from harness.registry import task
 from harness.stage_sequence import net_weights, untied
@@ -19,21 +20,22 @@ RECOGNISED = ("recognition", "recognition_bias")
 
 
 def every(units: int) -> Doubles:
-    return np.array(np.meshgrid(*[[0.0, 1.0]] * units)).reshape(units, -1).T
+    return np.array(list(product((0.0, 1.0), repeat=units)))
 
 
 def log_bernoulli(x: Doubles, inputs: Doubles) -> Doubles:
     """Return log p(x), summed over the last axis, of units with p = s(inputs)."""
-    return (x * inputs - np.logaddexp(0, inputs)).sum(axis=-1)
+    found: Doubles = (x * inputs - np.logaddexp(0, inputs)).sum(axis=-1)
+    return found
 
 
-def log_top(w: State) -> Doubles:
+def log_top(w: Model) -> Doubles:
     """Return log p of every state of the first hidden layer, by the machine on top."""
     machine = {"weight": w["weight2"], "visible_bias": w["hidden1_bias"], "hidden_bias": w["hidden2_bias"]}
     return exact.log_probability(machine, every(w["weight2"].shape[0]))
 
 
-def bound(w: State, x: Doubles) -> float:
+def bound(w: Model, x: Doubles) -> float:
     """Return the mean over pictures x of `E_q[log p(v, h) - log q(h)]`, by all states h."""
     h = every(w["weight2"].shape[0])
     log_q = log_bernoulli(h[None], (x @ w["recognition"] + w["recognition_bias"])[:, None])
@@ -41,7 +43,7 @@ def bound(w: State, x: Doubles) -> float:
     return float((np.exp(log_q) * (log_v + log_top(w)[None] - log_q)).sum(axis=1).mean())
 
 
-def dreamt(w: State, _x: Doubles) -> float:
+def dreamt(w: Model, _x: Doubles) -> float:
     """Return `E[log q(h given v)]` over what the net dreams, by all states."""
     h, v = every(w["weight2"].shape[0]), every(w["generation"].shape[0])
     log_p = log_top(w)[:, None] + log_bernoulli(v[None], (h @ w["generation"].T + w["visible_bias"])[:, None])
@@ -49,7 +51,7 @@ def dreamt(w: State, _x: Doubles) -> float:
     return float((np.exp(log_p) * log_q).sum())
 
 
-def slopes(of: Callable[[State, Doubles], float], w: State, names: tuple[str, ...], x: Doubles) -> dict[str, Doubles]:
+def slopes(of: Callable[[Model, Doubles], float], w: State, names: tuple[str, ...], x: Doubles) -> dict[str, Doubles]:
     found = {}
     for name in names:
         found[name] = np.zeros(w[name].shape)
@@ -58,7 +60,7 @@ def slopes(of: Callable[[State, Doubles], float], w: State, names: tuple[str, ..
             for sign in (1, -1):
                 value = w[name].astype(np.float64)
                 value[place] += sign * 1e-5
-                moved.append(of(w | {name: value}, x))  # type: ignore[dict-item]
+                moved.append(of({**w, name: value}, x))
             found[name][place] = (moved[0] - moved[1]) / 2e-5
     return found
 
@@ -80,18 +82,23 @@ def test_it_raises_the_bound_of_a_net_that_was_trained_greedily() -> None:
     x = bars_and_stripes(3)
     random = np.random.default_rng(0)
     stage = WakeSleep(name="w", epochs=1, learning_rate=1, weight_decay=0, visible=9, hidden1=8, hidden2=6)
-    bottom = {
-        "weight": random.normal(0, 0.3, (9, 8)), "visible_bias": np.zeros(9), "hidden_bias": np.zeros(8),
-    }  # fmt: skip
-    top = {"weight": random.normal(0, 0.3, (8, 6)), "visible_bias": np.zeros(8), "hidden_bias": np.zeros(6)}
+    bottom, top = (
+        {
+            "weight": random.normal(0, 0.3, (below, above)).astype(np.float32),
+            "visible_bias": np.zeros(below, np.float32),
+            "hidden_bias": np.zeros(above, np.float32),
+        }
+        for below, above in ((9, 8), (8, 6))
+    )
     state = random_state(stage, len(x), deviation=0.0) | untied(bottom, top)
     program = NumpyBoltzmann(stage, state, seed=0)
     program.load({"train_x": x})
-    before = bound(program.state(), x)
+    pictures = x.astype(np.float64)
+    before = bound(program.state(), pictures)
     updates = 4000
     rates = np.stack([np.full(updates, 0.05), np.zeros(updates)], axis=1).astype(np.float32)
     program.train(np.tile(np.arange(len(x), dtype=np.int32), (updates, 1)), rates, gibbs_steps=3)
-    after = bound(program.state(), x)
+    after = bound(program.state(), pictures)
     assert before < -6
     assert after > before + 1.5
 

@@ -14,7 +14,6 @@ from harness.layers import (
     Activation,
     AvgPool2d,
     BatchNorm,
-    Branches,
     Conv2d,
     Dense,
     Dropout,

@@ -183,7 +183,7 @@ class BranchesCell(nn.Cell):  # type: ignore[misc]
         self.paths = tuple(paths)
 
     def construct(self, x: Any) -> Any:
-        outputs = ()
+        outputs: tuple[Any, ...] = ()
         for path in self.paths:
             outputs = (*outputs, path(x))
         return ops.cat(outputs, self.axis)

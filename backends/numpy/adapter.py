@@ -19,7 +19,7 @@ from harness.spec import DeviceKind, Mode, Task
 class NumpyProgram:
     """One task, in float64 or float32; every call has finished when it returns."""
 
-    def __init__(self, task: Task, optimizer: Optimizer, weights: Arrays, seed: int, dtype: type) -> None:
+    def __init__(self, task: Task, optimizer: Optimizer, weights: Arrays, seed: int, dtype: type = np.float64) -> None:
         self.dtype = dtype
         self.net = Net(task, dict(weights), seed, dtype)
         self.updater = Updater(optimizer)

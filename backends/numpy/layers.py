@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.special import erf
 
 from harness.layers import (
     Activation,
@@ -38,6 +37,8 @@ Array = NDArray[Any]
 Parameters = dict[str, Array]
 Backward = Callable[[Array], tuple[Array, Parameters]]
 
+ERF = np.frompyfunc(math.erf, 1, 1)
+"""NumPy has none, and SciPy is not in every environment in which the reference computes."""
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
@@ -169,7 +170,7 @@ def activation(layer: Activation, x: Array, _p: Parameters) -> tuple[Array, Back
             y = SELU_SCALE * np.where(x > 0, x, below - SELU_ALPHA)
             slope = SELU_SCALE * np.where(x > 0, 1.0, below)
         case "gelu":
-            below = 0.5 * (1 + erf(x / math.sqrt(2)))  # the share of the normal distribution
+            below = 0.5 * (1 + np.asarray(ERF(x / math.sqrt(2)), x.dtype))  # the share of the normal distribution
             y = x * below
             slope = below + x * np.exp(-0.5 * x**2) / math.sqrt(2 * math.pi)
     return y, lambda dy: (dy * slope, {})

@@ -20,7 +20,7 @@ class Net:
     def __init__(self, task: Task, weights: Parameters, seed: int, dtype: type = np.float64) -> None:
         self.layers = named_layers(task)
         self.loss: Loss = task.loss
-        self.parameters = {name: np.array(value, dtype=dtype) for name, value in weights.items()}
+        self.parameters: Parameters = {name: np.array(value, dtype=dtype) for name, value in weights.items()}
         self.random = np.random.default_rng([seed, 2])
 
     def forward(self, x: Array, *, training: bool) -> tuple[Array, Backward]:
@@ -51,7 +51,8 @@ class Net:
 
         def back(dy: Array) -> tuple[Array, Parameters]:
             slopes = [dy] * len(found) if isinstance(named.layer, Residual) else np.split(dy, ends, axis=axis)
-            dx, gradients = np.zeros(x.shape, dy.dtype), {}
+            gradients: Parameters = {}
+            dx = np.zeros(x.shape, dy.dtype)
             for (_y, backward), slope in zip(found, slopes, strict=True):
                 d_input, own = backward(slope)
                 dx, gradients = dx + d_input, gradients | own
@@ -97,8 +98,8 @@ class Net:
 def loss_and_slope(kind: Loss, outputs: Array, y: Target) -> tuple[float, Array]:
     """Return the mean loss over the mini-batch and its gradient with respect to the outputs.
 
-    `softmax_cross_entropy` takes class numbers `y` `(B,)` for outputs `(B, K)`, `(B, T)` for `(B, T, K)` and `(B, H, W)`
-    for `(B, K, H, W)`, the mean over all places; the other two take `y` of the outputs' shape.
+    `softmax_cross_entropy` takes class numbers `y` `(B,)` for outputs `(B, K)`, `(B, T)` for `(B, T, K)` and
+    `(B, H, W)` for `(B, K, H, W)`, the mean over all places; the other two take `y` of the outputs' shape.
     """
     match kind:
         case "softmax_cross_entropy":

@@ -43,6 +43,9 @@ from harness.spec import Loss, Task
 PARTS = {"mean": "_mean", "prelu.weight": "_weight"}
 """The parts of a parameter's name that Paddle calls otherwise."""
 
+LARGEST_EPSILON = 1e-3
+"""Beyond it Paddle's layer normalisation raises (seen in 3.3.1)."""
+
 COMPILED: list[Any] = []
 """All that `to_static` has made in this process: asked how many graphs Paddle has of it."""
 
@@ -112,6 +115,14 @@ class LocalResponseNormLayer(nn.Layer):  # type: ignore[misc]
     def forward(self, x: Any) -> Any:
         squares = functional.conv2d(x * x, self.near)
         return x * (self.numbers.k + self.numbers.alpha * squares) ** -self.numbers.beta
+
+
+class LayerNormLayer(nn.LayerNorm):  # type: ignore[misc]
+    """Written out, for an epsilon that Paddle's kernel refuses."""
+
+    def forward(self, x: Any) -> Any:
+        centred = x - x.mean(-1, keepdim=True)
+        return centred * paddle.rsqrt(centred.square().mean(-1, keepdim=True) + self._epsilon) * self.weight + self.bias
 
 
 class PositionsLayer(nn.Layer):  # type: ignore[misc]
@@ -202,7 +213,8 @@ def layer_module(named: NamedLayer) -> Any:
         case Upsample2d(size=size):
             return nn.Upsample(scale_factor=size, mode="nearest")
         case LayerNorm(epsilon=epsilon):
-            return nn.LayerNorm(features, epsilon=epsilon)
+            kind = nn.LayerNorm if epsilon <= LARGEST_EPSILON else LayerNormLayer
+            return kind(features, epsilon=epsilon)
         case LocalResponseNorm() as norm:
             return LocalResponseNormLayer(norm, inputs)
         case Positions():

@@ -43,7 +43,7 @@ from harness.layers import (
     SimpleRNN,
     Upsample2d,
 )
-from harness.model import NamedLayer, channel_axis, layer_parameters, leaves, named_layers, takes_tokens
+from harness.model import NamedLayer, layer_parameters, leaves, named_layers, takes_tokens
 from harness.spec import Loss, Mode, Task
 
 WRAPPED: dict[Mode, weakref.WeakSet[Any]] = {"graph": weakref.WeakSet(), "xla": weakref.WeakSet()}
@@ -147,7 +147,7 @@ class MaxoutLayer(keras.layers.Dense):  # type: ignore[misc]
 
 
 class GroupedConvLayer(keras.layers.Conv2D):  # type: ignore[misc]
-    """A convolution in groups, group by group: on the CPU TensorFlow has no gradient of its own one (seen in 2.21.0)."""
+    """A convolution in groups, one by one: TensorFlow's own has no gradient on the CPU (seen in 2.21.0)."""
 
     def call(self, inputs: Any) -> Any:
         kernels, parts = (tf.split(of, self.groups, axis=3) for of in (self.kernel, inputs))

@@ -2,8 +2,9 @@
 
 A data set has arrays that are ready, grey images, or labelled texts. The form is read off the task: a first layer
 `Embedding` asks for rows of numbers of words, or, where the outputs are one class for every place, of characters with
-those that come next; an input of 784 values asks for the pixels of images, a class at every pixel for scenes of them, and
-all other tasks get the plain form. Where the output has 784 values too and no class is asked for, an autoencoder, y is x.
+those that come next; an input of 784 values asks for the pixels of images, a class at every pixel for scenes of them,
+and all other tasks get the plain form. Where the output has 784 values too and no class is asked for, an autoencoder, y
+is x.
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from harness.data import characters, scenes, texts
+from harness.data import scenes, texts
 from harness.data.images import Images
 from harness.data.texts import Corpus
 from harness.errors import UsageError
@@ -115,7 +116,7 @@ def arrays(material: Material, form: Form, *, dataset: str) -> Arrays:
         case Corpus(), Tokens():
             return texts.arrays(material, vocabulary=form.vocabulary, length=form.length)[0]
         case Corpus(), Characters():
-            return characters.arrays(material, vocabulary=form.vocabulary, length=form.length)
+            return texts.characters(material, vocabulary=form.vocabulary, length=form.length)
         case dict(), Plain():
             return material
     has = "images" if isinstance(material, Images) else "texts" if isinstance(material, Corpus) else "numbers"

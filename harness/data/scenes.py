@@ -38,7 +38,8 @@ def arrays(images: Images, *, seed: int = 0) -> dict[str, NDArray[Any]]:
 def halved(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return images (N, 28, 28) at half their size, each pixel the mean of four, rounded down."""
     n = len(images)
-    return (images.reshape(n, SMALL, 2, SMALL, 2).astype(np.int64).sum(axis=(2, 4)) // 4).astype(np.uint8)
+    sums: NDArray[np.int64] = images.reshape(n, SMALL, 2, SMALL, 2).astype(np.int64).sum(axis=(2, 4))
+    return (sums // 4).astype(np.uint8)
 
 
 def scene(

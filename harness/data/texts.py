@@ -289,3 +289,26 @@ def split(
         texts={name: [texts[index] for index in indices] for name, indices in chosen.items()},
         labels={name: labels[indices] for name, indices in chosen.items()},
     )
+
+
+UNKNOWN_CHARACTER = 0
+
+
+def characters(corpus: Corpus, *, vocabulary: int, length: int) -> dict[str, NDArray[Any]]:
+    """Return x and y `(N, length)` int32 of both splits for a net that is to say which character comes next.
+
+    All texts of a split are one long text, with a line's end between them, cut into rows that do not overlap; y is x
+    one place further on. Numbers are given by frequency in the training split, from 1 on; 0 stands for all others.
+    """
+    joined = {split: "\n".join(found) for split, found in corpus.texts.items()}
+    common = Counter(joined["train"]).most_common(vocabulary - 1)
+    # characters of equal frequency in their own order, so that no dictionary's order decides
+    ordered = sorted(common, key=lambda pair: (-pair[1], pair[0]))
+    numbers = {character: number for number, (character, _count) in enumerate(ordered, start=UNKNOWN_CHARACTER + 1)}
+    found = {}
+    for split, text in joined.items():
+        row = np.array([numbers.get(character, UNKNOWN_CHARACTER) for character in text], np.int32)
+        rows = (len(row) - 1) // length
+        found[f"{split}_x"] = row[: rows * length].reshape(rows, length)
+        found[f"{split}_y"] = row[1 : rows * length + 1].reshape(rows, length)
+    return found

@@ -54,7 +54,8 @@ def quality(loss: Loss, predicted: NDArray[np.float32], y: NDArray[np.float32]) 
 
     Classification gives `accuracy`, the share of examples (of sequences and images: of places) whose largest logit is
     that of their class (for a single logit: whose sign says the class); NaN outputs count as wrong. Of images there is
-    `mean_iou` too, of sequences `bits_per_place`, the mean cross-entropy in bits. Regression gives `mean_squared_error`.
+    `mean_iou` too, of sequences `bits_per_place`, the mean cross-entropy in bits. Regression gives
+    `mean_squared_error`.
     """
     match loss:
         case "softmax_cross_entropy":

@@ -8,10 +8,10 @@ floor, since float32 cannot resolve less: for `gradients` a hundredth of the lar
 batch normalisation has a gradient of exactly zero), and for `update`, which is divided by how far the parameter moved,
 a thousandth of the parameter's magnitude. The update is not compared where the gradient is not resolved.
 
-What float32 can resolve of a sum hangs on how much cancels in it: the gradient of a bias before a batch normalisation is
-a sum of terms that cancel to nothing. So the reference computes its outputs and gradients in float32 too, and what these
-lie apart from float64, times `ROUNDING`, is allowed in any case. It is some 1e-7 of a well-conditioned array, far below
-the tolerances.
+What float32 can resolve of a sum hangs on how much cancels in it: the gradient of a bias before a batch normalisation
+is a sum of terms that cancel to nothing. So the reference computes its outputs and gradients in float32 too, and what
+these lie apart from float64, times `ROUNDING`, is allowed in any case. It is some 1e-7 of a well-conditioned array, far
+below the tolerances.
 """
 
 import hashlib
@@ -247,8 +247,9 @@ def unresolved(
     """Return where an optimizer steps along a number that is not zero, but too small to be known in float32.
 
     That number is the gradient, clipped and with its penalties (which may cancel it). It is too small where it is below
-    the error that the level of gradients allows, below the array's rounding (`noise`), or below a hundred times the optimizer's epsilon: an optimizer that
-    divides by the gradient's own size makes a full step of it, or none, by its rounding.
+    the error that the level of gradients allows, below the array's rounding (`noise`), or below a hundred times the
+    optimizer's epsilon: an optimizer that divides by the gradient's own size makes a full step of it, or none, by its
+    rounding.
     """
     clipped = gradient * min(1.0, optimizer.clip_norm / norm) if optimizer.clip_norm else gradient
     along = clipped

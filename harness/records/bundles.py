@@ -1,8 +1,8 @@
 """A study as it travels from a student's laptop to the teacher's: its plan and records in one JSON document.
 
-What arrives is not trusted. Nothing is stored before all of it was read in its own form: the plan, every record, that each
-record is one of the plan's runs, and that every name stays inside the folder. It is stored under what it holds, so that
-nothing is overwritten and the same study sent twice is there once. Evidence and pictures do not travel.
+What arrives is not trusted. Nothing is stored before all of it was read in its own form: the plan, every record, that
+each record is one of the plan's runs, and that every name stays inside the folder. It is stored under what it holds, so
+that nothing is overwritten and the same study sent twice is there once. Evidence and pictures do not travel.
 """
 
 import hashlib

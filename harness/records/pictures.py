@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.boltzmann import Joint, Rbm, WakeSleep, Stage, State
+from harness.boltzmann import Joint, Rbm, Stage, State, WakeSleep
 from harness.measure.exact import sigmoid
 from harness.whole_files import UNREADABLE_ARRAYS
 

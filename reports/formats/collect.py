@@ -5,7 +5,6 @@ A token stands before everything else. Attempts of one address are limited, whet
 
 import hmac
 import tempfile
-import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from flask import Response, jsonify, request
 from harness import language
 from harness.errors import EvenbenchError
 from harness.language import _
-from harness.measure.clock import timestamp
+from harness.measure.clock import Stopwatch, timestamp
 from harness.records.bundles import LARGEST, handed_in, keep, unpack
 from harness.records.merge import merge
 
@@ -31,10 +30,10 @@ MOST_STUDIES = 1_000
 class Collector:
     """Takes studies in for one results folder."""
 
-    def __init__(self, results: Path, token: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, results: Path, token: str, clock: Callable[[], float] | None = None) -> None:
         self.results = results
         self.token = token
-        self.clock = clock
+        self.clock = clock or Stopwatch().seconds
         self._attempts: dict[str, deque[float]] = {}
         self._lock = Lock()
 

@@ -84,7 +84,7 @@ def _step_products(layers: tuple[NamedLayer, ...], *, trained_below: bool) -> in
 
 
 def multiply_adds(named: NamedLayer) -> tuple[int, int]:
-    """Return the multiply-adds of one example's forward pass: of the layer's inputs, and of those between its own states.
+    """Return the multiply-adds of one example's forward pass: of a layer's inputs, and of those between its states.
 
     The latter are a recurrent layer's products of its states (the first one is zero, yet libraries compute it) and an
     attention's of queries, keys and values, whose gradients are always asked for.

@@ -13,7 +13,7 @@ from harness.language import _
 from harness.records import studies
 from harness.records.bundles import pack
 
-TOKEN = "EVENBENCH_TOKEN"  # noqa: S105  (the name of a variable)
+TOKEN = "EVENBENCH_TOKEN"
 TIMEOUT_S = (10.0, 60.0)
 
 
