@@ -43,7 +43,7 @@ from harness.runs.profiles import check_name as check_profile
 from harness.spec import Choice, Design, RunSpec, base_preset
 from harness.whole_files import shown_path
 
-DEFAULT_BUDGET_S = 900.0
+LEAST_BUDGET_S, BUDGET_OF_A_ROW_S = 900.0, 300.0
 
 
 @click.command()
@@ -104,7 +104,11 @@ DEFAULT_BUDGET_S = 900.0
     help="When to end: decided, when every pair of rows is, or the budget is spent; repeats, after --repeats.  "
     "[default: decided for quick, else repeats]",
 )
-@click.option("--budget", callback=filled, help="Time after which no round is begun, such as 10min.  [default: 15min]")
+@click.option(
+    "--budget",
+    callback=filled,
+    help="Time after which no round is begun, such as 10min.  [default: 5min a row, at least 15min]",
+)
 @click.option(
     "--within", default="5%", show_default=True, callback=filled, help="Rows this close to each other are called equal."
 )
@@ -207,7 +211,7 @@ def _planned(asked: dict[str, Any]) -> Plan:
         memory_limit_bytes=parse_bytes(asked["memory_limit"]),
         noise_budget_s=asked["noise_budget_s"],
         design=design,
-        budget_s=_budget(asked, design),
+        budget_s=_budget(asked, design, rows=len(runnable) * len(profiles)),
         live=asked["live"],
         controls=_controls(asked, design),
         profiles=profiles,
@@ -238,11 +242,11 @@ def _design(asked: dict[str, Any], choices: tuple[Choice, ...]) -> Design:
     return Design(turns=turns, until_decided=decided, within=parse_share("--within", asked["within"], most=1.0))
 
 
-def _budget(asked: dict[str, Any], design: Design) -> float | None:
-    """Return the seconds after which no round is begun."""
+def _budget(asked: dict[str, Any], design: Design, *, rows: int) -> float | None:
+    """Return the seconds after which no round is begun: a round of more rows takes longer."""
     if asked["budget"] is not None:
         return parse_seconds("--budget", asked["budget"])
-    return DEFAULT_BUDGET_S if design.until_decided else None
+    return max(LEAST_BUDGET_S, rows * BUDGET_OF_A_ROW_S) if design.until_decided else None
 
 
 def _controls(asked: dict[str, Any], design: Design) -> bool:
