@@ -36,6 +36,8 @@ from harness.parity import levels
 from harness.parity.zoo import case, zoo
 from harness.registry import reference, task
 from harness.spec import Task, fingerprint
+from harness.worker.jobs import TraceJob
+from harness.worker.parity import levels as traced
 from reports.frame.work import forward, training_step
 
 STEP = SGD(learning_rate=0.1)
@@ -300,3 +302,15 @@ def test_a_dense_layer_works_at_each_time_step() -> None:
     made = image_task(Dense(units=2), shape=(3, 4))
     assert named_layers(made)[0].output_shape == (3, 2)
     assert parameter_shapes(made) == {"dense1.weight": (2, 4), "dense1.bias": (2,)}
+
+
+@pytest.mark.parametrize("of", zoo(), ids=lambda of: of.name)
+def test_what_rounding_excuses_is_far_below_the_tolerance(of: Task) -> None:
+    """Of the zoo, whose sums are well conditioned: else a fault could hide behind it."""
+    job = TraceJob(
+        task=of, preset=of.presets["only"], adapter="", device="cpu", mode="eager", settings={}, out="", cores=(),
+        inputs="",
+    )  # fmt: skip
+    found = traced(job, reference(), levels.inputs(of))
+    allowed = levels.rounding(found, "forward/outputs") / np.abs(found["forward/outputs"]).max()
+    assert 0 < allowed < 5 * of.tolerances.forward

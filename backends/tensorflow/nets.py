@@ -160,7 +160,10 @@ class GroupedConvLayer(keras.layers.Conv2D):  # type: ignore[misc]
 
 
 class MaxPoolLayer(keras.layers.Layer):  # type: ignore[misc]
-    """A maximum over windows with places around the image that are never the maximum; Keras knows only "same"."""
+    """A maximum over windows with places around the image that are never the maximum; Keras knows only "same".
+
+    TensorFlow's kernel takes such places too, but XLA does not (2.21.0).
+    """
 
     def __init__(self, layer: MaxPool2d, **options: Any) -> None:
         super().__init__(**options)
@@ -168,7 +171,8 @@ class MaxPoolLayer(keras.layers.Layer):  # type: ignore[misc]
         self.around = [[0, 0], [layer.padding] * 2, [layer.padding] * 2, [0, 0]]
 
     def call(self, inputs: Any) -> Any:
-        return tf.nn.max_pool2d(inputs, self.size, self.apart, self.around)
+        padded = tf.pad(inputs, self.around, constant_values=inputs.dtype.min)
+        return tf.nn.max_pool2d(padded, self.size, self.apart, "VALID")
 
 
 class LocalResponseNormLayer(keras.layers.Layer):  # type: ignore[misc]

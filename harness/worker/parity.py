@@ -63,8 +63,9 @@ def levels(job: TraceJob, backend: Backend, inputs: Arrays) -> dict[str, Any]:
         found |= _under("tiny", program.parameters())
     if (single := getattr(backend, "single", None)) is not None:  # the reference alone has it
         program = start(job, single(), inputs, still)
-        found |= _under("single", _under("gradients", program.gradients(order[0])))
+        # before the gradients, which move running statistics
         found["single/forward/outputs"] = program.host(program.predict("train", order[0]))
+        found |= _under("single", _under("gradients", program.gradients(order[0])))
     for stage in job.preset.boltzmann.stages if job.preset.boltzmann else ():
         found |= _under(f"stages/{stage.name}", trace_stage(job, backend, stage, inputs))
     return found
