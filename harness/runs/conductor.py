@@ -11,7 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.data import bag_of_words, datasets
+from harness.data import bag_of_words, datasets, forms
 from harness.data.datasets import Dataset
 from harness.data.prepare import Prepared, prepare
 from harness.data.text_files import TextFile
@@ -22,7 +22,6 @@ from harness.errors import DataError
 from harness.language import _, noop
 from harness.measure.clock import Stopwatch
 from harness.measure.probe import Probe
-from harness.model import takes_tokens
 from harness.record import Ceiling, Installation, Mistake, ParityVerdict, Record
 from harness.records import same_seed
 from harness.records.store import Store, Study
@@ -328,7 +327,7 @@ class Conductor:
 
     def _baselines(self, task: Task, prepared: Prepared) -> dict[str, float]:
         """Return what simple methods reach on the same arrays."""
-        if not takes_tokens(task):
+        if not isinstance(forms.form_of(task), forms.Tokens):
             return {}
         return {"bag_of_words_accuracy": bag_of_words.remembered(prepared.arrays)}
 
