@@ -15,6 +15,7 @@ from harness.layers import (
     Embedding,
     Flatten,
     Layer,
+    Maxout,
     MaxPool2d,
     PReLU,
 )
@@ -37,8 +38,8 @@ def task_of(*layers: Layer, shape: tuple[int, ...]) -> Task:
         ((*READ, BatchNorm()), WORDS, "layer batchnorm1 expects an input of 1 or 3 axes, but gets shape (7, 6)"),
         ((*READ, PReLU()), WORDS, "layer prelu1 expects an input of 1 or 3 axes, but gets shape (7, 6)"),
         ((BatchNorm(),), (4, 3), "layer batchnorm1 expects an input of 1 or 3 axes, but gets shape (4, 3)"),
-        ((*READ, Dense(units=2)), WORDS, "layer dense1 expects an input of 1 axes, but gets shape (7, 6)"),
-        ((Dense(units=2),), IMAGE, "layer dense1 expects an input of 1 axes, but gets shape (2, 9, 8)"),
+        ((*READ, Maxout(units=2)), WORDS, "layer maxout1 expects an input of 1 axes, but gets shape (7, 6)"),
+        ((Dense(units=2),), IMAGE, "layer dense1 expects an input of 1 or 2 axes, but gets shape (2, 9, 8)"),
         ((LSTM(units=2), LSTM(units=2)), (7, 5), "layer lstm2 expects an input of 2 axes, but gets shape (2,)"),
         ((Embedding(vocabulary=9, units=2),), (7, 5), "layer embedding1 expects an input of 1 axes"),
         ((Flatten(), MaxPool2d()), IMAGE, "layer maxpool1 expects an input of 3 axes, but gets shape (144,)"),

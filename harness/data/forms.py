@@ -77,7 +77,7 @@ def form_of(task: Task) -> Form:
         return form(vocabulary=first.vocabulary, length=task.input_shape[0])
     if task.input_shape == PIXELS:
         return Pixels(reconstructed=task.loss != "softmax_cross_entropy" and outputs(task) == PIXELS)
-    return Scenes() if len(outputs(task)) == 3 else Plain()
+    return Scenes() if task.loss == "softmax_cross_entropy" and len(outputs(task)) == 3 else Plain()
 
 
 def outputs(task: Task) -> tuple[int, ...]:
