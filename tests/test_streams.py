@@ -27,6 +27,7 @@ CALLS: dict[str, tuple[Sequence[str], int]] = {
     "merge": (("merge", "before-一", "after-二", "before-一"), 2),
     "serve": (("serve", "nowhere-一"), 2),
     "power": (("power", "before-一"), 2),
+    "submit": (("submit", "before-一", "--to", "wrong-一", "--token", "a word"), 2),
     "show": (("show", "torch", "--study", "after-二"), 2),
     "list": (("list",), 0),
     "parity": (("parity", "--backend", "wrong-一"), 2),
