@@ -123,9 +123,9 @@ def test_the_first_layer_that_differs_is_named_inside_a_composition() -> None:
     made = next(one for one in zoo() if one.name == "inception")
     reference_trace = {f"prefix/{cut.name}": np.ones(3) for cut in cuts(made)}
     wrong = dict(reference_trace) | {
-        f"prefix/{name}": np.zeros(3) for name in ("branches1.branch3.conv1", "branches1", "flatten1", "dense1")
+        f"prefix/{name}": np.zeros(3) for name in ("branches1.branch2.conv1", "branches1", "flatten1", "dense1")
     }
-    assert levels.first_difference(made, reference_trace, wrong) == "branches1.branch3.conv1"
+    assert levels.first_difference(made, reference_trace, wrong) == "branches1.branch2.conv1"
 
 
 def test_the_work_of_a_composition_is_that_of_its_paths() -> None:
