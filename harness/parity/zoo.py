@@ -70,7 +70,7 @@ def zoo() -> tuple[Task, ...]:
         Conv2d(filters=4, kernel=3, padding=1, groups=2),
         BatchNorm(),
         Activation(kind="relu"),
-        MaxPool2d(size=3, stride=2, padding=1),
+        MaxPool2d(),
         Conv2d(filters=5, kernel=2, stride=2, bias=False),
         PReLU(),
         AvgPool2d(),
