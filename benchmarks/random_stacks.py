@@ -19,10 +19,9 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
-from random_stacks import stack  # noqa: E402  (of tests/, in either environment)
-
+from benchmarks.stacks import stack  # noqa: E402  (in either environment)
 from harness.contract import Entry  # noqa: E402
 from harness.parity import levels  # noqa: E402
 from harness.spec import Mode  # noqa: E402

@@ -194,16 +194,6 @@ def leaves(layers: Iterable[NamedLayer]) -> Iterator[NamedLayer]:
             yield named
 
 
-def flat(layers: Iterable[Layer]) -> Iterator[Layer]:
-    """Yield layers as `leaves` does, without names."""
-    for layer in layers:
-        if paths := _paths(layer):
-            for _path, of in paths:
-                yield from flat(of)
-        else:
-            yield layer
-
-
 def each(layers: Iterable[Layer], change: Callable[[Layer], Layer]) -> tuple[Layer, ...]:
     """Return layers with each of them changed, inside compositions too."""
 
@@ -232,6 +222,8 @@ def _check(task: str, name: str, layer: Layer, shape: Shape) -> None:
             shape=shape,
         )
     match layer:
+        case Branches():
+            raise UsageError("task {task}: layer {name} has no branches: give it one at least", task=task, name=name)
         case Conv2d(groups=parts, filters=filters) if shape[0] % parts or filters % parts:
             raise UsageError(
                 "task {task}: layer {name} has {parts} groups, which is to divide its {channels} channels and "
@@ -330,8 +322,8 @@ def layer_parameters(named: NamedLayer) -> dict[str, Shape]:
         case Positions():
             parts = {"weight": named.input_shape}
         case SelfAttention():
-            each = {"weight": features * 2, "bias": features}
-            parts = {f"{of}_{part}": shape for of in ATTENTION for part, shape in each.items()}
+            dense: dict[str, Shape] = {"weight": features * 2, "bias": features}
+            parts = {f"{of}_{part}": shape for of in ATTENTION for part, shape in dense.items()}
         case SimpleRNN() | LSTM() | GRU() as layer:
             parts = _recurrent_parts(layer, named.input_shape[-1])
         case _:

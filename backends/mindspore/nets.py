@@ -91,19 +91,6 @@ class SigmoidCrossEntropy(nn.BCEWithLogitsLoss):  # type: ignore[misc]
         return super().construct(outputs, y).mean()
 
 
-class MaxPoolLayer(nn.Cell):  # type: ignore[misc]
-    """A maximum over windows with places around the image that are never the maximum."""
-
-    def __init__(self, layer: MaxPool2d) -> None:
-        super().__init__()
-        self.around = (layer.padding,) * 4
-        # by default the stride is 1, not the size
-        self.pool = nn.MaxPool2d(layer.size, stride=layer.stride or layer.size, pad_mode="valid")
-
-    def construct(self, x: Any) -> Any:
-        return self.pool(ops.pad(x, self.around, value=LOWEST))
-
-
 class GlobalAvgPoolLayer(nn.Cell):  # type: ignore[misc]
     """The mean of each channel."""
 
@@ -218,9 +205,11 @@ def layer_module(named: NamedLayer) -> Any:
         case Conv2d(filters=filters, kernel=kernel, stride=stride, padding=padding, bias=bias, groups=groups):
             options = {"pad_mode": "pad", "padding": padding, "has_bias": bias, "group": groups}
             return nn.Conv2d(inputs, filters, kernel, stride, **options)
-        case MaxPool2d(size=size, stride=stride, padding=padding) as pool:
-            # by default the stride is 1, not the size
-            return MaxPoolLayer(pool) if padding else nn.MaxPool2d(size, stride=stride or size, pad_mode="valid")
+        case MaxPool2d(size=size, stride=stride, padding=padding):
+            # By default the stride is 1, not the size. Not `ops.pad` before it: behind a convolution, graph mode does
+            # not come back from that (seen in 2.10.0).
+            how = {"pad_mode": "pad", "padding": padding} if padding else {"pad_mode": "valid"}
+            return nn.MaxPool2d(size, stride=stride or size, **how)
         case GlobalAvgPool2d():
             return GlobalAvgPoolLayer()
         case Upsample2d(size=size):

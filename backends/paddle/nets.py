@@ -103,20 +103,6 @@ class GlobalAvgPoolLayer(nn.Layer):  # type: ignore[misc]
         return x.mean([2, 3])
 
 
-class LocalResponseNormLayer(nn.Layer):  # type: ignore[misc]
-    """Written out: Paddle's own divides alpha by the number of channels, and pads by its mean pooling."""
-
-    def __init__(self, layer: LocalResponseNorm, channels: int) -> None:
-        super().__init__()
-        self.numbers = layer
-        near = np.abs(np.subtract.outer(np.arange(channels), np.arange(channels))) <= layer.size // 2
-        self.register_buffer("near", paddle.to_tensor(near.astype(np.float32)[:, :, None, None]))
-
-    def forward(self, x: Any) -> Any:
-        squares = functional.conv2d(x * x, self.near)
-        return x * (self.numbers.k + self.numbers.alpha * squares) ** -self.numbers.beta
-
-
 class LayerNormLayer(nn.LayerNorm):  # type: ignore[misc]
     """Written out, for an epsilon that Paddle's kernel refuses."""
 
@@ -215,8 +201,9 @@ def layer_module(named: NamedLayer) -> Any:
         case LayerNorm(epsilon=epsilon):
             kind = nn.LayerNorm if epsilon <= LARGEST_EPSILON else LayerNormLayer
             return kind(features, epsilon=epsilon)
-        case LocalResponseNorm() as norm:
-            return LocalResponseNormLayer(norm, inputs)
+        case LocalResponseNorm(size=size, alpha=alpha, beta=beta, k=k):
+            # Paddle divides alpha by the number of channels it looks at
+            return nn.LocalResponseNorm(size, alpha=alpha * size, beta=beta, k=k)
         case Positions():
             return PositionsLayer(named.input_shape)
         case SelfAttention() as attention:

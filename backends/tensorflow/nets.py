@@ -146,19 +146,6 @@ class MaxoutLayer(keras.layers.Dense):  # type: ignore[misc]
         return tf.reduce_sum(z * winner, axis=-1)
 
 
-class GroupedConvLayer(keras.layers.Conv2D):  # type: ignore[misc]
-    """A convolution in groups, one by one: TensorFlow's own has no gradient on the CPU (seen in 2.21.0)."""
-
-    def call(self, inputs: Any) -> Any:
-        kernels, parts = (tf.split(of, self.groups, axis=3) for of in (self.kernel, inputs))
-        outputs = [
-            tf.nn.conv2d(part, kernel, self.strides, self.padding.upper())
-            for part, kernel in zip(parts, kernels, strict=True)
-        ]
-        y = tf.concat(outputs, axis=3)
-        return y + self.bias if self.use_bias else y
-
-
 class MaxPoolLayer(keras.layers.Layer):  # type: ignore[misc]
     """A maximum over windows with places around the image that are never the maximum; Keras knows only "same".
 
@@ -301,8 +288,7 @@ def convolution(layer: Conv2d, name: str) -> list[Any]:
     same = layer.padding > 0 and layer.stride == 1 and 2 * layer.padding == layer.kernel - 1
     padding = "same" if same else "valid"
     options = {"strides": layer.stride, "padding": padding, "use_bias": layer.bias, "groups": layer.groups}
-    kind = GroupedConvLayer if layer.groups > 1 else keras.layers.Conv2D
-    conv = kind(layer.filters, layer.kernel, name=name, **options)
+    conv = keras.layers.Conv2D(layer.filters, layer.kernel, name=name, **options)
     return [conv] if same or layer.padding == 0 else [keras.layers.ZeroPadding2D(layer.padding), conv]
 
 

@@ -37,6 +37,7 @@ from harness.errors import UsageError
 
 Language = Literal["en", "zh"]
 PADDING, UNKNOWN = 0, 1
+UNKNOWN_CHARACTER = 0
 SPECIAL = ("<padding>", "<unknown>")
 """What stands for the numbers 0 and 1 in a list of words; no text gives these, for brackets are no letters."""
 TOKENISER_VERSION = 1
@@ -289,9 +290,6 @@ def split(
         texts={name: [texts[index] for index in indices] for name, indices in chosen.items()},
         labels={name: labels[indices] for name, indices in chosen.items()},
     )
-
-
-UNKNOWN_CHARACTER = 0
 
 
 def characters(corpus: Corpus, *, vocabulary: int, length: int) -> dict[str, NDArray[Any]]:

@@ -119,10 +119,10 @@ def of(
     `temperatures` is not 0, the variational bound (nats per picture) with the effective sample sizes behind it. Of an
     untied net nothing is said without labels.
     """
-    random = np.random.default_rng([seed, 8])
-    v = (random.random(test.shape) < test).astype(np.float32)
     if isinstance(stage, WakeSleep):
         return {}, {}
+    random = np.random.default_rng([seed, 8])
+    v = (random.random(test.shape) < test).astype(np.float32)
     if not isinstance(stage, Joint):
         if stage.recognise:
             p = sigmoid(stage.recognise_copies * (v @ state["below.weight"] + state["below.bias"]))

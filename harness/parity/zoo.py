@@ -67,7 +67,7 @@ def zoo() -> tuple[Task, ...]:
         for layer in (Dense(units=8), Activation(kind=kind, slope=0.1))
     )
     conv = (
-        Conv2d(filters=4, kernel=3, padding=1, groups=2),
+        Conv2d(filters=4, kernel=3, padding=1),
         BatchNorm(),
         Activation(kind="relu"),
         MaxPool2d(),
@@ -118,12 +118,13 @@ def zoo() -> tuple[Task, ...]:
         Dense(units=3),
     )
     inception = (
-        Conv2d(filters=6, kernel=3, padding=1),
+        Conv2d(filters=6, kernel=3, padding=1, groups=2),
         LocalResponseNorm(size=3, alpha=0.3, k=1.0),
         Branches(
             branches=(
                 (Conv2d(filters=2, kernel=1), Activation(kind="relu")),
                 (Conv2d(filters=3, kernel=3, padding=1), Activation(kind="tanh")),
+                (MaxPool2d(size=3, stride=1, padding=1), Conv2d(filters=2, kernel=1)),
                 (),
             )
         ),

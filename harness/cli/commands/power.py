@@ -41,12 +41,12 @@ def power(names: tuple[str, ...], difference: str, power: str, results: Path, as
     from reports.statistics.study import StudyRead
 
     here = results
-    folders = [studies.find(name, here) for name in names] or [studies.newest(here)]
+    folders = list(dict.fromkeys(studies.find(name, here).resolve() for name in names)) or [studies.newest(here)]
     folder = folders[0]
     every = [StudyRead.of(one, for_pictures=False) for one in folders]
     read, groups = every[0], every[0].groups
     machines = dict.fromkeys(record.machine.cpu for one in every for record in one.loaded.records)
-    if len(machines) > 1:
+    if len(every) > 1 and len(machines) > 1:  # of a merged study, rows of several are not compared anyway
         raise UsageError(
             "these studies are of several processors ({machines}), whose ratios differ for that alone: name studies of "
             "one machine",

@@ -30,6 +30,8 @@ MOST_ROWS = 12
 MOST_PICTURE_BYTES = 1_000_000
 MOST_PICTURE_SIDE = 1_000
 """Pixels; a sheet of MNIST's pictures has 582."""
+SHADES = 16
+"""Of grey, on the page: more of them double its size, and no eye tells them apart in tiles of 28 pixels."""
 
 
 class Refused(EvenbenchError):
@@ -191,10 +193,6 @@ def picture(png: bytes) -> bytes:
     ) as error:  # fmt: skip
         sentence = _("it is no PNG picture, or a damaged one ({error})")
         raise Refused(sentence.format(error=type(error).__name__)) from error
-
-
-SHADES = 16
-"""Of grey, on the page: more of them double its size, and no eye tells them apart in tiles of 28 pixels."""
 
 
 def png_bytes(image: Pillow.Image) -> bytes:
