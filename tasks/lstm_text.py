@@ -31,11 +31,14 @@ def layers(recurrent: tuple[Layer, ...], vocabulary: int, units: int, dropout: f
 def family(name: str, summary: str, small: tuple[Layer, ...], large: tuple[Layer, ...]) -> Task:
     """Return a text task with the given recurrent layers for the embedded reviews and for real ones."""
     big = layers(large, VOCABULARY, UNITS, dropout=0.5)
-    return reviews(name, summary, layers(small, SMALL_VOCABULARY, SMALL_UNITS), big)
+    target = Target(at_least=0.87)
+    return reviews(name, summary, layers(small, SMALL_VOCABULARY, SMALL_UNITS), big, target=target)
 
 
-def reviews(name: str, summary: str, small: tuple[Layer, ...], big: tuple[Layer, ...]) -> Task:
-    """Return a text task with whole models for the embedded reviews and for real ones."""
+def reviews(
+    name: str, summary: str, small: tuple[Layer, ...], big: tuple[Layer, ...], *, target: Target | None
+) -> Task:
+    """Return a text task with whole models for the embedded reviews and for real ones, which are to reach `target`."""
     quick = Adam(learning_rate=0.005, clip_norm=1.0)
     return Task(
         name=name,
@@ -57,7 +60,7 @@ def reviews(name: str, summary: str, small: tuple[Layer, ...], big: tuple[Layer,
                 epochs=4,
                 batch_size=BATCH,
                 optimizer=halving(every=IMDB_STEPS),
-                target=Target(at_least=0.87),
+                target=target,
                 evaluations=8,
                 early_stopping=EarlyStopping(share=0.1, patience=4),
                 timeout_s=14_400,
@@ -69,7 +72,7 @@ def reviews(name: str, summary: str, small: tuple[Layer, ...], big: tuple[Layer,
                 epochs=8,
                 batch_size=BATCH,
                 optimizer=halving(every=2 * CHNSENTICORP_STEPS, l2=3e-5),
-                target=Target(at_least=0.87),
+                target=target,
                 evaluations=8,
                 early_stopping=EarlyStopping(share=0.1, patience=4),
                 timeout_s=14_400,

@@ -37,10 +37,19 @@ def convolved(filters: int, kernel: int = 3, stride: int = 1) -> tuple[Layer, ..
 
 
 def classifier(
-    name: str, summary: str, small: tuple[Layer, ...], large: tuple[Layer, ...], *, full: Optimizer, epochs: int
+    name: str,
+    summary: str,
+    small: tuple[Layer, ...],
+    large: tuple[Layer, ...],
+    *,
+    quick: Preset,
+    full: Optimizer,
+    epochs: int,
 ) -> Task:
-    """Return a task on the digits with a small net, and on Fashion-MNIST with the net as it was published."""
-    quick = Momentum(learning_rate=0.02)
+    """Return a task on the digits with a small net, and on Fashion-MNIST with the net as it was published.
+
+    The large ones have no target: no run of theirs has said yet what can be asked of them.
+    """
     return Task(
         name=name,
         version=1,
@@ -51,16 +60,13 @@ def classifier(
         datasets=("digits", "fashion-mnist", "mnist", "cifar-10"),
         parity_batch=8,
         presets={
-            "smoke": Preset(
-                dataset="digits", epochs=1, batch_size=BATCH, optimizer=quick, measure_s=0.2, inference_s=0.1
-            ),
-            "quick": Preset(dataset="digits", epochs=4, batch_size=BATCH, optimizer=quick, target=Target(at_least=0.9)),
+            "smoke": replace(quick, epochs=1, target=None, measure_s=0.2, inference_s=0.1),
+            "quick": quick,
             "full": Preset(
                 dataset="fashion-mnist",
                 epochs=epochs,
                 batch_size=BATCH,
                 optimizer=full,
-                target=Target(at_least=0.92),
                 evaluations=epochs,
                 timeout_s=36_000,
                 layers=large,
@@ -70,7 +76,6 @@ def classifier(
                 epochs=2 * epochs,
                 batch_size=BATCH,
                 optimizer=replace(full, schedule=StepSchedule(every=epochs * CIFAR_STEPS, factor=0.1)),
-                target=Target(at_least=0.8),
                 evaluations=epochs,
                 timeout_s=72_000,
                 input_shape=(3, 32, 32),
@@ -78,6 +83,12 @@ def classifier(
             ),
         },
     )
+
+
+def on_digits(epochs: int, rate: float, at_least: float) -> Preset:
+    """Return the quick preset of a classifier."""
+    optimizer, target = Momentum(learning_rate=rate), Target(at_least=at_least)
+    return Preset(dataset="digits", epochs=epochs, batch_size=BATCH, optimizer=optimizer, target=target)
 
 
 def stages(filters: tuple[int, ...], blocks: int) -> tuple[Layer, ...]:
@@ -101,7 +112,7 @@ def stages(filters: tuple[int, ...], blocks: int) -> tuple[Layer, ...]:
 def resnet() -> Task:
     """Return ResNet-20 for small pictures: 16, 32 and 64 filters, three blocks each (He et al. 2015, section 4.2).
 
-    `quick` has one block a stage and half the filters.
+    `quick` has one block a stage and half the filters; PyTorch reached 0.91 to 0.95 (three seeds).
     """
     falling = Momentum(learning_rate=0.05, l2=5e-4, schedule=StepSchedule(every=4 * STEPS, factor=0.1))
     return classifier(
@@ -109,6 +120,7 @@ def resnet() -> Task:
         "Classify pictures with a residual net, ResNet-20 in full.",
         stages((8, 16, 32), blocks=1),
         stages((16, 32, 64), blocks=3),
+        quick=on_digits(8, 0.05, 0.85),
         full=falling,
         epochs=10,
     )
@@ -129,6 +141,7 @@ def vgg() -> Task:
         "Classify pictures with stacked 3x3 convolutions, in VGG's way.",
         vgg_layers(((8,), (16,), (32,)), units=64),
         vgg_layers(((32, 32), (64, 64), (128, 128)), units=256),
+        quick=on_digits(4, 0.02, 0.9),
         full=falling,
         epochs=8,
     )
@@ -146,7 +159,10 @@ def inception_module(one: int, reduced: int, three: int, pooled: int) -> Branche
 
 
 def inception() -> Task:
-    """Return a small GoogLeNet (Szegedy et al. 2015): Inception modules, batch normalisation, no side classifiers."""
+    """Return a small GoogLeNet (Szegedy et al. 2015): Inception modules, batch normalisation, no side classifiers.
+
+    In `quick` PyTorch reached 0.80 to 0.93 (three seeds).
+    """
 
     def layers(scale: int) -> tuple[Layer, ...]:
         return (
@@ -167,6 +183,7 @@ def inception() -> Task:
         "Classify pictures with Inception modules, GoogLeNet's idea.",
         layers(2),
         layers(8),
+        quick=on_digits(8, 0.05, 0.75),
         full=falling,
         epochs=8,
     )
@@ -188,8 +205,10 @@ def unet_layers(filters: tuple[int, ...]) -> tuple[Layer, ...]:
 def unet() -> Task:
     """Return the segmentation of scenes made of several digits among clutter and noise: a class for every pixel.
 
-    Upsampling repeats pixels where the paper learns a transposed convolution, and pictures keep their size.
+    Upsampling repeats pixels where the paper learns a transposed convolution, and pictures keep their size. The ground
+    alone is 0.78 of the pixels; in `quick` PyTorch reached 0.85, and 0.26 of intersection over union (one seed).
     """
+    adam = Adam(learning_rate=0.01)
     return Task(
         name="unet",
         version=1,
@@ -204,23 +223,22 @@ def unet() -> Task:
                 dataset="digits",
                 epochs=1,
                 batch_size=32,
-                optimizer=Adam(learning_rate=0.005),
+                optimizer=adam,
                 measure_s=0.2,
                 inference_s=0.1,
             ),
             "quick": Preset(
                 dataset="digits",
-                epochs=4,
+                epochs=15,
                 batch_size=32,
-                optimizer=Adam(learning_rate=0.005),
-                target=Target(at_least=0.85),
+                optimizer=adam,
+                target=Target(at_least=0.83),
             ),
             "full": Preset(
                 dataset="mnist",
                 epochs=10,
                 batch_size=32,
                 optimizer=Adam(learning_rate=0.002, schedule=StepSchedule(every=2500, factor=0.5)),
-                target=Target(at_least=0.93),
                 evaluations=5,
                 timeout_s=36_000,
                 layers=unet_layers((16, 32, 64)),
