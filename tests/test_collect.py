@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from msgspec.structs import replace
 from records_factory import died, measured, record, write_study
 from waitress.server import create_server
+from waitress.wasyncore import close_all
 
 from harness.cli.commands.serve import serve
 from harness.cli.commands.submit import submit
@@ -205,12 +206,16 @@ def test_a_study_half_stored_is_not_there(ann: Path, results: Path, monkeypatch:
 def address(results: Path) -> Iterator[str]:
     """A real server, as `evenbench serve --collect` starts it."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = create_server(
-        create_app(results, token=TOKEN), sockets=[listening], threads=4, ident=None, max_request_body_size=LARGEST
-    )
-    Thread(target=server.run, daemon=True).start()
+    channels: dict[int, Any] = {}
+    app = create_app(results, token=TOKEN)
+    server = create_server(app, channels, sockets=[listening], threads=4, ident=None, max_request_body_size=LARGEST)
+    running = Thread(target=server.run)
+    running.start()
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.close()
+    # Closed by the thread that waits for them: another one would take the descriptors from under its feet.
+    server.trigger.pull_trigger(lambda: close_all(channels, ignore_all=True))
+    running.join()
+    server.task_dispatcher.shutdown()
 
 
 def invoke(*words: str) -> str:
