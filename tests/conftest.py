@@ -18,6 +18,7 @@ from harness import registry
 from harness.environments import interpreters
 from harness.environments.machine import available_cores
 from harness.errors import EvenbenchError
+from harness.runs.conductor import Conductor
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -85,6 +86,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVENBENCH_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def no_ceilings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a study do without the limits of the machine, which take seconds for every backend and have own tests."""
+    if request.module.__name__ != "test_ceilings":
+        monkeypatch.setattr(Conductor, "_measure_ceilings", lambda self: None)
 
 
 @pytest.fixture(scope="module")

@@ -182,9 +182,11 @@ def test_a_relative_path_stays_so_and_a_home_is_filled_in(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("path", ["~nobody_here/x", "a\\u0000b", "n" * 256])
-def test_an_interpreter_in_the_config_file_is_refused_by_the_files_name(path: str, home: Path) -> None:
-    home.mkdir(exist_ok=True)
-    (home / "config.toml").write_text(f'[python]\ntorch = "{path}"\n')
+def test_an_interpreter_in_the_config_file_is_refused_by_the_files_name(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENBENCH_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text(f'[python]\ntorch = "{path}"\n')
     with pytest.raises(UsageError, match=r"config\.toml is given"):
         interpreters.find("torch", {})
 
