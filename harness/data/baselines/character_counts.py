@@ -1,7 +1,7 @@
 """The baseline that every model of characters has to beat: count what followed the last three, and smooth the counts.
 
 A row's first places have fewer characters before them, as they have for a net. Where a longer past was seldom seen a
-shorter one is asked, by the interpolation of Witten & Bell 1991 (method C) in the words of Chen & Goodman 1998, 2.5:
+shorter one is asked, by the interpolation of Witten & Bell 1991 (method C) in the form of Chen & Goodman 1998, 2.5:
 
     p(y | h) = (c(h y) + n(h) p(y | h')) / (c(h) + n(h))
 
