@@ -1,4 +1,4 @@
-"""PyTorch by hand: a Transformer's encoder on torch's attention kernel; and of torch's own `TransformerEncoderLayer`."""
+"""PyTorch by hand: a Transformer's encoder on torch's attention kernel, and of `TransformerEncoderLayer`."""
 
 from typing import Any
 
