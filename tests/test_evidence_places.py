@@ -110,7 +110,7 @@ def test_a_run_on_characters_leaves_texts_that_begin_where_the_test_split_does(
     row = np.load(data.arrays["test_x"])[0]
     assert found.given_text == "".join(alphabet[number] for number in row[:16])
     for line in found.lines:
-        assert line.text == "".join(alphabet[number] for number in line.numbers)
+        assert line.text == "".join([*alphabet, *["□"] * 64][number] for number in line.numbers)
 
 
 SCENE = Scene(index=0, picture=bytes(4), truth=bytes([0, 1, 2, 2]), answer=bytes([0, 1, 1, NO_CLASS]))

@@ -91,12 +91,13 @@ def with_characters(written: Written, data: Prepared) -> Written:
     """Return the same lines as texts.
 
     Raises:
-        UNREADABLE_ARRAYS: the cached file is damaged, or has another alphabet.
+        UNREADABLE_ARRAYS: the cached file is damaged.
     """
     alphabet = json.loads(Path(data.arrays["test_x"]).with_name(ALPHABET).read_text("utf-8"))
 
     def text(numbers: tuple[int, ...]) -> str:
-        return "".join(alphabet[number] for number in numbers)
+        # a net may have more outputs than there are characters
+        return "".join(alphabet[number] if number < len(alphabet) else texts.BOX for number in numbers)
 
     return replace(
         written,

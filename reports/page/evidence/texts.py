@@ -54,7 +54,7 @@ def written(name: str, title: str, shown: Sequence[ShownRun], note: str) -> Exhi
     what = _(
         "How each net goes on after “{given}”, the first characters of the test split: with the likeliest character at "
         "each place, or with one drawn by its probabilities, from random numbers that are the same for all. ↵ is the "
-        "end of a text, □ a character without a number."
+        "end of a text, and □ stands for no character."
     ).format(given=_one_line(rows[0][1].given_text))
     cells = [
         [
