@@ -11,7 +11,8 @@ the faster. Run it on an otherwise idle machine.
 
 EVENBENCH_FLUSH_DENORMALS=1 makes PyTorch flush denormal numbers on both sides. PyTorch's and MindSpore's hand-written
 LSTMs train both of the biases that these frameworks have, as everybody does. The residual net and the Transformer (that
-of the preset quick) start from the task's weights, and nothing is timed unless their first losses are the adapter's.
+of the preset quick) start from the task's weights, and nothing is timed unless the first losses by hand are those of
+the adapter.
 """
 
 import argparse
