@@ -95,7 +95,7 @@ def _pairs(x: NDArray[Any], y: NDArray[Any], vocabulary: int, length: int) -> Nu
     numbers = np.zeros((len(x), places), np.int64)
     for back in range(length):
         numbers = numbers * vocabulary + x[:, back : back + places]
-    return numbers * vocabulary + y[:, first:]
+    return np.asarray(numbers * vocabulary + y[:, first:], np.int64)
 
 
 def _tested(x: NDArray[Any], y: NDArray[Any], vocabulary: int) -> Iterator[tuple[Numbers, int]]:
