@@ -1,16 +1,18 @@
 """Does the harness cost anything? Its timed steps against a hand-written loop of the same framework, in one process.
 
-    .venv/bin/python benchmarks/overhead.py [--task lenet-mnist|lstm-text|xor] [--preset NAME] [--dataset NAME]
-        [--backend NAME] [--mode MODE] [--pairs N] [--json]
+    .venv/bin/python benchmarks/overhead.py [--task lenet-mnist|lstm-text|resnet|transformer-text|xor] [--preset NAME]
+        [--dataset NAME] [--backend NAME] [--mode MODE] [--pairs N] [--json]
 
-LeNet or an LSTM text classifier, mini-batch 64, or XOR, mini-batch 4; the same data and order for all. Blocks of the
-adapter, of a minimal hand-written loop and of the framework's own high-level trainer (Keras `fit`; for LeNet
-MindSpore's `Model.train`) alternate in a shuffled order; the ratio of every round is taken and the median of the ratios
-is printed, so that a drift of the machine falls on all alike. Above 1 the adapter is the faster. Run it on an otherwise
-idle machine.
+LeNet, a residual net, or a text classifier with an LSTM or a Transformer, mini-batch 64, or XOR, mini-batch 4; the same
+data and order for all. Blocks of the adapter, of a minimal hand-written loop and of the framework's own high-level
+trainer (Keras `fit`; for LeNet MindSpore's `Model.train`) alternate in a shuffled order; the ratio of every round is
+taken and the median of the ratios is printed, so that a drift of the machine falls on all alike. Above 1 the adapter is
+the faster. Run it on an otherwise idle machine.
 
 EVENBENCH_FLUSH_DENORMALS=1 makes PyTorch flush denormal numbers on both sides. PyTorch's and MindSpore's hand-written
-LSTMs train both of the biases that these frameworks have, as everybody does.
+LSTMs train both of the biases that these frameworks have, as everybody does. The residual net and the Transformer (that
+of the preset quick) start from the task's weights, and nothing is timed unless the first losses by hand are those of
+the adapter.
 """
 
 import argparse

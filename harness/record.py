@@ -350,7 +350,8 @@ class Record(_Data, frozen=True, kw_only=True):
     parity: ParityVerdict
     measured: Measured
     baselines: dict[str, float] = {}
-    """What simple methods reach on the same data: for texts the accuracy of `bag_of_words_accuracy`."""
+    """What simple methods reach on the same data: for texts `bag_of_words_accuracy`, for characters
+    `character_counts_accuracy` and `character_counts_bits_per_place`."""
     tuned_settings: dict[str, str] = {}
     """What the profile of the run set: environment variables, and nothing for `stock`."""
     ceilings: tuple[Ceiling, ...] = ()

@@ -271,3 +271,58 @@ def sparsity_in_the_biases_alone() -> Backend:
         return gradients | {name: free[name] for name in ("weight1", "weight2")}, moved, row
 
     return with_functions(boltzmann, joint_gradients=joint_gradients)
+
+
+def with_forward(kind: Any, forward: Callable[[Any, Any], Any]) -> Backend:
+    """Return a backend one of whose layers computes something else."""
+    kind.forward = forward
+    return with_program()
+
+
+def with_attention(**changes: Any) -> Backend:
+    """Return a backend whose attention has other constants."""
+    right = nets.SelfAttentionLayer.forward
+
+    def forward(self: Any, x: Any) -> Any:
+        for name, value in changes.items():
+            setattr(self, name, value)
+        return right(self, x)
+
+    return with_forward(nets.SelfAttentionLayer, forward)
+
+
+def mask_missing() -> Backend:
+    """Every place sees later ones too."""
+    return with_attention(causal=False)
+
+
+def scores_unscaled() -> Backend:
+    return with_attention(scale=1.0)
+
+
+def shortcut_left_out() -> Backend:
+    """The shortcut is there to be trained, but takes no part in the sum."""
+    return with_forward(nets.ResidualLayer, lambda self, x: self.layers(x) + 0 * self.shortcut(x))
+
+
+def branches_turned() -> Backend:
+    """The last branch's outputs come first."""
+
+    def forward(self: Any, x: Any) -> Any:
+        return paddle.concat([path(x) for path in reversed(list(self.children()))], axis=self.axis)
+
+    return with_forward(nets.BranchesLayer, forward)
+
+
+def epsilon_outside() -> Backend:
+    """The epsilon is added to the deviation, not to the variance."""
+
+    def forward(self: Any, x: Any) -> Any:
+        centred = x - x.mean(-1, keepdim=True)
+        return centred / (x.std(-1, unbiased=False, keepdim=True) + self._epsilon) * self.weight + self.bias
+
+    return with_forward(paddle.nn.LayerNorm, forward)
+
+
+def positions_shifted() -> Backend:
+    return with_forward(nets.PositionsLayer, lambda self, x: x + paddle.roll(self.weight, 1, axis=0))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data import bag_of_words
+from harness.data.baselines import bag_of_words
 
 GOOD, BAD, OTHER = 2, 3, 4
 

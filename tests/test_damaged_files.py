@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from records_factory import MACHINE
 
-from harness.data import bag_of_words
+from harness.data.baselines import bag_of_words
 from harness.data.prepare import prepare
 from harness.environments import config
 from harness.environments.folder import STAMP, read_stamp

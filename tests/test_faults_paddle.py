@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from forks import forks
 from small_machines import machine_task
-from test_faults import DEEP, FAULTS, PERSISTENT, PLAIN, SQUARE
+from test_faults import DEEP, FAULTS, FAULTS_OF_NETS, PERSISTENT, PLAIN, SQUARE
 
 import backends
 from harness.contract import Entry
@@ -26,7 +26,7 @@ RECURRENT = case(
     "lstm", (LSTM(units=4), Dense(units=3)), SGD(learning_rate=0.5), shape=(6, 4), loss="softmax_cross_entropy"
 )
 OWN: dict[str, tuple[Task, str, str | None, str]] = {"second_bias_trained": (RECURRENT, "losses", None, "")}
-PLANTED = FAULTS | OWN
+PLANTED = FAULTS | FAULTS_OF_NETS | OWN
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -301,3 +301,11 @@ def test_quantiles_are_those_of_numpy() -> None:
         assert _quantiles(calls.tolist(), (0.5, 0.95, 0.99)) == pytest.approx(
             np.quantile(calls, (0.5, 0.95, 0.99)).tolist()
         )
+
+
+def test_bits_and_intersections_stand_in_a_table_of_their_own_where_there_are_any() -> None:
+    quality = {"accuracy": 0.5, "bits_per_place": 1.25}
+    (section,) = said([ran(found={"quality": quality}), ran("mindspore")]).sections
+    shown = table(section, instruments.PLACES)
+    assert shown == {"bits per place": {"torch eager": "1.25", "mindspore eager": "—"}}
+    assert not any(one.title.startswith(instruments.PLACES) for one in said([ran()]).sections[0].tables)

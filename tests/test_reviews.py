@@ -6,8 +6,9 @@ from functools import cache
 
 import pytest
 
-from harness.data import bag_of_words, made_up
+from harness.data import made_up
 from harness.data import texts as text
+from harness.data.baselines import bag_of_words
 from harness.data.made_up import CHINESE, ENGLISH, Grammar
 from harness.data.texts import Corpus
 

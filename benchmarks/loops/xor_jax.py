@@ -44,6 +44,7 @@ class HandWritten:
             raise TypeError(f"these loops have Adam alone, but got {case.optimizer}")
         step = adam_step(loss_of, case.optimizer)
         self.scanned = scanned
+        self.loss: Any = None
 
         def scan(state: Any, x: Any, y: Any, order: Any) -> Any:
             return lax.scan(lambda state, indices: step(state, x, y, indices), state, order)
@@ -53,10 +54,14 @@ class HandWritten:
 
     def train(self, order: Any) -> None:
         if self.scanned:
-            self.state, _ = self.run(self.state, self.x, self.y, order)
+            self.state, self.loss = self.run(self.state, self.x, self.y, order)
             return
         for indices in order:
-            self.state, _ = self.run(self.state, self.x, self.y, indices)
+            self.state, self.loss = self.run(self.state, self.x, self.y, indices)
+
+    def last_loss(self) -> float:
+        """Return the loss of the last step."""
+        return float(self.loss.ravel()[-1])
 
     def synchronize(self) -> None:
         jax.block_until_ready(self.state)

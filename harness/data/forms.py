@@ -97,7 +97,7 @@ def suffix(form: Form) -> str:
         case Tokens():
             return f"-v{form.vocabulary}-t{form.length}"
         case Characters():
-            return f"-c{form.vocabulary}-t{form.length}"
+            return f"-characters{form.vocabulary}-t{form.length}"
 
 
 def arrays(material: Material, form: Form, *, dataset: str) -> Arrays:

@@ -31,6 +31,8 @@ WORDS = "words.json"
 """Beside the arrays of texts: the words by number."""
 CLASSES = "classes.json"
 """Beside the arrays of texts: the names of the classes by number."""
+ALPHABET = "alphabet.json"
+"""Beside the arrays of characters: the characters by number."""
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -171,6 +173,9 @@ def _prepare_arrays(dataset: Dataset, form: Form, data_dir: Path | None) -> Path
                 (folder / file).write_text(json.dumps(content, ensure_ascii=False), "utf-8")
         else:
             arrays = forms.arrays(material, form, dataset=dataset.name)
+        if isinstance(material, Corpus) and isinstance(form, forms.Characters):
+            alphabet = texts.alphabet(material, vocabulary=form.vocabulary)
+            (folder / ALPHABET).write_text(json.dumps(alphabet, ensure_ascii=False), "utf-8")
         for name in ARRAYS:
             _save(folder / f"{name}.npy", arrays[name])
         if datasets.fingerprint(dataset) != found:

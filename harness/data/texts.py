@@ -37,7 +37,8 @@ from harness.errors import UsageError
 
 Language = Literal["en", "zh"]
 PADDING, UNKNOWN = 0, 1
-UNKNOWN_CHARACTER = 0
+UNKNOWN_CHARACTER, BOX = 0, "□"
+"""The number of a character that has none of its own, and how it is shown."""
 SPECIAL = ("<padding>", "<unknown>")
 """What stands for the numbers 0 and 1 in a list of words; no text gives these, for brackets are no letters."""
 TOKENISER_VERSION = 1
@@ -298,15 +299,19 @@ def characters(corpus: Corpus, *, vocabulary: int, length: int) -> dict[str, NDA
     All texts of a split are one long text, with a line's end between them, cut into rows that do not overlap; y is x
     one place further on. Numbers are given by frequency in the training split, from 1 on; 0 stands for all others.
     """
-    joined = {split: "\n".join(found) for split, found in corpus.texts.items()}
-    common = Counter(joined["train"]).most_common(vocabulary - 1)
-    # characters of equal frequency in their own order, so that no dictionary's order decides
-    ordered = sorted(common, key=lambda pair: (-pair[1], pair[0]))
-    numbers = {character: number for number, (character, _count) in enumerate(ordered, start=UNKNOWN_CHARACTER + 1)}
+    numbers = {character: number for number, character in enumerate(alphabet(corpus, vocabulary=vocabulary))}
     found = {}
-    for split, text in joined.items():
+    for split, texts in corpus.texts.items():
+        text = "\n".join(texts)
         row = np.array([numbers.get(character, UNKNOWN_CHARACTER) for character in text], np.int32)
         rows = (len(row) - 1) // length
         found[f"{split}_x"] = row[: rows * length].reshape(rows, length)
         found[f"{split}_y"] = row[1 : rows * length + 1].reshape(rows, length)
     return found
+
+
+def alphabet(corpus: Corpus, *, vocabulary: int) -> list[str]:
+    """Return the characters by their numbers in the arrays of `characters`, a box for those that have none."""
+    common = Counter("\n".join(corpus.texts["train"])).most_common(vocabulary - 1)
+    # characters of equal frequency in their own order, so that no dictionary's order decides
+    return [BOX, *(character for character, _count in sorted(common, key=lambda pair: (-pair[1], pair[0])))]

@@ -1,4 +1,4 @@
-"""What a run leaves beside its record of what its net learned: outputs on a plane, a confusion matrix, examples.
+"""What a run leaves beside its record of what its net learned: outputs on a plane, answers, scenes, a written text.
 
 One JSON file per completed run, `<run_id>.evidence/evidence.json` in the study's folder. The worker makes it
 (`harness/worker/evidence.py`), the parent puts it there (`harness/runs/execute.py`), reports read it. All of it is
@@ -14,8 +14,8 @@ from msgspec import Meta, Struct
 from harness.language import Sentence
 
 FILE = "evidence.json"
-SCHEMA = 1
-"""The number of the file's form. 1: the first."""
+SCHEMA = 2
+"""The number of the file's form. 1: the first. 2: with scenes and written texts."""
 MOST_BYTES = 1_000_000
 """What a reader accepts; a worker's file has about a tenth of it."""
 MOST_EXAMPLES = 10_000
@@ -28,6 +28,10 @@ LONGEST_TEXT = 300
 LARGEST_SIDE = 32
 """Pixels of a picture that is kept."""
 SURFACE_SIDE = 41
+MOST_SCENES = 3
+MOST_LINES = 4
+NO_CLASS = 255
+"""Of a pixel whose outputs were not finite."""
 
 Count = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -138,6 +142,56 @@ class Answers(_Data, frozen=True, kw_only=True):
         return self.names[number] if self.names else str(number)
 
 
+class Scene(_Data, frozen=True, kw_only=True):
+    """A picture of the test split with its classes and the net's answers, pixel by pixel and row by row."""
+
+    index: Count
+    """Its place in the test split."""
+    picture: Annotated[bytes, Meta(max_length=3 * LARGEST_SIDE**2)]
+    """Grey pixels, or red, green and blue after each other for every pixel."""
+    truth: Annotated[bytes, Meta(max_length=LARGEST_SIDE**2)]
+    answer: Annotated[bytes, Meta(max_length=LARGEST_SIDE**2)]
+
+
+class Segmentation(_Data, frozen=True, kw_only=True):
+    """What a net that names every pixel answered on the first pictures of the test split."""
+
+    shape: tuple[Count, Count, Count]
+    """Height, width and channels of the pictures."""
+    classes: Annotated[int, Meta(ge=2, le=MOST_CLASSES)]
+    scenes: Annotated[tuple[Scene, ...], Meta(min_length=1, max_length=MOST_SCENES)]
+
+    def __post_init__(self) -> None:
+        height, width, channels = self.shape
+        pixels = height * width
+        if channels not in (1, 3):
+            raise ValueError("a picture must be grey or of three colours")
+        for scene in self.scenes:
+            if (len(scene.picture), len(scene.truth), len(scene.answer)) != (pixels * channels, pixels, pixels):
+                raise ValueError("a scene must have the size that is said")
+            if not pixels or max(scene.truth) >= self.classes:
+                raise ValueError("a scene must have classes that are known")
+            if any(self.classes <= number < NO_CLASS for number in scene.answer):
+                raise ValueError("an answer must be a known class, or none")
+
+
+class Line(_Data, frozen=True, kw_only=True):
+    """Characters that a net wrote one after the other."""
+
+    drawn: bool
+    """Whether each was drawn by the net's probabilities, not the likeliest one taken."""
+    numbers: Annotated[tuple[Count, ...], Meta(max_length=LONGEST_TEXT)]
+    text: Annotated[str, Meta(max_length=LONGEST_TEXT)] = ""
+
+
+class Written(_Data, frozen=True, kw_only=True):
+    """How a net of characters goes on after the first ones of the test split."""
+
+    given: Annotated[tuple[Count, ...], Meta(max_length=LONGEST_TEXT)]
+    given_text: Annotated[str, Meta(max_length=LONGEST_TEXT)] = ""
+    lines: Annotated[tuple[Line, ...], Meta(max_length=MOST_LINES)]
+
+
 class Evidence(_Data, frozen=True, kw_only=True):
     """All that one run leaves."""
 
@@ -150,6 +204,13 @@ class Evidence(_Data, frozen=True, kw_only=True):
     """What `reason` was made of, where it has fields."""
     surface: Surface | None = None
     answers: Answers | None = None
+    segmentation: Segmentation | None = None
+    written: Written | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be shown."""
+        return not (self.surface or self.answers or self.segmentation or self.written)
 
 
 def encode(found: Evidence) -> bytes:

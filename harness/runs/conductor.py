@@ -11,7 +11,8 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.data import bag_of_words, datasets, forms
+from harness.data import datasets, forms
+from harness.data.baselines import bag_of_words, character_counts
 from harness.data.datasets import Dataset
 from harness.data.prepare import Prepared, prepare
 from harness.data.text_files import TextFile
@@ -327,9 +328,13 @@ class Conductor:
 
     def _baselines(self, task: Task, prepared: Prepared) -> dict[str, float]:
         """Return what simple methods reach on the same arrays."""
-        if not isinstance(forms.form_of(task), forms.Tokens):
-            return {}
-        return {"bag_of_words_accuracy": bag_of_words.remembered(prepared.arrays)}
+        match forms.form_of(task):
+            case forms.Tokens():
+                return {"bag_of_words_accuracy": bag_of_words.remembered(prepared.arrays)}
+            case forms.Characters(vocabulary=vocabulary):
+                return character_counts.remembered(prepared.arrays, vocabulary=vocabulary)
+            case _:
+                return {}
 
     def _parity(self, spec: RunSpec, task: Task) -> ParityVerdict:
         if not self.plan.with_parity:

@@ -1,4 +1,4 @@
-"""A worker's evidence, put beside its record by the parent, which alone can turn numbers of words into words."""
+"""A worker's evidence, put beside its record by the parent, which alone can turn numbers into words and characters."""
 
 import json
 from contextlib import suppress
@@ -8,10 +8,10 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.data import texts
-from harness.data.prepare import CLASSES, WORDS, Prepared
+from harness.data.prepare import ALPHABET, CLASSES, WORDS, Prepared
 from harness.language import Sentence, Words, told
 from harness.records import evidence
-from harness.records.evidence import LONGEST_TEXT, Answers, Evidence, Example
+from harness.records.evidence import LONGEST_TEXT, Answers, Evidence, Example, Written
 from harness.whole_files import UNREADABLE, UNREADABLE_ARRAYS, write_whole
 
 
@@ -38,6 +38,8 @@ def keep(out: Path, folder: Path, run_id: str, *, data: Prepared, started_at: st
     try:
         if found.answers is not None:
             found = replace(found, answers=with_words(found.answers, data))
+        if found.written is not None:
+            found = replace(found, written=with_characters(found.written, data))
     except UNREADABLE_ARRAYS as error:
         found = Evidence(**told(Sentence("the words of the texts cannot be found ({error})", error=error)))
     with suppress(OSError):  # the record is written into the same folder next, and that failure is told
@@ -82,6 +84,25 @@ def with_words(answers: Answers, data: Prepared) -> Answers:
         names=tuple(json.loads((folder / CLASSES).read_text("utf-8"))),
         wrong=tuple(map(told, answers.wrong)),
         right=tuple(map(told, answers.right)),
+    )
+
+
+def with_characters(written: Written, data: Prepared) -> Written:
+    """Return the same lines as texts.
+
+    Raises:
+        UNREADABLE_ARRAYS: the cached file is damaged.
+    """
+    alphabet = json.loads(Path(data.arrays["test_x"]).with_name(ALPHABET).read_text("utf-8"))
+
+    def text(numbers: tuple[int, ...]) -> str:
+        # a net may have more outputs than there are characters
+        return "".join(alphabet[number] if number < len(alphabet) else texts.BOX for number in numbers)
+
+    return replace(
+        written,
+        given_text=text(written.given),
+        lines=tuple(replace(line, text=text(line.numbers)) for line in written.lines),
     )
 
 

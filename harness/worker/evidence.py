@@ -1,8 +1,9 @@
 """A worker's evidence of what its net learned, made when its result is written and nothing is measured any more.
 
-Classifiers are shown by the outputs that their quality was computed from, put aside in a file at that evaluation. A net
-of two inputs and one output is asked on a grid: after training proper it was trained on for the clock's sake, so its
-parameters are put aside at the evaluation, and the framework builds the net from them once more.
+Classifiers and nets that name pixels are shown by the outputs that their quality was computed from, put aside in a file
+at that evaluation. A net of two inputs and one output is asked on a grid, and one of characters goes on writing: after
+training proper it was trained on for the clock's sake, so its parameters are put aside at the evaluation, and the
+framework builds the net from them once more.
 """
 
 import math
@@ -22,6 +23,7 @@ from harness.records.evidence import (
     MOST_CLASSES,
     MOST_EXAMPLES,
     MOST_MISTAKES,
+    MOST_SCENES,
     MOST_TEXTS,
     SURFACE_SIDE,
     Answers,
@@ -32,6 +34,7 @@ from harness.records.evidence import (
     encode,
 )
 from harness.spec import Task
+from harness.worker.evidence_places import names_pixels, segmentation_of, writes, written_of
 from harness.worker.jobs import RunJob
 
 MOST_POINTS = 100
@@ -57,7 +60,9 @@ def put_aside(job: RunJob, program: Program, evaluated: NDArray[np.float32], *, 
     with suppress(OSError):
         if is_classifier(job.task):
             np.save(_outputs(job, number), evaluated)
-        elif has_surface(job.task):
+        elif names_pixels(job.task):
+            np.save(_outputs(job, number), evaluated[:MOST_SCENES])
+        elif has_surface(job.task) or writes(job.task):
             # Without `allow_pickle`, which MindSpore's NumPy 1.26 takes for an array.
             np.savez(_parameters(job, number), **program.parameters())  # type: ignore[arg-type, unused-ignore]
 
@@ -76,9 +81,17 @@ def leave(job: RunJob, backend: Backend, arrays: Arrays, *, number: int) -> None
     if is_classifier(job.task):
         evaluated = np.load(_outputs(job, number), allow_pickle=False)
         write(job.out, Evidence(answers=answers_of(job.task, evaluated, arrays)))
-    elif has_surface(job.task):
+    elif names_pixels(job.task):
+        evaluated = np.load(_outputs(job, number), allow_pickle=False)
+        pictures, _shape = pictures_of(job.task, arrays["test_x"], np.arange(len(evaluated)))
+        write(job.out, Evidence(segmentation=segmentation_of(evaluated, pictures, arrays["test_y"])))
+    elif has_surface(job.task) or writes(job.task):
         with np.load(_parameters(job, number), allow_pickle=False) as file:
-            write(job.out, Evidence(surface=surface_of(job, backend, arrays, weights=dict(file))))
+            weights = dict(file)
+        if writes(job.task):
+            write(job.out, Evidence(written=written_of(job, backend, arrays, weights=weights)))
+        else:
+            write(job.out, Evidence(surface=surface_of(job, backend, arrays, weights=weights)))
 
 
 def give_up(job: RunJob, error: Exception) -> None:

@@ -55,7 +55,11 @@ QUALITY = (
 """All headers of test quality that there can be; they are made from the names of the metrics."""
 SPLIT_BY = (noop("task version"), noop("task fingerprint"), noop("dataset fingerprint"), noop("machine"))
 
-BASELINES = {"bag_of_words_accuracy": noop("bag of words (logistic regression on the same tokens)")}
+BASELINES = {
+    "bag_of_words_accuracy": noop("bag of words (logistic regression on the same tokens)"),
+    "character_counts_accuracy": noop("counts after the last three characters (Witten-Bell), accuracy"),
+    "character_counts_bits_per_place": noop("counts after the last three characters (Witten-Bell), bits per place"),
+}
 
 
 class Section(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """What the instruments say of a group, as tables of figures with the backends side by side, and in single sentences.
 
-Inference, roofline, energy, equal seeds and the order of the runs. Figures are medians over the completed runs of a
-row; a table stands there only if a run has measured something for it.
+Quality at every place, inference, roofline, energy, equal seeds and the order of the runs. Figures are medians over the
+completed runs of a row; a table stands there only if a run has measured something for it.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +20,7 @@ from reports.words.table import Cell, Table, number, several, words
 
 IDENTICAL = noop("bit-identical")
 NO_TWINS = noop("Determinism: no equal seeds in this study; `--seed 0 --repeats 2` shows it.")
+PLACES = noop("Quality at every place")
 INFERENCE, ROOFLINE, ENERGY, TWINS = noop("Inference"), noop("Roofline"), noop("Energy"), noop("Equal seeds")
 ORDER = noop("Order of the runs (place in the study)")
 MOST_ROUNDS = 12
@@ -32,7 +33,12 @@ Figure = Callable[[RowRuns], Cell]
 def tables(found: Sequence[RowRuns], group: Group) -> tuple[Table, ...]:
     """Return all tables of a group that have something to say."""
     medians = _("{what} (medians over the runs)")
+    at_places: dict[str, Figure] = {
+        _("mean intersection over union"): _median("mean_iou", text.number),
+        _("bits per place"): _median("bits_per_place", text.number),
+    }
     made = (
+        _table(medians.format(what=_(PLACES)), found, at_places),
         _table(medians.format(what=_(INFERENCE)), found, _inference(found, group)),
         _table(medians.format(what=_(ROOFLINE)), found, _roofline(found)),
         _table(

@@ -45,6 +45,8 @@ NAMES = (
     noop("host peak"), noop("device peak"), noop("device process"),
     noop("bound"), noop("bound is reliable"), noop("log z"), noop("pseudo log likelihood"),
     noop("mean field iterations"), noop("reconstruction error"), noop("bag of words accuracy"),
+    noop("character counts accuracy"), noop("character counts bits per place"), noop("mean iou"),
+    noop("bits per place"),
     noop("latency median s"), noop("latency p95 s"), noop("latency p99 s"), noop("latency first call s"),
     noop("inference batch size"), noop("inference examples per s"), noop("inference difference"),
     noop("inference disturbed blocks"), noop("flops per step"), noop("least bytes per step"), noop("flops per s"),

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from harness.language import _, ngettext, noop
 from harness.records.store import Damaged
 from reports.page.evidence import answers as shown_answers
-from reports.page.evidence import surface, texts
+from reports.page.evidence import scenes, surface, texts
 from reports.page.evidence.files import Gathered, ShownRun, gather, left_something
 from reports.page.exhibit import Exhibit, Image
 from reports.statistics.study import StudyRead
@@ -73,6 +73,8 @@ def _of_group(anchor: str, title: str, gathered: Gathered) -> list[Exhibit]:
         shown_answers.confusion(f"confusion-{anchor}", title, answers, _which(shown, gathered)) if answers else None,
         shown_answers.mistakes(f"mistakes-{anchor}", title, answers, ""),
         texts.exhibit(f"texts-{anchor}", title, answers, _which(shown, gathered)),
+        scenes.exhibit(f"scenes-{anchor}", title, shown, _which(shown, gathered)),
+        texts.written(f"written-{anchor}", title, shown, _which(shown, gathered)),
         *(_sheets(f"{name}-{anchor}", name, title, gathered) for name in SHEETS),
     ]
     return [exhibit for exhibit in made if exhibit is not None]

@@ -87,7 +87,7 @@ def gather(loaded: Loaded, group: Group, records: dict[str, Record], sheets: Seq
                 break
             found, pictures, refused = _read_run(loaded.folder, record, sheets)
             damaged += refused
-            if found.surface or found.answers or pictures:
+            if pictures or not found.is_empty:
                 shown.append(ShownRun(row.label, record, found, pictures))
             break
     return Gathered(tuple(shown), tuple(damaged), left_out)

@@ -44,3 +44,34 @@ def _cells(item: ShownRun, answers: Answers, example: Example) -> list[Cell]:
         number(example.probability, f"{example.probability:.4f}"),
         Cell(shown=f"{example.index:,}", value=example.index),
     ]
+
+
+def written(name: str, title: str, shown: Sequence[ShownRun], note: str) -> Exhibit | None:
+    """Return a table of what the nets of a group's rows write, None where they write nothing."""
+    rows = [(item, item.found.written) for item in shown if item.found.written is not None]
+    if not rows:
+        return None
+    what = _(
+        "How each net goes on after “{given}”, the first characters of the test split: with the likeliest character at "
+        "each place, or with one drawn by its probabilities, from random numbers that are the same for all. ↵ is the "
+        "end of a text, and □ stands for no character."
+    ).format(given=_one_line(rows[0][1].given_text))
+    cells = [
+        [
+            words(item.label, quoted=True),
+            words(_("drawn") if line.drawn else _("the likeliest")),
+            words(_one_line(line.text), quoted=True),
+        ]
+        for item, found in rows
+        for line in found.lines
+    ]
+    return Exhibit(
+        name=name,
+        title=_("What the nets write: {group}").format(group=title),
+        note=f"{what} {note}",
+        grid=grid((_("backend"), _("each character"), _("text")), cells),
+    )
+
+
+def _one_line(said: str) -> str:
+    return text.printable(said.replace("\n", "↵"))

@@ -1,0 +1,1 @@
+"""What simple methods reach on the same arrays, to stand beside what nets do."""
