@@ -3,6 +3,7 @@
 Which rounds are made, and when it is enough, is decided here; an executor does them (`harness/runs/executors`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -25,6 +26,8 @@ from harness.spec import CONTROLS, RunSpec
 
 ROUNDS_AFTER = 2
 """Rounds for speed alone that are to follow those of quality: from the first look to the second."""
+TOLD = 16
+"""After so many rounds of a task it is not said any more after each how its rows stand: that reads all records."""
 SPEED_SHARE = 0.5
 """Of a whole round's time, that a round for speed alone takes where none was made yet."""
 Place = tuple[str | int, ...]
@@ -79,6 +82,10 @@ class Conductor:
         self._took: dict[tuple[tuple[str, ...], bool], float] = {}
         """Seconds of the last round of every task, of whole ones and of those for speed alone."""
         self._under_way: dict[Place, Stopwatch] = {}
+        self._left_alike = Counter(map(same_seed.key, left))
+        """How many of the runs that should come out alike have no record yet."""
+        self._ended: Counter[tuple[str, ...]] = Counter()
+        """Rounds of every task that have ended."""
         self._records: list[Record] = []
 
     def _here(self) -> Executor:
@@ -135,7 +142,8 @@ class Conductor:
         self._took[_cell(first), first.speed_only] = self._under_way.pop(_place(first)).seconds()
         if any(record.outcome.status == "interrupted" for record in done):
             return True
-        if sum(record.spec.profile not in CONTROLS for record in done) > 1:
+        self._ended[_cell(first)] += 1
+        if sum(record.spec.profile not in CONTROLS for record in done) > 1 and _is_told(self._ended[_cell(first)]):
             self._say_how_they_stand(first)
         return False
 
@@ -190,14 +198,20 @@ class Conductor:
     def _keep(self, record: Record) -> None:
         with deferred():
             self.store.add(record)
-            self._forget_twins(record.spec)
+            if record.outcome.status != "interrupted":
+                self._forget_twins(record.spec)
         self.listener.finished(record)
 
     def _forget_twins(self, spec: RunSpec) -> None:
         """Remove the outcome that was kept for a run's twins once all of them have a record."""
-        alike = (spec.run_id, *self.twins.of(spec))
-        if len(alike) > 1 and set(alike) <= self.store.done():
-            same_seed.forget(self.store.folder, alike)
+        self._left_alike[same_seed.key(spec)] -= 1
+        if not self._left_alike[same_seed.key(spec)] and (others := self.twins.of(spec)):
+            same_seed.forget(self.store.folder, (spec.run_id, *others))
+
+
+def _is_told(ended: int) -> bool:
+    """Return whether it is said how the rows stand after so many rounds: of many, when their number has doubled."""
+    return ended <= TOLD or ended & (ended - 1) == 0
 
 
 def _cell(spec: RunSpec) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ travels is bytes; records and files are written into the study by this process a
 import logging
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -259,8 +260,8 @@ class OnNodes:
 
     def _idlest(self, among: Mapping[str, Node]) -> Node:
         """Return the node of some with the fewest rounds; on it they wait for each other."""
-        busy = [one.node.id for one in self.under_way.values()]
-        return among[min(among, key=busy.count)]
+        busy = Counter(one.node.id for one in self.under_way.values())
+        return among[min(among, key=busy.__getitem__)]
 
     def _make_ready(self, specs: tuple[RunSpec, ...]) -> None:
         asked = {}
