@@ -82,9 +82,8 @@ def rounds_beside_local(count: int) -> None:
     for way, seconds in took.items():
         seconds = seconds[1:]  # the first one starts processes, and takes the data along
         low, _, high = statistics.quantiles(seconds, n=4)
-        print(
-            f"{way}: median {statistics.median(seconds):.3f} s, quartiles {low:.3f} to {high:.3f}, {len(seconds)} rounds"
-        )
+        median = statistics.median(seconds)
+        print(f"{way}: median {median:.3f} s, quartiles {low:.3f} to {high:.3f}, {len(seconds)} rounds")
     apart = [ray - local for ray, local in zip(took["ray"][1:], took["here"][1:], strict=True)]
     print(f"ray - here: median {1000 * statistics.median(apart):.0f} ms")
 
