@@ -101,7 +101,7 @@ def nodes(backends: Sequence[str], pythons: Mapping[str, str]) -> tuple[Node, ..
     for ref, one in asked.items():
         if ref not in answered:
             ray.cancel(ref, force=True)
-            late = Sentence("it did not answer in {seconds:g} s: are all its processors in use?", seconds=ANSWER_S)
+            late = Sentence("it did not answer in {seconds:g} s", seconds=ANSWER_S)
             found[found.index(one)] = replace(one, problem=late)
             continue
         try:
@@ -275,11 +275,17 @@ class OnNodes:
                 ready, _rest = ray.wait(list(asked), num_returns=1, timeout=LOOK_S)
                 for ref in ready:
                     node = asked.pop(ref)
-                    made = msgspec.msgpack.decode(ray.get(ref), type=Made)
+                    try:
+                        made = msgspec.msgpack.decode(ray.get(ref), type=Made)
+                    except RayTaskError as error:
+                        raise _of_node(node, error) from error
+                    except RayError as error:
+                        self.nodes.pop(node.id)
+                        if not self.nodes:
+                            raise _of_node(node, error) from error
+                        continue
                     refuse_other_releases(node.name, made.releases, held)
                     self.known[node.id] = made.known
-        except RayError as error:
-            raise _of_node(node, error) from error
         finally:
             for ref in asked:
                 ray.cancel(ref, force=True)
