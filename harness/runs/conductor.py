@@ -119,6 +119,7 @@ class Conductor:
             EnvironmentFailure: the executor can do no further round.
         """
         self._records = []
+        self._under_way.clear()
         with self.executor.work(self.left):
             planned = self._rounds()
             while True:
