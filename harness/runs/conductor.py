@@ -30,8 +30,6 @@ TOLD = 16
 """After so many rounds of a task it is not said any more after each how its rows stand: that reads all records."""
 SPEED_SHARE = 0.5
 """Of a whole round's time, that a round for speed alone takes where none was made yet."""
-Place = tuple[str | int, ...]
-"""What the runs of one round have in common."""
 
 
 def look_for_data(specs: tuple[RunSpec, ...], plan: Plan) -> None:
@@ -81,7 +79,8 @@ class Conductor:
         self.executor = executor(self) if executor else self._here()
         self._took: dict[tuple[tuple[str, ...], bool], float] = {}
         """Seconds of the last round of every task, of whole ones and of those for speed alone."""
-        self._under_way: dict[Place, Stopwatch] = {}
+        self._under_way: dict[str, Stopwatch] = {}
+        """Rounds, by the name of their first run."""
         self._left_alike = Counter(map(same_seed.key, left))
         """How many of the runs that should come out alike have no record yet."""
         self._ended: Counter[tuple[str, ...]] = Counter()
@@ -130,7 +129,7 @@ class Conductor:
 
     def _begin(self, together: tuple[RunSpec, ...]) -> None:
         self.executor.begin(together, mistakes=self.plan.with_mistakes and self._is_late(together))
-        self._under_way[_place(together[0])] = Stopwatch()
+        self._under_way[together[0].run_id] = Stopwatch()
 
     def _end_one(self) -> bool:
         """Keep the records of the round that ends next; return whether it was interrupted."""
@@ -139,10 +138,10 @@ class Conductor:
             self._keep(record)
             self._records.append(record)
             done.append(record)
-        first = done[0].spec
-        self._took[_cell(first), first.speed_only] = self._under_way.pop(_place(first)).seconds()
         if any(record.outcome.status == "interrupted" for record in done):
             return True
+        first = next(record.spec for record in done if record.spec.run_id in self._under_way)
+        self._took[_cell(first), first.speed_only] = self._under_way.pop(first.run_id).seconds()
         self._ended[_cell(first)] += 1
         if sum(record.spec.profile not in CONTROLS for record in done) > 1 and _is_told(self._ended[_cell(first)]):
             self._say_how_they_stand(first)
@@ -219,11 +218,7 @@ def _cell(spec: RunSpec) -> tuple[str, ...]:
     return spec.task, spec.preset, spec.dataset, spec.device
 
 
-def _place(spec: RunSpec) -> Place:
-    return *_cell(spec), spec.seed, spec.repeat
-
-
 def rounds(specs: Iterable[RunSpec]) -> Iterator[tuple[RunSpec, ...]]:
     """Yield the runs that belong together: neighbours of one task, data set, device, seed and repeat."""
-    for _name, found in groupby(specs, key=_place):
+    for _place, found in groupby(specs, key=lambda spec: (*_cell(spec), spec.seed, spec.repeat)):
         yield tuple(found)
