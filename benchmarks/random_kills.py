@@ -39,7 +39,7 @@ class Broken(Exception):
 class Kills:
     """Studies under a folder, what was done to them, and what must not change any more."""
 
-    whom = WHOM
+    whom: tuple[str, ...] = WHOM
     where: tuple[str, ...] = ()
     """Options of the command that say where the runs are done."""
 

@@ -38,7 +38,8 @@ ROOT = Path(HERE).parent
 HANGS = "EVENBENCH_FAKE_HANG"
 FAKES_ON_NODES = "import backends\nfrom fakes import entries\nbackends.TABLE.update(entries())\n"
 """What the nodes' interpreters do when they start; their workers do not, for those are told their adapter."""
-TIMEOUT_S = 60.0
+TIMEOUT_S = 180.0
+"""For what takes some seconds where the machine has nothing else to do."""
 
 
 class Nodes:
@@ -176,7 +177,7 @@ def said(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
 def test_a_study_comes_out_as_it_does_without_a_cluster(
     cluster: Nodes, tmp_path: Path, python_of: Callable[[str], str]
 ) -> None:
-    wanted = (*planned("well", repeats=2), *planned("torch", repeats=2))
+    wanted = (*planned("well", repeats=2), *planned("torch", repeats=1))
     plain, spread = new_store(tmp_path / "plain", wanted), new_store(tmp_path / "spread", wanted)
     from harness.cli.choices import find_interpreters
 
@@ -213,15 +214,12 @@ def test_a_killed_node_loses_its_round_alone_and_that_is_done_elsewhere(cluster:
 
 
 def test_a_killed_worker_of_ours_is_a_record_and_one_of_rays_is_tried_twice(cluster: Nodes, tmp_path: Path) -> None:
-    wanted = specs("killed", "orphaned", "well")
-    store = new_store(tmp_path / "study", wanted)
-    conducted(store, wanted, looked_at("well"))
-    outcomes = {record.spec.backend: record.outcome for record in store.records()[0]}
-    assert {name: one.status for name, one in outcomes.items()} == {
-        "killed": "crashed",
-        "orphaned": "crashed",
-        "well": "ok",
-    }
+    outcomes = {}
+    for wanted in (specs("killed", "well"), specs("orphaned")):
+        found = conducted(new_store(tmp_path / wanted[0].backend, wanted), wanted, looked_at("well"))
+        outcomes |= {record.spec.backend: record.outcome for record in found}
+    statuses = {name: one.status for name, one in outcomes.items()}
+    assert statuses == {"killed": "crashed", "orphaned": "crashed", "well": "ok"}
     assert "signal SIGKILL" in outcomes["killed"].reason
     assert "was lost 2 times" in outcomes["orphaned"].reason
     assert not workers()

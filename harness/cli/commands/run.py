@@ -224,15 +224,16 @@ def _named(asked: dict[str, Any]) -> Store:
 def _run_on(cluster: Cluster, asked: dict[str, Any], plan: Plan | None) -> int:
     """Do a study on nodes of one kind, or on every kind."""
     on_all = asked["on"].casefold() == ALL
-    store = _named(asked) if plan is None else None
-    parts = _parts(store) if on_all and store else []
-    study = plan.study if plan else (parts[0] if parts else Store(store.folder)).study()
-    records = [] if on_all or store is None else store.records()[0]
+    if plan is not None:
+        study, records = plan.study, []
+        whole = Store(asked["results"].absolute() / check_name(study.name))
+    else:
+        whole = _named(asked)
+        study = next(iter(_parts(whole) if on_all else ()), whole).study()
+        records = [] if on_all else whole.records()[0]
     choices = dict.fromkeys(spec.choice for spec in study.specs)
     kinds = nodes_for(cluster, choices, asked, records=records, warn=_warn)
-    if not on_all:
-        return _run(asked, plan, kinds[0]).code
-    return _run_on_all(asked, plan, kinds, store or Store(asked["results"].absolute() / check_name(study.name)))
+    return _run_on_all(asked, plan, kinds, whole) if on_all else _run(asked, plan, kinds[0]).code
 
 
 def _run_on_all(asked: dict[str, Any], plan: Plan | None, kinds: Sequence[Where], whole: Store) -> int:
