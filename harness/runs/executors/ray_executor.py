@@ -8,6 +8,7 @@ travels is bytes; records and files are written into the study by this process a
 
 import logging
 import os
+import secrets
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -62,10 +63,15 @@ def connected(address: str | None) -> Iterator[None]:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     where: dict[str, Any] = {"address": address}
     if address is None:
-        os.environ.update({name: value for name, value in QUIETLY.items() if name not in os.environ})
-        where = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        own = QUIETLY | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}  # else Ray saves one in the home
+        os.environ.update({name: value for name, value in own.items() if name not in os.environ})
+        # Asked for 127.0.0.1, Ray 2.60.0 takes the machine's own address on Linux; so it is told that this is no Linux.
+        ray._private.ray_constants.ENABLE_RAY_CLUSTER = False
+        where = {"address": "local", "include_dashboard": False}
         where |= {"num_cpus": len(available_cores()), "resources": {OURS: 1}}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What its nodes report Ray 2.60.0 prints to stdout, whatever it is told, and stdout is for data.
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
     try:
         ray.init(**where, **quiet)
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
