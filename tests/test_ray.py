@@ -26,7 +26,7 @@ from test_twins import planned
 import backends
 from harness.environments.interpreters import parse
 from harness.errors import EnvironmentFailure, UsageError
-from harness.record import Record
+from harness.record import Outcome, Record
 from harness.records.store import Store
 from harness.runs.conductor import Conductor, Plan
 from harness.runs.executors import nodes as of_nodes
@@ -214,7 +214,7 @@ def test_a_killed_node_loses_its_round_alone_and_that_is_done_elsewhere(cluster:
 
 
 def test_a_killed_worker_of_ours_is_a_record_and_one_of_rays_is_tried_twice(cluster: Nodes, tmp_path: Path) -> None:
-    outcomes = {}
+    outcomes: dict[str, Outcome] = {}
     for wanted in (specs("killed", "well"), specs("orphaned")):
         found = conducted(new_store(tmp_path / wanted[0].backend, wanted), wanted, looked_at("well"))
         outcomes |= {record.spec.backend: record.outcome for record in found}
@@ -307,6 +307,36 @@ def test_a_device_that_no_node_has_is_one_sentence_at_once(cluster: Nodes, tmp_p
     assert (code, out) == (1, "")
     assert "no node of the cluster has gpu: its nodes have 2 CPU" in err
     assert not list(tmp_path.iterdir())
+
+
+def test_an_address_where_nothing_listens_is_one_sentence_at_once(tmp_path: Path) -> None:
+    code, out, err = said(command(tmp_path, "cluster", "--address", "127.0.0.1:1"))
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: no Ray cluster can be joined at 127.0.0.1:1: Connection refused; start one with")
+
+
+LISTENING = """
+import psutil
+from harness.runs.executors.ray_executor import connected
+with connected(None):
+    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    print(*{one.laddr.ip for process in family for one in process.net_connections() if one.status == "LISTEN"})
+"""
+
+
+def test_a_cluster_of_this_machine_listens_on_its_loopback_address_alone(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "-c", LISTENING],
+        env=kept | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=True,
+    )
+    assert set(done.stdout.split()) <= {"127.0.0.1", "::ffff:127.0.0.1"}
+    assert done.stdout.strip()
+    assert not (tmp_path / ".ray").exists(), "its token lives as long as it does"
 
 
 def test_a_dry_run_says_on_which_nodes(cluster: Nodes, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The options that say on which machines a study is done, and what joins a cluster for a command."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
@@ -86,6 +87,7 @@ def joined(address: str | None) -> Iterator[Cluster]:
     Raises:
         EnvironmentFailure: Ray is not installed, or no cluster answers.
     """
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # read when Ray is imported; it warns without an end
     try:
         from harness.runs.executors import ray_executor
     except ModuleNotFoundError as error:

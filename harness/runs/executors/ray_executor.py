@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,7 +27,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from harness.data.prepare import Prepared
 from harness.environments.machine import available_cores
 from harness.environments.places import place
-from harness.errors import EnvironmentFailure, EvenbenchError
+from harness.errors import EnvironmentFailure, EvenbenchError, why
 from harness.language import Sentence, Words, _
 from harness.record import COMPLETED, Record
 from harness.records import same_seed
@@ -42,6 +43,8 @@ from harness.whole_files import write_whole
 if TYPE_CHECKING:
     from harness.runs.conductor import Conductor
 
+KNOCK_S = 5.0
+"""Within which something has to listen at the address of a cluster."""
 ANSWER_S = 120.0
 """Within which a node has to say what it is; its first process starts in that time."""
 LOOK_S = 1.0
@@ -60,6 +63,8 @@ def connected(address: str | None) -> Iterator[None]:
     Raises:
         EnvironmentFailure: nothing answers there, or another release of Ray or Python.
     """
+    if address is not None:
+        _knock(address)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     where: dict[str, Any] = {"address": address}
     if address is None:
@@ -75,18 +80,33 @@ def connected(address: str | None) -> Iterator[None]:
     try:
         ray.init(**where, **quiet)
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
-        raise EnvironmentFailure(
-            "no Ray cluster can be joined at {address}: {reason}; start one with `ray start --head`, and give the "
-            "address that it prints",
-            address=address or "127.0.0.1",
-            reason=_first_line(error),
-        ) from error
+        raise _not_joined(address or "127.0.0.1", _first_line(error)) from error
     try:
         for number, handler in handlers.items():  # Ray has put its own in their place
             signal.signal(number, handler)
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise at once if nothing listens at an address, if it has a port; Ray 2.60.0 tries for many minutes."""
+    host, _colon, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+    except (OSError, OverflowError) as error:
+        raise _not_joined(address, why(error)) from error
+
+
+def _not_joined(address: str, reason: str) -> EnvironmentFailure:
+    return EnvironmentFailure(
+        "no Ray cluster can be joined at {address}: {reason}; start one with `ray start --head`, and give the address "
+        "that it prints",
+        address=address,
+        reason=reason,
+    )
 
 
 def nodes(backends: Sequence[str], pythons: Mapping[str, str]) -> tuple[Node, ...]:
