@@ -20,6 +20,7 @@ import pytest
 from fakes import HERE, entries
 from msgspec.structs import replace
 from ray.cluster_utils import Cluster
+from ray.exceptions import ObjectStoreFullError
 from test_failing_well import SETTING, Silent, new_store, specs, study_of
 from test_twins import planned
 
@@ -307,6 +308,42 @@ def test_a_device_that_no_node_has_is_one_sentence_at_once(cluster: Nodes, tmp_p
     assert (code, out) == (1, "")
     assert "no node of the cluster has gpu: its nodes have 2 CPU" in err
     assert not list(tmp_path.iterdir())
+
+
+def test_without_ray_there_is_one_sentence(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['ray'] = None; from harness.cli.main import main; main()"
+    words = ("run", "xor", "--backend", "numpy", "--executor", "ray", "--results", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: Ray is not installed where Evenbench runs: ")
+
+
+def test_options_of_a_cluster_and_of_this_machine_are_told_apart(tmp_path: Path) -> None:
+    for words, sentence in {
+        ("--on", "all"): "--on belongs to a cluster",
+        ("--address", "auto"): "--address belongs to a cluster",
+        ("--executor", "ray", "--profile", "tuned"): "a tuned profile belongs to a machine",
+        ("--executor", "ray", "--wait-for-quiet", "1min"): "--wait-for-quiet looks at this machine",
+    }.items():
+        code, out, err = said(command(tmp_path, "run", "xor", "--backend", "well", *words))
+        assert (code, out) == (2, "")
+        assert sentence in err
+
+
+def test_data_that_the_object_store_has_no_room_for_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_value: object) -> None:
+        raise ObjectStoreFullError("it is full")
+
+    monkeypatch.setattr("ray.put", full)
+    with pytest.raises(EnvironmentFailure, match=r"no room for 0\.1 GB of data .*a larger --object-store-memory"):
+        ray_executor._put({"train_x.npy": bytes(10**8)})
 
 
 def test_an_address_where_nothing_listens_is_one_sentence_at_once(tmp_path: Path) -> None:
