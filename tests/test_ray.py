@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,10 @@ TIMEOUT_S = 180.0
 """For what takes some seconds where the machine has nothing else to do."""
 
 
+STARTS = 2
+"""How often it is tried again to start a node."""
+
+
 class Nodes:
     """A cluster of this machine."""
 
@@ -61,9 +66,11 @@ class Nodes:
         home.mkdir()
         found = {"EVENBENCH_HOME": str(home), "RAY_worker_niceness": "0", **variables}
         found["PYTHONPATH"] = os.pathsep.join((*path, str(self.folder), HERE, str(ROOT)))
-        return self.cluster.add_node(
-            num_cpus=2, resources={"evenbench": 1}, object_store_memory=100_000_000, env_vars=found
-        )
+        given: dict[str, Any] = {"num_cpus": 2, "resources": {"evenbench": 1}, "object_store_memory": 100_000_000}
+        for _ in range(STARTS):
+            with suppress(Exception):  # Ray's own class: a node gets 30 s to start, on a busy machine too
+                return self.cluster.add_node(**given, env_vars=found)
+        return self.cluster.add_node(**given, env_vars=found)
 
     def end(self, node: Any) -> None:
         """Kill a node."""
