@@ -39,6 +39,10 @@ class Broken(Exception):
 class Kills:
     """Studies under a folder, what was done to them, and what must not change any more."""
 
+    whom: tuple[str, ...] = WHOM
+    where: tuple[str, ...] = ()
+    """Options of the command that say where the runs are done."""
+
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder = folder
         self.random = random.Random(seed)
@@ -80,7 +84,17 @@ class Kills:
         code = "from harness.cli.main import main; main()"
         with (self.folder / "said").open("ab") as said:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", code, "run", *words, "--no-parity", "--results", str(store.folder.parent)],
+                [
+                    sys.executable,
+                    "-c",
+                    code,
+                    "run",
+                    *words,
+                    "--no-parity",
+                    "--results",
+                    str(store.folder.parent),
+                    *self.where,
+                ],
                 env=os.environ | {name: str(value) for name, value in variables.items()},
                 cwd=self.folder,
                 stdout=said,
@@ -91,7 +105,7 @@ class Kills:
 
     def _strike(self, process: "subprocess.Popen[bytes]") -> None:
         """Wait a little, send a signal, and look at what became of it."""
-        whom, number = self.random.choice(WHOM), self.random.choice(SIGNALS)
+        whom, number = self.random.choice(self.whom), self.random.choice(SIGNALS)
         time.sleep(self.random.uniform(0, LONGEST_WAIT_S))
         workers = [] if whom == "command" else self._workers(process)
         if process.poll() is not None or (whom != "command" and not workers):

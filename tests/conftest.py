@@ -18,7 +18,7 @@ from harness import registry
 from harness.environments import interpreters
 from harness.environments.machine import available_cores
 from harness.errors import EvenbenchError
-from harness.runs.conductor import Conductor
+from harness.runs.executors.bench import Bench
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -92,7 +92,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def no_ceilings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a study do without the limits of the machine, which take seconds for every backend and have own tests."""
     if request.module.__name__ != "test_ceilings":
-        monkeypatch.setattr(Conductor, "_measure_ceilings", lambda self: None)
+        monkeypatch.setattr(Bench, "measure_ceilings", lambda self, specs: None)
 
 
 @pytest.fixture(scope="module")

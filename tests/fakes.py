@@ -41,6 +41,8 @@ NAMES = (
     "keeps",
     "aborts_late",
     "hangs_late",
+    "hangs_there",
+    "orphaned",
 )
 KNOBS = (
     Knob(name="cheating", variable="EVENBENCH_FAKE_CHEAT", values=("1",), meaning="Fastest of all, and wrong."),
@@ -316,3 +318,21 @@ def aborts_late() -> Backend:
 
 def hangs_late() -> Backend:
     return in_its_third_turn(lambda: threading.Event().wait(600))
+
+
+def hangs_there() -> Backend:
+    """Return a backend that hangs where a variable names a file, which it makes first; elsewhere all is well."""
+    marker = os.environ.get("EVENBENCH_FAKE_HANG")
+    if marker is None:
+        return fake()
+
+    def wait(_: Any) -> None:
+        Path(marker).touch()
+        threading.Event().wait(600)
+
+    return after(20, wait)
+
+
+def orphaned() -> Backend:
+    """Return a backend that ends the process that started its worker."""
+    return after(20, lambda _: os.kill(os.getppid(), signal.SIGKILL))

@@ -206,6 +206,11 @@ def test_pandas_is_imported_in_reports_only(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
+def test_ray_is_imported_in_one_file_only(path: Path) -> None:
+    assert path == Path("harness/runs/executors/ray_executor.py") or "ray" not in packages(tree(path))
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
 def test_the_clock_is_read_in_one_file_only(path: Path) -> None:
     readings = list(clock_readings(tree(path)))
     assert path == CLOCK_FILE or not readings, f"{path}: {'; '.join(readings)}"

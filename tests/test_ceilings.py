@@ -59,7 +59,7 @@ def test_a_study_measures_the_limits_once_and_writes_them_into_every_record(
             return Ceiling(library=library, reason="it died")
         return Ceiling(library=library, matmul_flops_per_s=1e11, copy_bytes_per_s=1e10)
 
-    monkeypatch.setattr("harness.runs.conductor.ceiling", measured)
+    monkeypatch.setattr("harness.runs.executors.bench.ceiling", measured)
     wanted = specs("well", "aborts", repeats=2)
     store = new_store(tmp_path / "study", wanted)
     records = Conductor(plan_of(wanted), wanted, store=store, setting=SETTING, listener=Silent()).run()

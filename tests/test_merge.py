@@ -184,7 +184,7 @@ def test_a_merged_study_can_be_merged_again(tmp_path: Path) -> None:
 
 def test_a_twin_is_named_as_in_the_merged_study(tmp_path: Path) -> None:
     first, other = record(), record(repeat=1, seed=0)
-    twin = Twin(run_id=same_seed.of(other.spec, [first.spec, other.spec])[0], identical=True)
+    twin = Twin(run_id=same_seed.Twins([first.spec, other.spec]).of(other.spec)[0], identical=True)
     a = write_study(tmp_path / "a", [first, replace(other, twin=twin)])
     b = write_study(tmp_path / "b", laptop(1))
     merge(tmp_path / "class", [a, b], created_at=NOW)

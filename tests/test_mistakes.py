@@ -280,7 +280,7 @@ def test_a_study_asks_once_after_its_first_round_and_writes_the_answers_into_eve
         asked.append((backend, device))
         return (Mistake(name="input size", mode="eager", error_type="E", message=backend),)
 
-    monkeypatch.setattr("harness.runs.conductor.provoke", answer)
+    monkeypatch.setattr("harness.runs.executors.bench.provoke", answer)
     wanted = specs("well", "aborts", repeats=2)
     plan = plan_of(wanted, with_ceilings=False, with_mistakes=True)
     found = Conductor(plan, wanted, store=new_store(tmp_path / "s", wanted), setting=SETTING, listener=Silent()).run()

@@ -15,8 +15,8 @@ from harness.data.prepare import prepare
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores, machine
 from harness.record import Phases, Record
-from harness.runs.conductor import COMMAND_LINE
 from harness.runs.execute import Ready, Setting, describe, execute
+from harness.runs.executors.bench import COMMAND_LINE
 from harness.runs.launch import worker_environment
 from harness.runs.parity import Checker
 from harness.runs.plan import Wish, plan

@@ -35,6 +35,7 @@ CALLS: dict[str, tuple[Sequence[str], int]] = {
     "mistakes": (("mistakes", "--backend", "wrong-一"), 2),
     "doctor": (("doctor", "--backend", "wrong-一"), 2),
     "selftest": (("selftest", "--help"), 0),
+    "cluster": (("cluster", "wrong-一"), 2),
     "env": (("env", "list"), 0),
     "conformance": (("conformance", "wrong-一"), 2),
     "new": (("new", "backend", "wrong name-一"), 2),

@@ -21,8 +21,9 @@ from harness.environments.machine import available_cores, machine
 from harness.record import Noise, Record
 from harness.records.steady import read
 from harness.records.store import Store
-from harness.runs.conductor import COMMAND_LINE, rounds
+from harness.runs.conductor import rounds
 from harness.runs.execute import Ready, Setting
+from harness.runs.executors.bench import COMMAND_LINE
 from harness.runs.plan import Wish, plan
 from harness.runs.turns import MEASURES, Live, round_of, take_turns, williams
 from harness.spec import Choice

@@ -61,7 +61,7 @@ def test_a_backend_that_draws_from_the_system_is_told_apart(tmp_path: Path) -> N
 
 def test_runs_of_different_seeds_have_no_twins_and_write_nothing(tmp_path: Path) -> None:
     wanted = planned("well", repeats=2, seeds=None)
-    assert [same_seed.of(spec, wanted) for spec in wanted] == [(), ()]
+    assert [same_seed.Twins(wanted).of(spec) for spec in wanted] == [(), ()]
     assert [record.twin for record in run(tmp_path / "s", wanted)] == [None, None]
     assert not list((tmp_path / "s").rglob("*.npz"))
 

@@ -38,6 +38,7 @@ COMMANDS = {
     "mistakes": noop("Show what the frameworks say of students' typical mistakes."),
     "doctor": noop("Say what works on this machine, what does not, and how to mend it."),
     "selftest": noop("Measure backends whose figures are known; catch those that lie."),
+    "cluster": noop("Show the nodes of a Ray cluster, and what would run where."),
     "env": noop("Make and remove the environments that hold the frameworks."),
 }
 """Name of a command, which is that of its file in `commands/`, and what `--help` says of it."""

@@ -110,8 +110,8 @@ def check_room(folder: Path, name: str, needed_bytes: int) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[int]:
-    """Hold the lock of one environment and yield its file descriptor.
+def locked(folder: Path, *, patient: bool = False) -> Iterator[int]:
+    """Hold the lock of one environment and yield its file descriptor; who is patient waits until it is let go of.
 
     Raises:
         EnvironmentFailure: another process holds it, or the folder of the environments cannot be written.
@@ -125,7 +125,7 @@ def locked(folder: Path) -> Iterator[int]:
         ) from error
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX if patient else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise EnvironmentFailure(
                 "another command is building or removing {folder}: wait for its end", folder=folder

@@ -20,6 +20,7 @@ from harness import registry, versions
 from harness.environments import config, pins
 from harness.environments import managed as environments
 from harness.environments.asking import ask
+from harness.environments.installers import Say
 from harness.environments.managed import Environment
 from harness.environments.pins import Variant
 from harness.errors import EnvironmentFailure, UsageError
@@ -129,6 +130,31 @@ def is_expected(backend: str, overrides: Mapping[str, str]) -> bool:
         return True
     made = _named(backend, overrides) is not None or _managed(backend, "cpu") is not None
     return made or importlib.util.find_spec(registry.entry(backend).framework) is not None
+
+
+def release(backend: str, python: str) -> str:
+    """Return which release of a backend's framework an interpreter has; empty where it does not say."""
+    try:
+        return ask(python, "importlib.metadata, sys", INSTALLED, *pins.packages(backend)) or ""
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def serving(backend: str, overrides: Mapping[str, str], *, device: DeviceKind, say: Say) -> Interpreter:
+    """Return the interpreter for a backend; where its environment is missing, or not as it should be, it is made now.
+
+    Raises:
+        UsageError: see `find`.
+        EnvironmentFailure: there is none, and none can be made.
+    """
+    try:
+        return find(backend, overrides, device=device)
+    except EnvironmentFailure:
+        variant = next((one for one in VARIANTS_FOR[device] if one in pins.variants(backend)), None)
+        if variant is None:
+            raise
+        environments.create(backend, variant, say=say, patient=True)
+    return find(backend, overrides, device=device)
 
 
 def _wrong_release(backend: str, python: str) -> Sentence | None:

@@ -118,7 +118,9 @@ def _releases(backend: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(match[1] for match in matches if match))
 
 
-def create(backend: str, variant: Variant = "cpu", *, installer: str | None = None, say: Say) -> Environment:
+def create(
+    backend: str, variant: Variant = "cpu", *, installer: str | None = None, say: Say, patient: bool = False
+) -> Environment:
     """Return the ready environment of a backend, built if it is absent, unfinished, broken or from other pins.
 
     Args:
@@ -126,6 +128,7 @@ def create(backend: str, variant: Variant = "cpu", *, installer: str | None = No
         variant: for which kind of device.
         installer: `uv`, `pip` or `auto`; None for what EVENBENCH_INSTALLER says.
         say: called with every line of the installer's output.
+        patient: wait for the end of another build, and take what it has made.
 
     Raises:
         UsageError: there is no such backend, variant or installer.
@@ -140,7 +143,7 @@ def create(backend: str, variant: Variant = "cpu", *, installer: str | None = No
     if reason := why_not_python(sys.version_info[:2]):
         raise EnvironmentFailure(reason.message, **reason.fields)
     folder = Path(found.folder)
-    with locked(folder) as lock:
+    with locked(folder, patient=patient) as lock:
         found = look(backend, variant)  # again: another build may have ended while we came here
         if found.state != "ready":
             watch = Stopwatch()

@@ -38,9 +38,17 @@ def key(spec: RunSpec) -> tuple[str | int, ...]:
     )
 
 
-def of(spec: RunSpec, planned: Iterable[RunSpec]) -> tuple[str, ...]:
-    """Return the ids of the other planned runs that should come out like this one, in their order."""
-    return tuple(other.run_id for other in planned if key(other) == key(spec) and other.run_id != spec.run_id)
+class Twins:
+    """The runs of a plan that should come out alike, found once for all."""
+
+    def __init__(self, planned: Iterable[RunSpec]) -> None:
+        self._alike: dict[tuple[str | int, ...], list[str]] = {}
+        for spec in planned:
+            self._alike.setdefault(key(spec), []).append(spec.run_id)
+
+    def of(self, spec: RunSpec) -> tuple[str, ...]:
+        """Return the ids of the others that should come out like a run, in their order."""
+        return tuple(other for other in self._alike.get(key(spec), ()) if other != spec.run_id)
 
 
 def write(folder: str, losses: Iterable[float], parameters: Mapping[str, NDArray[Any]]) -> None:

@@ -139,9 +139,9 @@ class Store:
             command=self.resume_command(),
         )
 
-    def resume_command(self) -> str:
-        """Return the command that runs what has no record yet."""
-        return next_command("run", "--resume", self.folder.name, results=self.folder.parent)
+    def resume_command(self, *words: str) -> str:
+        """Return the command that runs what has no record yet; `words` say where."""
+        return next_command("run", "--resume", self.folder.name, *words, results=self.folder.parent)
 
     def study(self) -> Study:
         """Return the plan.

@@ -51,6 +51,8 @@ class Setting(Struct, frozen=True, kw_only=True):
     machine: Machine
     git_revision: str | None
     cores: tuple[int, ...]
+    study: Path | None = None
+    """The study's folder as sentences name it, where the runs leave their files in another one."""
 
 
 class Ready(Struct, frozen=True, kw_only=True):
@@ -147,7 +149,8 @@ def record_of(
     spec, data = ready.spec, ready.data
     outcome = judge(ended, spec.timeout_s)
     if job.checkpoint is not None:
-        outcome = _with_checkpoint(outcome, Path(job.checkpoint), folder / f"{spec.run_id}.json")
+        record_file = (setting.study or folder) / f"{spec.run_id}.json"
+        outcome = _with_checkpoint(outcome, Path(job.checkpoint), record_file)
     pictures.save(place / "out" / pictures.ARRAYS, folder / f"{spec.run_id}.pictures")
     twin = again = None
     if outcome.status in COMPLETED:
@@ -185,6 +188,26 @@ def record_of(
     if again and again.interrupted:
         raise Stopped(record)
     return record
+
+
+def lost(spec: RunSpec, task: Task, setting: Setting, *, fingerprint: str, why: Sentence) -> Record:
+    """Return the record of a run of which nothing is left: the machine went away on which it was done."""
+    return Record(
+        evenbench=harness.__version__,
+        git_revision=setting.git_revision,
+        started_at=timestamp(),
+        spec=spec,
+        task=task,
+        dataset_fingerprint=fingerprint,
+        machine=setting.machine,
+        affinity=setting.cores,
+        interpreter="",
+        interpreter_source="",
+        outcome=Outcome(status="crashed", **told(why)),
+        parity=ParityVerdict(passed=None, **told(why)),
+        measured=Measured(),
+        tuned_settings=spec.settings,
+    )
 
 
 def start_again(place: Path, job: RunJob, ready: Ready) -> Ended | None:

@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from msgspec.structs import replace
@@ -20,6 +20,19 @@ from harness.cli.choices import (
     parse_bytes,
     parse_seeds,
 )
+from harness.cli.clusters import (
+    ALL,
+    RAY,
+    Cluster,
+    Where,
+    choices_on_nodes,
+    executor_options,
+    joined,
+    nodes_for,
+    refuse_on_a_cluster,
+    refuse_without_a_cluster,
+    words_of,
+)
 from harness.cli.devices import those_with_a_device
 from harness.cli.names import with_words
 from harness.cli.options import data_dir_option, filled, json_option, print_json, refuse_what_is_planned, results_option
@@ -29,20 +42,25 @@ from harness.cli.quiet import wait_for_quiet, warn_of_others
 from harness.data import datasets
 from harness.data.text_files import TextFile
 from harness.environments import machine
+from harness.environments.interpreters import Interpreter
 from harness.errors import UsageError
 from harness.language import _
 from harness.measure import conditions
+from harness.measure.clock import timestamp
 from harness.record import Record
 from harness.records import studies
+from harness.records.merge import merge
 from harness.records.next_command import next_command
-from harness.records.store import Store, check_name
+from harness.records.store import STUDY, Store, check_name
 from harness.runs.conductor import Conductor, Plan, look_for_data
 from harness.runs.execute import Setting
 from harness.runs.plan import Wish, found_again, left_of, study_of
 from harness.runs.profiles import check_name as check_profile
-from harness.spec import Choice, Design, RunSpec, base_preset
+from harness.spec import Choice, Design, DeviceKind, RunSpec, base_preset
 from harness.whole_files import shown_path
 
+PART = "-on-"
+"""In the name of the study of one kind of node: behind the name of the whole, before that of the kind."""
 LEAST_BUDGET_S, BUDGET_OF_A_ROW_S = 900.0, 300.0
 
 
@@ -131,6 +149,7 @@ LEAST_BUDGET_S, BUDGET_OF_A_ROW_S = 900.0, 300.0
     default=None,
     help="Measure a row's twin, and a twin that does 10 % more work, in every task.  [default: with full]",
 )
+@executor_options
 @click.option("--no-parity", is_flag=True, help="Skip the proof of equality; no row will be ranked.")
 @click.option("--no-mistakes", is_flag=True, help="Skip the students' mistakes; smoke does without them anyway.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
@@ -143,27 +162,108 @@ def run(**asked: Any) -> int:
     CPU. Groups of tasks: main, text, boltzmann, vision, sequence, optimizers. `--set batch_size=32` makes a variant.
     Every run is a process of its own; its record is stored at once under RESULTS/STUDY.
     """
-    results = asked["results"].absolute()
-    wait = asked["wait_for_quiet"]
-    wait_s = None if wait is None else parse_seconds("--wait-for-quiet", wait)
     machine.temporary_folder()  # where its workers would work: looked for now, under --dry-run too
+    if asked["executor"] != RAY:
+        refuse_without_a_cluster()
+    else:
+        refuse_on_a_cluster(asked)
     if asked["resume"] is None:
         plan = _planned(with_words(asked))
-        store = Store(results / check_name(plan.study.name))
-        store.refuse_existing()
-        left = store.missing(plan.study.specs)
     else:
         refuse_what_is_planned(click.get_current_context())
-        named = asked["resume"]  # a name, as everywhere, or the path of a study or of a file in it
-        store = Store(studies.find(named, results) if os.sep in named else results / check_name(named))
-        if not asked["dry_run"]:
-            with _alone(store):  # before it is asked what has no record yet
-                return _conduct(*_resumed(store, asked), store, new=False, as_json=asked["as_json"], wait_s=wait_s)
-        plan, left = _resumed(store, asked)
+        plan = None
+    if asked["executor"] != RAY:
+        return _run(asked, plan).code
+    with joined(asked["address"]) as cluster:
+        return _run_on(cluster, asked, plan)
+
+
+class Ended(NamedTuple):
+    """How a study ended."""
+
+    code: int
+    stopped: bool = False
+    """By the user."""
+
+
+def _run(asked: dict[str, Any], plan: Plan | None, where: Where | None = None, *, whole: Store | None = None) -> Ended:
+    """Do a study, here or on the nodes of a cluster, and tell what came of it.
+
+    Args:
+        asked: the options.
+        plan: of a new study; None: the one that `--resume` names is gone on with.
+        where: the nodes; None: here.
+        whole: what `--resume` is to name if it is stopped, where that is not the study itself.
+    """
+    store = _named(asked) if plan is None else Store(asked["results"].absolute() / check_name(plan.study.name))
+    words = () if where is None else words_of(asked)
+    goes_on = (whole or store).resume_command(*words)
+    if plan is not None:
+        store.refuse_existing()
+        left = store.missing(plan.study.specs)
+    elif not asked["dry_run"]:
+        with _alone(store):  # before it is asked what has no record yet
+            plan, left = _resumed(store, asked, where)
+            return _conduct(plan, left, store, new=False, asked=asked, where=where, goes_on=goes_on)
+    else:
+        plan, left = _resumed(store, asked, where)
     if asked["dry_run"]:
         _show_plan(plan, left, store, as_json=asked["as_json"])
-        return 0
-    return _conduct(plan, left, store, new=True, as_json=asked["as_json"], wait_s=wait_s)
+        if where is not None:
+            _warn(where.said())
+        return Ended(0)
+    return _conduct(plan, left, store, new=True, asked=asked, where=where, goes_on=goes_on)
+
+
+def _named(asked: dict[str, Any]) -> Store:
+    """Return the study to go on with: by a name, as everywhere, or the path of a study or of a file in it."""
+    results, named = asked["results"].absolute(), asked["resume"]
+    return Store(studies.find(named, results) if os.sep in named else results / check_name(named))
+
+
+def _run_on(cluster: Cluster, asked: dict[str, Any], plan: Plan | None) -> int:
+    """Do a study on nodes of one kind, or on every kind."""
+    on_all = asked["on"].casefold() == ALL
+    if plan is not None:
+        study, records = plan.study, []
+        whole = Store(asked["results"].absolute() / check_name(study.name))
+    else:
+        whole = _named(asked)
+        study = next(iter(_parts(whole) if on_all else ()), whole).study()
+        records = [] if on_all else whole.records()[0]
+    choices = dict.fromkeys(spec.choice for spec in study.specs)
+    kinds = nodes_for(cluster, choices, asked, records=records, warn=_warn)
+    return _run_on_all(asked, plan, kinds, whole) if on_all else _run(asked, plan, kinds[0]).code
+
+
+def _run_on_all(asked: dict[str, Any], plan: Plan | None, kinds: Sequence[Where], whole: Store) -> int:
+    """Do the plan on every kind of node, each a study of its own, and join them in one, `whole`."""
+    whole.refuse_existing()
+    code = 0
+    for where in kinds:
+        part = Store(whole.folder.with_name(check_name(f"{whole.folder.name}{PART}{where.kind}")))
+        if plan is None and part.exists():
+            ended = _run(asked | {"resume": part.folder.name}, None, where, whole=whole)
+        else:
+            of_kind = plan or _resumed(_parts(whole)[0], asked, where)[0]
+            ended = _run(
+                asked, replace(of_kind, study=replace(of_kind.study, name=part.folder.name)), where, whole=whole
+            )
+        code = max(code, ended.code)
+        if ended.stopped:
+            return ended.code
+    parts = _parts(whole)
+    if asked["dry_run"] or len(parts) < 2:
+        return code
+    merge(whole.folder, [part.folder for part in parts], created_at=timestamp())
+    if not asked["as_json"]:
+        _print_report(whole.folder)
+    return code
+
+
+def _parts(whole: Store) -> list[Store]:
+    """Return the studies of the kinds of nodes that were begun for one study."""
+    return [Store(path.parent) for path in sorted(whole.folder.parent.glob(f"{whole.folder.name}{PART}*/{STUDY}"))]
 
 
 @contextmanager
@@ -184,10 +284,15 @@ def _warn(text: str) -> None:
 
 
 def _planned(asked: dict[str, Any]) -> Plan:
-    """Return the plan that the options ask for."""
+    """Return the plan that the options ask for; without interpreters where nodes of a cluster find their own."""
+    on_nodes = asked["executor"] == RAY
     tasks = find_tasks(asked["tasks"])
-    choices, named = find_choices(asked["backends"], asked["devices"], asked["modes"], warn=_warn)
-    found = find_interpreters(choices, asked["pythons"], named=named, warn=_warn)
+    found: Mapping[tuple[str, DeviceKind], Interpreter] = {}
+    if not on_nodes:
+        choices, named = find_choices(asked["backends"], asked["devices"], asked["modes"], warn=_warn)
+        found = find_interpreters(choices, asked["pythons"], named=named, warn=_warn)
+    else:
+        choices = choices_on_nodes(asked, _warn)
     files = _chosen_file(asked)
     if asked["preset"] != base_preset(asked["preset"]):
         sentence = _(
@@ -196,7 +301,7 @@ def _planned(asked: dict[str, Any]) -> Plan:
         _warn(sentence.format(preset=asked["preset"], base=base_preset(asked["preset"])))
     for task in tasks:
         task.preset(asked["preset"])  # a wrong name is said before frameworks are asked for their devices
-    runnable = those_with_a_device(choices, found, asked["devices"], warn=_warn)
+    runnable = choices if on_nodes else those_with_a_device(choices, found, asked["devices"], warn=_warn)
     profiles = check_profile(asked["profile"])
     design = _design(asked, runnable)
     wish = Wish(
@@ -273,7 +378,7 @@ def _chosen_file(asked: dict[str, Any]) -> dict[str, TextFile]:
     return {found.name: found} if isinstance(found, TextFile) else {}
 
 
-def _resumed(store: Store, asked: dict[str, Any]) -> tuple[Plan, tuple[RunSpec, ...]]:
+def _resumed(store: Store, asked: dict[str, Any], where: Where | None) -> tuple[Plan, tuple[RunSpec, ...]]:
     """Return the plan to finish a study from the disk, and the runs that it lacks."""
     study = store.study()
     if asked["budget"] is not None:
@@ -282,11 +387,12 @@ def _resumed(store: Store, asked: dict[str, Any]) -> tuple[Plan, tuple[RunSpec, 
         study = replace(study, live=asked["live"])
     left = left_of(study, store)
     choices = tuple(dict.fromkeys(spec.choice for spec in left))
-    if left:
+    here = bool(left) and where is None
+    if here:
         _warn_of_other_conditions(store)
     plan = Plan(
         study=study,
-        interpreters=find_interpreters(choices, asked["pythons"], named=True, warn=_warn) if left else {},
+        interpreters=find_interpreters(choices, asked["pythons"], named=True, warn=_warn) if here else {},
         data_dir=folder(asked["data_dir"]),
         with_parity=not asked["no_parity"],
         open_rows=_open_rows if any(spec.design.until_decided for spec in left) else None,
@@ -328,18 +434,29 @@ def _show_plan(plan: Plan, left: tuple[RunSpec, ...], store: Store, *, as_json: 
 
 
 def _conduct(
-    plan: Plan, left: tuple[RunSpec, ...], store: Store, *, new: bool, as_json: bool, wait_s: float | None
-) -> int:
-    """Run the plan, show the report, and return the exit code; a new study is created once its data are there."""
+    plan: Plan,
+    left: tuple[RunSpec, ...],
+    store: Store,
+    *,
+    new: bool,
+    asked: dict[str, Any],
+    where: Where | None,
+    goes_on: str,
+) -> Ended:
+    """Run the plan and show the report; a new study is created once its data are there."""
+    wait_s = None if asked["wait_for_quiet"] is None else parse_seconds("--wait-for-quiet", asked["wait_for_quiet"])
     setting = Setting(machine=machine.machine(), git_revision=machine.git_revision(), cores=machine.available_cores())
+    executor = where.executor if where else None
     try:
         budget_s = plan.study.budget_s if plan.study.until_decided else None
         progress = Progress(left, earlier(store), budget_s=budget_s)
-        conductor = Conductor(plan, left, store=store, setting=setting, listener=progress)
+        conductor = Conductor(plan, left, store=store, setting=setting, listener=progress, executor=executor)
         conductor.prepare_data()  # before the live display: a download has one of its own, and there can be only one
         if new:
             store.create(plan.study)
-        if wait_s is not None:
+        if where is not None:
+            _warn(where.said())
+        elif wait_s is not None:
             wait_for_quiet(setting.cores, wait_s, _warn)
         else:
             warn_of_others(setting.cores, _warn)
@@ -349,22 +466,23 @@ def _conduct(
         sentence = _("stopped before a run")
         if store.exists():
             sentence = _("stopped before a run; `{command}` goes on")
-        click.echo(sentence.format(command=store.resume_command()), err=True)
-        return 1
-    if as_json:
+        click.echo(sentence.format(command=goes_on), err=True)
+        return Ended(1, stopped=True)
+    if asked["as_json"]:
         _print_json(records, store.folder)
     else:
         _print_report(store.folder)
-    if records and records[-1].outcome.status == "interrupted":
+    stopped = any(record.outcome.status == "interrupted" for record in records)
+    if stopped:
         sentence = _("stopped; `{command}` goes on")
-        click.echo(sentence.format(command=store.resume_command()), err=True)
+        click.echo(sentence.format(command=goes_on), err=True)
     failed = [r for r in records if r.outcome.status != "ok" or r.parity.passed is False]
     if failed:
         sentence = _("{count} of {runs} runs did not end well or are not comparable; `{command}` tells all of one")
         words = ("show", "RUN", "--study", store.folder.name)
         command = next_command(*words, results=store.folder.parent)
         click.echo(sentence.format(count=len(failed), runs=len(records), command=command), err=True)
-    return 1 if failed else 0
+    return Ended(1 if failed else 0, stopped)
 
 
 def _print_json(records: tuple[Record, ...], study: Path) -> None:
