@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from harness import registry
 from harness.data.baselines import character_counts
 from harness.data.prepare import Prepared
-from harness.runs.conductor import Conductor
+from harness.runs.executors import bench
 
 
 def arrays(train: list[list[int]], test: list[list[int]]) -> dict[str, Any]:
@@ -67,8 +67,7 @@ def test_a_run_on_characters_has_it_beside_it_and_it_is_computed_once(tmp_path: 
     paths = {name: str(tmp_path / f"{name}.npy") for name in BY_HAND}
     data = Prepared(arrays=paths, order="", weights="", fingerprint="", examples={})
     task = registry.task("char-rnn")
-    conductor: Any = object.__new__(Conductor)
-    found = conductor._baselines(task, data)
+    found = bench._baselines(task, data)
     assert found["character_counts_accuracy"] > 0
     (tmp_path / "test_x.npy").unlink()
-    assert conductor._baselines(replace(task), data) == found
+    assert bench._baselines(replace(task), data) == found
