@@ -22,6 +22,7 @@ from test_failing_well import HERE_INTERPRETER, SETTING, Silent, new_store, plan
 import backends
 from harness import mistakes, registry
 from harness.cli.commands.mistakes import mistakes as mistakes_command
+from harness.cli.commands.run import Ended
 from harness.cli.commands.run import run as run_command
 from harness.environments import installation
 from harness.environments.interpreters import Interpreter
@@ -357,7 +358,12 @@ def test_a_run_makes_them_unless_it_is_to_be_short(
     given: tuple[str, ...], asked: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plans: list[Plan] = []
-    monkeypatch.setattr("harness.cli.commands.run._conduct", lambda plan, *_, **__: plans.append(plan))
+
+    def kept(plan: Plan, *_: object, **__: object) -> Ended:
+        plans.append(plan)
+        return Ended(0)
+
+    monkeypatch.setattr("harness.cli.commands.run._conduct", kept)
     args = ["--task", "xor", "--backend", "well", "--results", str(tmp_path), *given]
     CliRunner().invoke(run_command, args, catch_exceptions=False, standalone_mode=False)
     assert [plan.with_mistakes for plan in plans] == [asked]

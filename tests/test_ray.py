@@ -42,10 +42,10 @@ FAKES_ON_NODES = "import backends\nfrom fakes import entries\nbackends.TABLE.upd
 """What the nodes' interpreters do when they start; their workers do not, for those are told their adapter."""
 TIMEOUT_S = 180.0
 """For what takes some seconds where the machine has nothing else to do."""
-
-
 STARTS = 2
 """How often it is tried again to start a node."""
+ROUNDS = 8
+"""Of a study whose command is killed: so many that each of three nodes has one to do before it and after it."""
 
 
 class Nodes:
@@ -238,7 +238,7 @@ def test_a_killed_driver_and_ctrl_c_leave_no_worker_and_resume_finishes(cluster:
     address = cluster.cluster.address
     ill = cluster.add(**{HANGS: str(marker)})
     where = ("--executor", "ray", "--address", address, "--no-parity", "--results", str(tmp_path))
-    words = ("xor", "--backend", "hangs_there", "--preset", "smoke", "--repeats", "4", "--study", "s")
+    words = ("xor", "--backend", "hangs_there", "--preset", "smoke", "--repeats", str(ROUNDS), "--study", "s")
     killed = command(tmp_path, "run", *words, *where)
     wait_until(marker.exists, "a run hangs")
     killed.send_signal(signal.SIGKILL)
@@ -259,7 +259,7 @@ def test_a_killed_driver_and_ctrl_c_leave_no_worker_and_resume_finishes(cluster:
     assert code == 0, err
     records, damaged = Store(tmp_path / "s").records()
     assert not damaged
-    assert sorted(record.spec.repeat for record in records) == [0, 1, 2, 3]
+    assert sorted(record.spec.repeat for record in records) == list(range(ROUNDS))
     assert {record.outcome.status for record in records} == {"ok"}
 
 
