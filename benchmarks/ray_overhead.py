@@ -29,6 +29,7 @@ from harness.records.store import Store, Study
 from harness.runs.conductor import Conductor, Plan, rounds
 from harness.runs.execute import Setting, lost
 from harness.runs.executors.bench import task_of
+from harness.runs.executors.executor import Nobody
 from harness.runs.executors.node import Facts
 from harness.runs.executors.nodes import Node, chosen, refuse_other_versions
 from harness.runs.plan import Wish, plan
@@ -37,15 +38,6 @@ from harness.spec import Choice, RunSpec
 CHOICES = 10
 """Rows of the large plan, which are one round together."""
 REFERENCE = registry.reference_name()
-
-
-class Silent:
-    """Listens, and says nothing."""
-
-    def preparing(self, what: str) -> None: ...
-    def started(self, spec: RunSpec) -> None: ...
-    def finished(self, record: Record) -> None: ...
-    def ranked(self, records: Sequence[Record]) -> None: ...
 
 
 def here() -> Setting:
@@ -72,7 +64,7 @@ def rounds_beside_local(count: int) -> None:
         for way, executor in ways.items():
             store = Store(Path(folder, way))
             store.create(study)
-            conductors[way] = Conductor(asked, (), store=store, setting=here(), listener=Silent(), executor=executor)
+            conductors[way] = Conductor(asked, (), store=store, setting=here(), listener=Nobody(), executor=executor)
         for number, together in enumerate(rounds(study.specs)):
             for way in list(ways)[:: -1 if number % 2 else 1]:
                 conductors[way].left = together
@@ -154,7 +146,7 @@ def large_plan(runs: int, count: int) -> None:
             specs,
             store=Nowhere(store.folder),
             setting=here(),
-            listener=Silent(),
+            listener=Nobody(),
             executor=lambda conductor: Listed(group, conductor),
         )
         done = conductor.run()

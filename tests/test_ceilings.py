@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fakes import entries
-from test_failing_well import HERE_INTERPRETER, SETTING, Silent, new_store, plan_of, specs
+from test_failing_well import HERE_INTERPRETER, SETTING, new_store, plan_of, specs
 
 import backends
 from harness import registry
@@ -17,6 +17,7 @@ from harness.record import Block, Ceiling, Noise
 from harness.runs import execute
 from harness.runs.conductor import Conductor
 from harness.runs.execute import ceiling
+from harness.runs.executors.executor import Nobody
 from harness.worker import describe
 from harness.worker.jobs import CeilingJob
 
@@ -62,7 +63,7 @@ def test_a_study_measures_the_limits_once_and_writes_them_into_every_record(
     monkeypatch.setattr("harness.runs.executors.bench.ceiling", measured)
     wanted = specs("well", "aborts", repeats=2)
     store = new_store(tmp_path / "study", wanted)
-    records = Conductor(plan_of(wanted), wanted, store=store, setting=SETTING, listener=Silent()).run()
+    records = Conductor(plan_of(wanted), wanted, store=store, setting=SETTING, listener=Nobody()).run()
     assert sorted(asked) == [(name, "cpu", sys.executable, SETTING.cores) for name in ("aborts", "numpy", "well")]
     assert len(records) == 4
     for record in records:

@@ -74,7 +74,7 @@ def test_what_a_net_writes_follows_from_its_weights_and_the_seed() -> None:
     arrays: dict[str, Any] = dict.fromkeys(("train_x", "train_y", "test_x", "test_y"), rows)
     weights = initial_weights(CHARACTERS, 0) | {"dense1.bias": np.linspace(0, 2, 64, dtype=np.float32)}
     one, again, other = (
-        evidence_places.written_of(job(CHARACTERS, seed), NumpyBackend(), arrays, weights=weights) for seed in (0, 0, 1)
+        evidence_places.written_of(job(CHARACTERS, seed), arrays, weights=weights) for seed in (0, 0, 1)
     )
     assert one == again
     assert one.given == tuple(range(16))

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from harness.records.store import Store, Study
 from harness.registry import task
 from harness.runs.conductor import Conductor, Plan
 from harness.runs.execute import Ready, Setting, describe, execute
+from harness.runs.executors.executor import Nobody
 from harness.runs.launch import Ended, ending
 from harness.runs.plan import Wish, plan
 from harness.spec import Choice, RunSpec
@@ -199,16 +200,9 @@ def test_a_backend_that_cannot_be_imported_is_one_sentence() -> None:
         describe("unimportable", HERE_INTERPRETER)
 
 
-class Silent:
-    def preparing(self, what: str) -> None: ...
-    def started(self, spec: RunSpec) -> None: ...
-    def finished(self, record: Record) -> None: ...
-    def ranked(self, records: Sequence[Record]) -> None: ...
-
-
 def conduct(store: Store, wanted: tuple[RunSpec, ...]) -> tuple[Record, ...]:
     chosen = plan_of(wanted, with_ceilings=False)
-    return Conductor(chosen, store.missing(wanted), store=store, setting=SETTING, listener=Silent()).run()
+    return Conductor(chosen, store.missing(wanted), store=store, setting=SETTING, listener=Nobody()).run()
 
 
 def study_of(wanted: tuple[RunSpec, ...], name: str = "study") -> Study:

@@ -17,7 +17,7 @@ from fake_mistakes import entry as fake_entry
 from fakes import entries
 from msgspec.structs import replace
 from records_factory import record
-from test_failing_well import HERE_INTERPRETER, SETTING, Silent, new_store, plan_of, specs
+from test_failing_well import HERE_INTERPRETER, SETTING, new_store, plan_of, specs
 
 import backends
 from harness import mistakes, registry
@@ -33,6 +33,7 @@ from harness.records.studies import Loaded
 from harness.runs import mistakes as provoke
 from harness.runs.conductor import Conductor, Plan
 from harness.runs.execute import available_cores, worker_environment, workplace
+from harness.runs.executors.executor import Nobody
 from reports.content import mistakes as said_mistakes
 from reports.frame.frame import frame
 from reports.page.exhibits import mistakes as mistakes_exhibits
@@ -284,13 +285,13 @@ def test_a_study_asks_once_after_its_first_round_and_writes_the_answers_into_eve
     monkeypatch.setattr("harness.runs.executors.bench.provoke", answer)
     wanted = specs("well", "aborts", repeats=2)
     plan = plan_of(wanted, with_ceilings=False, with_mistakes=True)
-    found = Conductor(plan, wanted, store=new_store(tmp_path / "s", wanted), setting=SETTING, listener=Silent()).run()
+    found = Conductor(plan, wanted, store=new_store(tmp_path / "s", wanted), setting=SETTING, listener=Nobody()).run()
     assert sorted(asked) == [("aborts", "cpu"), ("well", "cpu")]
     assert all([one.message for one in item.mistakes] == [item.spec.backend] for item in found if item.spec.repeat)
     assert not any(item.mistakes for item in found if item.spec.repeat == 0)  # they are asked after the first round
     assert len(found) == 4
     plan = plan_of(wanted, with_ceilings=False)
-    without = Conductor(plan, wanted, store=new_store(tmp_path / "t", wanted), setting=SETTING, listener=Silent()).run()
+    without = Conductor(plan, wanted, store=new_store(tmp_path / "t", wanted), setting=SETTING, listener=Nobody()).run()
     assert len(asked) == 2
     assert all(item.mistakes == () for item in without)
 

@@ -22,7 +22,7 @@ from fakes import HERE, entries
 from msgspec.structs import replace
 from ray.cluster_utils import Cluster
 from ray.exceptions import ObjectStoreFullError
-from test_failing_well import SETTING, Silent, new_store, specs, study_of
+from test_failing_well import SETTING, new_store, specs, study_of
 from test_twins import planned
 
 import backends
@@ -33,6 +33,7 @@ from harness.records.store import Store
 from harness.runs.conductor import Conductor, Plan
 from harness.runs.executors import nodes as of_nodes
 from harness.runs.executors import ray_executor
+from harness.runs.executors.executor import Nobody
 from harness.runs.executors.nodes import Node, chosen, kinds
 from harness.spec import RunSpec
 
@@ -106,7 +107,7 @@ def conducted(
     )
     executor = ray_executor.on(nodes, parse(pythons))
     left = store.missing(wanted)
-    return Conductor(plan, left, store=store, setting=SETTING, listener=Silent(), executor=executor).run()
+    return Conductor(plan, left, store=store, setting=SETTING, listener=Nobody(), executor=executor).run()
 
 
 def workers() -> list[psutil.Process]:
@@ -195,7 +196,7 @@ def test_a_study_comes_out_as_it_does_without_a_cluster(
     (node, other) = looked_at("well")
     assert node.facts is not None
     setting = replace(SETTING, machine=node.facts.machine, cores=node.facts.cores)
-    Conductor(plan, wanted, store=plain, setting=setting, listener=Silent()).run()
+    Conductor(plan, wanted, store=plain, setting=setting, listener=Nobody()).run()
     conducted(spread, wanted, (node, other), *pythons, with_parity=True)
     found = [
         {record.spec.run_id: without_time_and_place(record) for record in store.records()[0]}
@@ -402,8 +403,10 @@ def test_filters_know_devices_models_kinds_and_nodes() -> None:
     assert [one.name for one in found] == ["a", "b"]
     (found,) = chosen(every, "npu", ["npu"]).values()
     assert [one.name for one in found] == ["e"]
-    (found,) = chosen(every, "d", ["cpu"]).values()
+    (found,) = chosen(every, "D", ["cpu"]).values()
     assert [one.name for one in found] == ["d"]
+    assert chosen(every, "ALL", ["cpu"]) == chosen(every, "all", ["cpu"]) == kinds(every)
+    assert chosen(every, "Any", ["cpu"]) == chosen(every, "any", ["cpu"])
     with pytest.raises(UsageError, match="none here is 'gpu:H100'"):
         chosen(every, "gpu:H100", ["gpu"])
     with pytest.raises(EnvironmentFailure, match="no node of the cluster has gpu, npu: its nodes have 8 CPU 4 GPU"):

@@ -7,7 +7,7 @@ import pytest
 from fakes import entries
 from msgspec.structs import replace
 from small_machines import BATCH, machine_task, run_job
-from test_failing_well import SETTING, Silent, new_store, plan_of
+from test_failing_well import SETTING, new_store, plan_of
 
 import backends
 from harness.record import Record, Twin
@@ -15,6 +15,7 @@ from harness.records import same_seed
 from harness.records.store import Store
 from harness.registry import task
 from harness.runs.conductor import Conductor
+from harness.runs.executors.executor import Nobody
 from harness.runs.plan import Wish, plan
 from harness.spec import Choice, RunSpec
 from harness.worker.__main__ import attempt, run_of
@@ -34,7 +35,7 @@ def planned(*names: str, repeats: int = 2, seeds: tuple[int, ...] | None = (0,))
 
 def conduct(store: Store, wanted: tuple[RunSpec, ...]) -> tuple[Record, ...]:
     chosen = plan_of(wanted, with_ceilings=False)
-    return Conductor(chosen, store.missing(wanted), store=store, setting=SETTING, listener=Silent()).run()
+    return Conductor(chosen, store.missing(wanted), store=store, setting=SETTING, listener=Nobody()).run()
 
 
 def run(folder: Path, wanted: tuple[RunSpec, ...]) -> tuple[Record, ...]:
@@ -70,7 +71,7 @@ def test_the_twin_of_a_run_before_the_study_was_resumed_is_found(tmp_path: Path)
     wanted = planned("well")
     store = new_store(tmp_path / "s", wanted)
 
-    class Once(Silent):
+    class Once(Nobody):
         """Stops the study before the second run."""
 
         begun = 0

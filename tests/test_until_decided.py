@@ -9,7 +9,7 @@ import pytest
 from fakes import entries
 from msgspec.structs import replace
 from records_factory import block, measured, record, write_study
-from test_failing_well import HERE_INTERPRETER, Silent
+from test_failing_well import HERE_INTERPRETER
 
 import backends
 from harness import registry
@@ -21,6 +21,7 @@ from harness.records.studies import load
 from harness.runs import turns
 from harness.runs.conductor import Conductor, Plan
 from harness.runs.execute import Setting
+from harness.runs.executors.executor import Nobody
 from harness.runs.plan import MOST_LOOKED_AT, QUALITY_ROUNDS, Wish, plan
 from harness.spec import CONTROLS, Choice, Design, RunSpec
 from reports.content.answer_words import sentences
@@ -265,7 +266,7 @@ def conducted(
     folder: Path,
     setting: Setting,
     is_open: Callable[[int, RunSpec], bool],
-    listener: Silent | None = None,
+    listener: Nobody | None = None,
     **more: object,
 ) -> list[Record]:
     """Conduct a study of fakes in which a row is open as long as `is_open` of the rounds done and a run says."""
@@ -282,7 +283,7 @@ def conducted(
         with_ceilings=False,
         open_rows=lambda records: lambda spec: is_open(1 + max(one.spec.repeat for one in records), spec),
     )
-    Conductor(asked, store.missing(specs), store=store, setting=setting, listener=listener or Silent()).run()
+    Conductor(asked, store.missing(specs), store=store, setting=setting, listener=listener or Nobody()).run()
     found, _ = store.records()
     return found
 
@@ -322,7 +323,7 @@ def test_where_the_budget_does_not_hold_the_rounds_of_quality_and_more_the_later
         def seconds(self) -> float:
             return Clock.now - self.start
 
-    class Ticks(Silent):
+    class Ticks(Nobody):
         def ranked(self, records: Sequence[Record]) -> None: ...
 
         def started(self, spec: RunSpec) -> None:
@@ -337,7 +338,7 @@ def test_where_the_budget_does_not_hold_the_rounds_of_quality_and_more_the_later
 
 
 def test_a_study_that_was_stopped_and_gone_on_with_makes_the_same_runs(tmp_path: Path, setting: Setting) -> None:
-    class Stops(Silent):
+    class Stops(Nobody):
         count = 0
 
         def started(self, spec: RunSpec) -> None:

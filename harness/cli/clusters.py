@@ -13,17 +13,16 @@ from harness.cli.options import filled
 from harness.environments import interpreters
 from harness.errors import EnvironmentFailure, UsageError
 from harness.language import Sentence, _, ngettext, said
+from harness.runs.executors.nodes import ANY, Node
 
 if TYPE_CHECKING:
     from harness.record import Record
     from harness.runs.conductor import Conductor
     from harness.runs.executors.executor import Executor
-    from harness.runs.executors.nodes import Node
     from harness.spec import Choice, DeviceKind
 
 F = TypeVar("F", bound=Callable[..., Any])
 LOCAL, RAY = "local", "ray"
-ANY, ALL = "any", "all"
 
 ADDRESS = click.option(
     "--address",
@@ -175,7 +174,7 @@ def refuse_without_a_cluster() -> None:
 def words_of(asked: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the options that say where, for a command that goes on there."""
     address = ("--address", asked["address"]) if asked["address"] else ()
-    return ("--executor", RAY, *address, *(("--on", asked["on"]) if asked["on"] != ANY else ()))
+    return ("--executor", RAY, *address, *(("--on", asked["on"]) if asked["on"].casefold() != ANY else ()))
 
 
 def refuse_on_a_cluster(asked: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 Classifiers and nets that name pixels are shown by the outputs that their quality was computed from, put aside in a file
 at that evaluation. A net of two inputs and one output is asked on a grid, and one of characters goes on writing: after
 training proper it was trained on for the clock's sake, so its parameters are put aside at the evaluation, and the
-framework builds the net from them once more.
+framework builds the net from them once more, or for a text the reference.
 """
 
 import math
@@ -89,7 +89,7 @@ def leave(job: RunJob, backend: Backend, arrays: Arrays, *, number: int) -> None
         with np.load(_parameters(job, number), allow_pickle=False) as file:
             weights = dict(file)
         if writes(job.task):
-            write(job.out, Evidence(written=written_of(job, backend, arrays, weights=weights)))
+            write(job.out, Evidence(written=written_of(job, arrays, weights=weights)))
         else:
             write(job.out, Evidence(surface=surface_of(job, backend, arrays, weights=weights)))
 

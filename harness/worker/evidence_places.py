@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.contract import Backend
 from harness.layers import Embedding
 from harness.measure.quality import outputs
 from harness.model import named_layers
 from harness.records.evidence import LARGEST_SIDE, MOST_CLASSES, NO_CLASS, Line, Scene, Segmentation, Written
+from harness.registry import reference
 from harness.spec import Task
 from harness.worker.jobs import RunJob
 
@@ -64,30 +64,29 @@ def segmentation_of(evaluated: NDArray[np.float32], pictures: dict[int, bytes], 
     )
 
 
-def written_of(job: RunJob, backend: Backend, arrays: Arrays, *, weights: Arrays) -> Written:
-    """Return what the evaluated net writes after the first characters of the test split.
+def written_of(job: RunJob, arrays: Arrays, *, weights: Arrays) -> Written:
+    """Return what the evaluated net writes after the first characters of the test split, computed by the reference.
 
-    Each character is chosen by its outputs at the last place of what it wrote so far, of which it sees no more than its
-    input holds: the likeliest, or one drawn with numbers that are the same for every backend. What follows that place
-    in the input is number 0, and seen by none but a net that reads from the end.
+    Each character is chosen by the outputs at the last place of what was written so far, of which no more is seen than
+    the input holds: the likeliest, or one drawn with numbers that are the same for every backend. What follows that
+    place in the input is number 0, and seen by none but a net that reads from the end. The reference computes it, for a
+    program's data are loaded once, and here they change with every character.
 
     Raises:
         ValueError: an output is not finite.
     """
-    spec, length = job.spec, job.task.input_shape[0]
-    program = backend.build(
-        job.task, job.preset.optimizer, device=spec.device, mode=spec.mode, weights=weights, seed=spec.seed
-    )
-    known = {name: np.asarray(values) for name, values in arrays.items()}
-    given = known["test_x"][0, :GIVEN]
-    uniform = np.random.default_rng([spec.seed, 9]).random((WRITTEN, DRAWN))
+    own, length = reference(), job.task.input_shape[0]
+    given = np.asarray(arrays["test_x"][0, :GIVEN])
+    uniform = np.random.default_rng([job.spec.seed, 9]).random((WRITTEN, DRAWN))
     text = np.tile(given, (1 + DRAWN, 1))
     for numbers in uniform:
         seen = text[:, -length:]
         rows = np.zeros((len(text), length), np.int32)
         rows[:, : seen.shape[1]] = seen
-        program.load(known | {"test_x": rows, "test_y": rows})
-        known = {}  # the rest is there
+        program = own.build(
+            job.task, job.preset.optimizer, device="cpu", mode=own.default_mode, weights=weights, seed=job.spec.seed
+        )
+        program.load({"train_x": rows, "train_y": rows, "test_x": rows, "test_y": rows})
         logits = outputs(program, "test", np.arange(len(rows), dtype=np.int32))[:, seen.shape[1] - 1]
         text = np.column_stack([text, chosen(logits.astype(np.float64), numbers)])
     lines = text[:, len(given) :].tolist()

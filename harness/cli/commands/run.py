@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import click
 from msgspec.structs import replace
 
+from harness import registry
 from harness.cli.choices import (
     choice_options,
     find_choices,
@@ -21,7 +22,6 @@ from harness.cli.choices import (
     parse_seeds,
 )
 from harness.cli.clusters import (
-    ALL,
     RAY,
     Cluster,
     Where,
@@ -223,7 +223,7 @@ def _named(asked: dict[str, Any]) -> Store:
 
 def _run_on(cluster: Cluster, asked: dict[str, Any], plan: Plan | None) -> int:
     """Do a study on nodes of one kind, or on every kind."""
-    on_all = asked["on"].casefold() == ALL
+    on_all = asked["on"].casefold() == registry.ALL
     if plan is not None:
         study, records = plan.study, []
         whole = Store(asked["results"].absolute() / check_name(study.name))

@@ -30,12 +30,28 @@ class Listener(Protocol):
         """Say how the rows of a task stand, given all its records, after another round of it."""
 
 
+class Nobody:
+    """A listener that tells nobody."""
+
+    def preparing(self, what: str) -> None:
+        """Say nothing."""
+
+    def started(self, spec: RunSpec) -> None:
+        """Say nothing."""
+
+    def finished(self, record: Record) -> None:
+        """Say nothing."""
+
+    def ranked(self, records: Sequence[Record]) -> None:
+        """Say nothing."""
+
+
 class Plan(Struct, frozen=True, kw_only=True):
     """A study, and with what its runs are to be done."""
 
     study: Study
     interpreters: Mapping[tuple[str, DeviceKind], Interpreter]
-    """None where the nodes of a cluster find their own."""
+    """Empty where the nodes of a cluster find their own."""
     data_dir: Path | None
     with_parity: bool = True
     with_ceilings: bool = True

@@ -27,7 +27,7 @@ from harness.record import Machine, Record
 from harness.records.store import Study
 from harness.runs.execute import Setting, Stopped
 from harness.runs.executors.bench import Bench, Known
-from harness.runs.executors.executor import Plan
+from harness.runs.executors.executor import Nobody, Plan
 from harness.runs.executors.travel import Files, unpacked
 from harness.spec import DeviceKind, RunSpec
 
@@ -97,15 +97,6 @@ class Answer(Struct, frozen=True, kw_only=True):
     files: dict[str, bytes]
     """What the runs left beside their records, by their paths in the study's folder."""
     known: Known
-
-
-class _Nobody:
-    """Listens to what happens on a node, and tells nobody."""
-
-    def preparing(self, what: str) -> None: ...
-    def started(self, spec: RunSpec) -> None: ...
-    def finished(self, record: Record) -> None: ...
-    def ranked(self, records: Sequence[Record]) -> None: ...
 
 
 def code_digest() -> str:
@@ -245,7 +236,7 @@ def _bench(order: Order, folder: Path, fetch: Callable[[str], Files]) -> Bench:
         folder=folder,
         data=prepared,
         twins=lambda spec: order.twins.get(spec.run_id, ()),
-        listener=_Nobody(),
+        listener=Nobody(),
         known=order.known,
     )
 

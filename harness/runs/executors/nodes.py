@@ -13,10 +13,12 @@ from harness.errors import EnvironmentFailure, UsageError
 from harness.language import Sentence, _, noop, said
 from harness.measure import conditions
 from harness.record import Record
+from harness.registry import ALL
 from harness.runs.executors.node import HIDING, Facts
 from harness.spec import DeviceKind
 
-ANY, ALL = "any", "all"
+ANY = "any"
+"""For `--on`, beside `all`: equal nodes."""
 RESOURCES: dict[DeviceKind, str] = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
 """What Ray calls the devices."""
 TYPE = "accelerator_type:"
@@ -116,9 +118,10 @@ def chosen(nodes: Sequence[Node], on: str, devices: Iterable[DeviceKind]) -> dic
             known="; ".join(dict.fromkeys(_has(node) for node in nodes)) or _("nothing"),
         )
     by_kind = kinds(able)
-    if on == ALL:
+    word = on.casefold()
+    if word == ALL:
         return by_kind
-    if on != ANY:
+    if word != ANY:
         found = [node for kind, group in by_kind.items() for node in group if _is_meant(on, kind, node)]
         if not found:
             raise UsageError(
@@ -146,9 +149,10 @@ def _has(node: Node) -> str:
 
 
 def _is_meant(on: str, kind: str, node: Node) -> bool:
-    if on in (kind, node.name, node.id):
+    asked = on.casefold()
+    if asked in map(str.casefold, (kind, node.name, node.id)):
         return True
-    word, colon, model = on.casefold().partition(":")
+    word, colon, model = asked.partition(":")
     device = next((device for device in RESOURCES if device == word), None)
     if device is None or not node.count(device):
         return False
