@@ -14,6 +14,7 @@ from harness import registry
 from harness.record import Noise, Record
 from harness.records.store import Study
 from harness.records.studies import Loaded
+from harness.spec import Design
 from reports.content.answer import Answer, AnswerCell, answer, answer_of
 from reports.content.next_steps import steps
 from reports.formats import answer_terminal
@@ -157,6 +158,23 @@ def test_what_others_disturbed_is_measured_again_in_turns_and_as_it_was() -> Non
     typed = {step.what: step.typed for step in steps(loaded, groups_of(items))}
     assert typed["Measure in turns:"] == "evenbench run --task xor --preset smoke --turns"
     assert typed["All numbers:"] == "evenbench report s --full"
+
+
+def test_a_study_in_turns_is_not_told_to_take_turns() -> None:
+    items = [*runs("torch", 0.01), *noisy()]
+    spec = replace(items[0].spec, design=Design(turns=True))
+    plan = Study(name="s", created_at="2026-11-21T00:00:00+00:00", command=("run", "xor"), specs=(spec,))
+    loaded = Loaded(folder=Path("results/s"), plan=plan, records=items, damaged=[])
+    typed = {step.what: step.typed for step in steps(loaded, groups_of(items))}
+    assert typed["Measure again:"] == "evenbench run xor"
+
+
+def test_a_ratio_beyond_reason_is_said_as_such() -> None:
+    items = [*runs("torch", 0.01, count=2, spread=0.9), *runs("tensorflow", 0.012, count=2, spread=0.5)]
+    (found,) = groups_of(items)[0].comparisons
+    assert found.smallest_ratio is not None
+    assert found.smallest_ratio > 10
+    assert "so few rounds mostly show none below 10×." in " ".join(" ".join(shown(items)).split())
 
 
 def test_the_repeats_that_are_suggested_are_few_and_more_than_there_are() -> None:

@@ -15,7 +15,7 @@ import backends
 from harness import registry
 from harness.environments.machine import available_cores, machine
 from harness.errors import UsageError
-from harness.record import Record
+from harness.record import Noise, Record
 from harness.records.store import Store, Study
 from harness.records.studies import load
 from harness.runs import turns
@@ -223,6 +223,24 @@ def test_rows_that_memory_kept_apart_are_paired_by_round() -> None:
     (found,) = group.comparisons
     assert (found.rounds, found.neighbours, found.verdict) == (3, True, "faster")
     assert any("did not fit into the memory together" in line for line in lines(group, 1))
+
+
+def test_a_round_alone_that_was_disturbed_leaves_a_row_its_rounds_in_turns() -> None:
+    others = Noise(foreign_cpu_seconds=10.0)
+    runs = [
+        run(name, r, step * wobble(r, 0.002))
+        for r in range(4)
+        for name, step in (("torch", 0.01), ("tensorflow", 0.0111))
+    ]
+    spoilt = tuple(replace(block("steady", 10, 0.3), noise=others) for _ in range(10))
+    alone = replace(runs[-1], live_with=(), measured=measured(blocks=spoilt, versions={"tensorflow": "1"}))
+    (group,) = summarize(frame([*runs[:-1], alone]))
+    (found,) = group.comparisons
+    assert (found.rounds, found.verdict) == (3, "faster")
+    assert [row.disturbed_blocks for row in group.rows] == [0, 10]
+    assert group.rows[1].steady_state["too noisy to say"] == 1
+    (group,) = summarize(frame([runs[0], alone]))
+    assert [row.is_disturbed for row in group.rows] == [False, True]
 
 
 def wish(**more: object) -> Wish:

@@ -21,6 +21,8 @@ LONGEST_REASON = 160
 """Characters of such a reason."""
 MOST_NAMED = 3
 """Rows, or pairs, that a sentence names."""
+HARDLY_ANY = 10.0
+"""A ratio beyond which its size says no more than that next to nothing could have been shown."""
 
 
 def sentences(found: Sequence[Found]) -> Iterator[str]:
@@ -82,7 +84,10 @@ def _speeds(found: Sequence[Found]) -> Iterator[str]:
         pairs = [_in(pair, where.said(places)) for pair, (places, _shown) in open_pairs.items()]
         largest = max((ratio for _places, shown in open_pairs.values() for ratio in shown), default=None)
         sentence = _("No difference shown: {pairs}.")
-        if largest is not None:
+        if largest is not None and largest >= HARDLY_ANY:
+            sentence = _("No difference shown: {pairs}; so few rounds mostly show none below {ratio}.")
+            largest = HARDLY_ANY
+        elif largest is not None:
             sentence = _("No difference shown: {pairs}; {ratio} or more would mostly have shown.")
         yield sentence.format(pairs=_listed(pairs), ratio=text.ratio(largest))
 

@@ -71,7 +71,10 @@ def _better(loaded: Loaded, groups: Sequence[Group], results: Path) -> Iterator[
         return next_command(*again(loaded, some), *options, results=results)
 
     if disturbed := [group for group in groups if any(row.is_disturbed for row in group.rows)]:
-        yield Step(what=_("Measure in turns:"), typed=typed(disturbed, "--turns"))
+        if loaded.plan is not None and any(spec.design.turns for spec in loaded.plan.specs):
+            yield Step(what=_("Measure again:"), typed=typed(disturbed))
+        else:
+            yield Step(what=_("Measure in turns:"), typed=typed(disturbed, "--turns"))
     until_decided = loaded.plan is not None and loaded.plan.until_decided
     single = [group for group in groups if sum(row.comparable for row in group.rows) > 1 and not _can_show(group)]
     if single and not until_decided:

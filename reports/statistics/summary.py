@@ -17,7 +17,7 @@ import pandas as pd
 from harness.language import noop
 from harness.measure.conditions import SHELL, differing
 from harness.record import COMPLETED, Status
-from harness.records.steady import Outcome
+from harness.records.steady import TOO_NOISY, Outcome
 from harness.spec import CONTROLS
 from reports.frame.instruments import MOST_DIFFERENT
 from reports.statistics import methods
@@ -97,7 +97,8 @@ def _with_late_facts(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _row(runs: pd.DataFrame) -> Row:
     completed = runs[runs["status"].isin(COMPLETED)]
-    measured = completed[completed["throughput_examples_per_s"].notna()]
+    timed = completed[completed["throughput_examples_per_s"].notna()]
+    measured = _without_spoilt(timed)
     # A row's parity and reasons are those of the runs that its numbers come from; one without numbers has all to tell.
     judged = measured if len(measured) else runs
     metric, quality = _quality(completed)
@@ -106,7 +107,7 @@ def _row(runs: pd.DataFrame) -> Row:
     comparable = len(measured) > 0 and bool(measured["comparable"].all())
     accuracies = _per_seed(quality) if metric == "accuracy" else {}
     interval = _interval(list(accuracies.values()))
-    left_out = measured[["discarded_blocks", "disturbed_blocks"]].sum()
+    left_out = timed[["discarded_blocks", "disturbed_blocks"]].sum()
     return Row(
         **{name: first[name] for name in ROW if name not in ("versions", "conditions")},
         conditions=json.loads(first["conditions"] or "{}"),
@@ -129,10 +130,10 @@ def _row(runs: pd.DataFrame) -> Row:
         parity_error_over_tolerance=_number(judged["parity_error_over_tolerance"].max()),
         comparable=comparable,
         why_not_comparable=() if comparable else _distinct(judged["why_not_comparable"].tolist()),
-        steady_state=_counted(measured["steady_state"].tolist(), get_args(Outcome)),
+        steady_state=_counted(timed["steady_state"].tolist(), get_args(Outcome)),
         discarded_blocks=int(left_out["discarded_blocks"]),
         disturbed_blocks=int(left_out["disturbed_blocks"]),
-        recorded_blocks=int(measured["recorded_blocks"].sum()),
+        recorded_blocks=int(timed["recorded_blocks"].sum()),
         seconds_per_example=tuple((measured["median_step_s"] / measured["batch_size"]).astype(float)),
         turns=_turns(measured),
         until_decided=len(measured) > 0 and bool(measured["until_decided"].all()),
@@ -144,6 +145,15 @@ def _row(runs: pd.DataFrame) -> Row:
         accuracy_low=max(0.0, interval.low) if interval else None,
         accuracy_high=min(1.0, interval.high) if interval else None,
     )
+
+
+def _without_spoilt(timed: pd.DataFrame) -> pd.DataFrame:
+    """Leave out rounds that were planned in turns, came to be alone and were disturbed: the row has its other rounds.
+
+    Where it has none, all stay, and the row is not comparable.
+    """
+    alone = timed["planned_in_turns"] & (timed["round"] == "") & (timed["steady_state"] == TOO_NOISY)
+    return timed if alone.all() else timed[~alone.astype(bool)]
 
 
 def _labelled(rows: Sequence[Row]) -> tuple[Row, ...]:

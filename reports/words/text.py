@@ -14,6 +14,8 @@ from reports.words.record_words import said
 NOTHING = "—"
 ABOUT_ALL = 0.999
 """Probabilities beyond are not told from certainty by 10,000 draws, nor are those as near to nothing."""
+LARGEST_RATIO = 10_000.0
+"""No two rows lie so far apart: a ratio beyond comes from too few numbers, and its digits say nothing."""
 NATS = ("bound", "log_z", "pseudo_log_likelihood")
 LONGEST = 400
 """Characters of one text that a report shows; the exports hold all of it."""
@@ -100,8 +102,10 @@ def quality(value: float | None, metric: str) -> str:
 
 
 def ratio(value: float | None, low: float | None = None, high: float | None = None) -> str:
-    """Return a ratio with its interval, where there is one."""
+    """Return a ratio with its interval, where there is one; of one beyond all reason only that it is."""
     interval = "" if low is None or high is None else f" ({number(low)}–{number(high)})"
+    if value is not None and value > LARGEST_RATIO:
+        return f"> {number(LARGEST_RATIO)}×"
     return NOTHING if value is None else f"{number(value)}×{interval}"
 
 
