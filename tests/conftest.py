@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from harness import registry
 from harness.environments import interpreters
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 NOT_IN_TESTS = ("quic", "gpu", "background-networking", "component-update", "sync")
 """What the browser is started without."""
+settings.register_profile("beside others", deadline=None)
+settings.load_profile("beside others")
 FOUND: pytest.StashKey[dict[str, str | EvenbenchError]] = pytest.StashKey()
 
 

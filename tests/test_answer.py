@@ -174,7 +174,7 @@ def test_a_ratio_beyond_reason_is_said_as_such() -> None:
     (found,) = groups_of(items)[0].comparisons
     assert found.smallest_ratio is not None
     assert found.smallest_ratio > 10
-    assert "so few rounds mostly show none below 10×." in " ".join(" ".join(shown(items)).split())
+    assert "so few rounds mostly show none below 10.0×." in " ".join(" ".join(shown(items)).split())
 
 
 def test_the_repeats_that_are_suggested_are_few_and_more_than_there_are() -> None:

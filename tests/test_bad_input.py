@@ -214,7 +214,7 @@ OPTIONS = (
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
 @given(value=HOSTILE)
 @example(value="-")
 @example(value="9" * 5000)

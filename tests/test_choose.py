@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from records_factory import FAIL, MACHINE, UNCHECKED, block, died, measured, record, write_study
@@ -178,7 +178,6 @@ TABLES = st.integers(2, 5).flatmap(
 )
 
 
-@settings(deadline=None)
 @given(TABLES)
 def test_no_change_of_a_weight_nearer_than_the_one_that_is_said_changes_the_leader(
     table: tuple[list[list[int]], list[int]],

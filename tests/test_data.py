@@ -65,7 +65,6 @@ def test_every_embedded_data_set_is_prepared_as_its_task_needs_it(task: Task, da
     assert all(Path(path).is_absolute() for path in (*found.arrays.values(), found.order, found.weights))
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @given(examples=st.integers(1, 50), batch_size=st.integers(1, 50), epochs=st.integers(1, 4), seed=st.integers(0, 2**32))
 def test_every_epoch_sees_every_example_once_but_for_the_remainder(
     examples: int, batch_size: int, epochs: int, seed: int

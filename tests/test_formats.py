@@ -164,7 +164,7 @@ def test_latex_takes_the_tables_and_they_are_no_wider_than_the_page(tmp_path: Pa
         assert complaint not in done.stdout
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_no_string_of_a_record_is_a_command_of_latex(strange: str) -> None:
     item = record("torch", found=measured(versions={"torch": strange}, device_name=strange))

@@ -61,7 +61,7 @@ def test_throughput_is_examples_over_seconds_of_the_steady_blocks_alone() -> Non
     assert row["block_spread"] == pytest.approx(0.1)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(st.tuples(st.integers(1, 10_000), st.floats(1e-3, 1e3)), min_size=1, max_size=20),
     st.integers(1, 4096),

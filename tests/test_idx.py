@@ -23,7 +23,6 @@ def encoded(array: NDArray[np.uint8]) -> bytes:
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @given(
     array=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=6)),
     compressed=st.booleans(),
@@ -39,7 +38,6 @@ def test_what_was_written_is_read_whatever_the_file_is_called(
     np.testing.assert_array_equal(found, array)
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @given(content=st.binary(max_size=64), compressed=st.booleans())
 def test_arbitrary_bytes_are_read_or_refused_but_never_crash(
     content: bytes, compressed: bool, tmp_path_factory: pytest.TempPathFactory

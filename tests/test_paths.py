@@ -97,14 +97,14 @@ NAMES = st.text(st.characters(codec=None), max_size=12) | st.sampled_from([NOT_U
 
 @pytest.mark.parametrize("name", CALLS)
 @given(parts=st.lists(NAMES, min_size=1, max_size=4))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_path_is_one_sentence_or_a_path(name: str, parts: list[str]) -> None:
     refused(CALLS[name]("/".join(parts) or "x"))
 
 
 @given(parts=st.lists(NAMES, min_size=1, max_size=4))
 @example(parts=[NOT_UTF8])
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_not_refused_can_be_opened_and_written_down(parts: list[str]) -> None:
     try:
         path = given_path("/".join(parts), "--results")

@@ -20,7 +20,6 @@ def wish(**changes: object) -> Wish:
     return Wish(**({"tasks": TASKS, "choices": CHOICES, "preset": "quick", "repeats": 3} | changes))  # type: ignore[arg-type]
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @given(repeats=st.integers(1, 5), seeds=st.none() | st.lists(st.integers(0, 99), min_size=1, unique=True))
 def test_every_round_holds_every_cell_once(repeats: int, seeds: list[int] | None) -> None:
     specs = plan(wish(repeats=repeats, seeds=None if seeds is None else tuple(seeds)))

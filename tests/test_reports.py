@@ -468,7 +468,7 @@ def test_hostile_strings_do_no_harm_to_a_terminal(bad: str) -> None:
         assert "\\x1b[31mred" in stream.getvalue()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(STRANGE)
 def test_any_string_is_shown_as_itself_in_markdown(bad: str) -> None:
     found = said([hostile_record(bad)])
@@ -494,7 +494,7 @@ def test_markup_html_and_links_do_not_survive_in_markdown() -> None:
         assert tag not in rendered(page)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     bad=STRANGE, step_s=st.floats(1e-300, 1e300), accuracy=st.none() | st.floats(0, 1), seed=st.integers(0, 2**63 - 1)
 )
@@ -607,7 +607,6 @@ def test_pandas_is_imported_only_where_a_frame_is_made(module: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @given(st.floats(-1e300, 1e300) | st.sampled_from([math.nan, math.inf, -math.inf]), st.integers(2, 6))
 def test_a_formatted_number_keeps_its_digits(value: float, digits: int) -> None:
     shown = text.number(value, digits)

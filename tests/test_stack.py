@@ -152,7 +152,6 @@ def test_the_probe_is_softmax_regression_that_starts_from_zero() -> None:
     assert not any(value.any() for value in weights.values())
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @given(labels=st.lists(st.integers(0, 4), min_size=40, max_size=60), count=st.integers(1, 10))
 def test_chosen_examples_are_balanced_and_the_first_of_their_class(labels: list[int], count: int) -> None:
     y = np.array(labels + list(range(5)) * 2, np.int32)  # two of each at least
@@ -165,7 +164,6 @@ def test_chosen_examples_are_balanced_and_the_first_of_their_class(labels: list[
         np.testing.assert_array_equal(chosen[y[chosen] == k], of_class[: counts[k]])
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @given(
     examples=st.sets(st.integers(0, 29), min_size=1),
     epochs=st.integers(1, 4),

@@ -189,7 +189,7 @@ ITEM = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(ITEM, min_size=1, max_size=8))
 def test_whatever_happens_every_run_has_a_row_and_only_sound_rows_are_ranked(items: list[Any]) -> None:
     records = [

@@ -48,8 +48,6 @@ def test_chinese_is_cut_by_jieba_without_marks(sentence: str, words: list[str]) 
     assert text.tokens(sentence, "zh") == words
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
-@settings(deadline=None)  # the first Chinese text loads jieba's dictionary
 @given(sentence=st.text())
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_no_word_is_empty_or_special_or_blank(language: Language, sentence: str) -> None:
@@ -93,7 +91,6 @@ def test_long_texts_keep_their_end_and_short_ones_are_padded_in_front() -> None:
     assert text.encode([], words, 2).shape == (0, 2)
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @given(texts=st.lists(st.lists(st.sampled_from("abcdefg"), max_size=9), min_size=1), length=st.integers(1, 9))
 def test_encoded_texts_can_be_read_again(texts: list[list[str]], length: int) -> None:
     words = text.dictionary(texts, 100)
@@ -163,10 +160,9 @@ LETTERS = st.sampled_from(
     "ab1'’·!<>/ _-.éèßǅŉK½豈好房间Ａｱがﾞкйعَכָּحकिज़्नீจ้ำัเ가각각\u0301\u0323\u0338\u200c\u200d\u00ad\u200b\ufeff\ufe0f🙂"
 )
 WRITINGS = st.one_of(st.text(), st.text(LETTERS), st.lists(st.sampled_from([*OTHER_SCRIPTS])).map(" ".join))
-PROPERTY = settings(deadline=None, max_examples=300)  # the first texts load dictionaries
+PROPERTY = settings(max_examples=300)  # the first texts load dictionaries
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @pytest.mark.parametrize("language", ["en", "zh"])
 @PROPERTY
 @given(sentence=WRITINGS)
@@ -177,7 +173,6 @@ def test_composed_and_decomposed_twins_have_the_same_words_and_stay_together(lan
     assert text.language_of([composed]) == text.language_of([decomposed])
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @pytest.mark.parametrize("language", ["en", "zh"])
 @PROPERTY
 @given(sentence=WRITINGS)
@@ -187,7 +182,6 @@ def test_a_word_begins_with_no_mark_and_is_normal_and_in_lower_case(language: La
         assert word == text.normal(word) == unicodedata.normalize("NFC", word.lower())
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @PROPERTY
 @given(sentence=WRITINGS)
 def test_words_with_blanks_between_are_cut_into_the_same_words(sentence: str) -> None:
@@ -195,7 +189,6 @@ def test_words_with_blanks_between_are_cut_into_the_same_words(sentence: str) ->
     assert text.tokens(" ".join(words), "en") == words
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @PROPERTY
 @given(sentence=st.text(st.characters(codec="ascii")))
 def test_plain_english_is_cut_as_it_always_was(sentence: str) -> None:

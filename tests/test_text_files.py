@@ -171,7 +171,6 @@ def test_a_missing_file_or_a_folder_is_one_sentence(tmp_path: Path) -> None:
         text_files.read(tmp_path)
 
 
-@pytest.mark.alone("Hypothesis gives each example a deadline")
 @given(
     content=st.one_of(
         st.text(alphabet='ab",\t\n\r\x00é'),
@@ -184,7 +183,7 @@ def test_a_missing_file_or_a_folder_is_one_sentence(tmp_path: Path) -> None:
     ),
     encoding=st.one_of(st.none(), st.sampled_from(sorted({*encodings.aliases.aliases.values()})), st.text()),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_but_a_sentence_comes_of_nonsense(content: str | bytes, encoding: str | None, tmp_path: Path) -> None:
     path = tmp_path / "nonsense.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)

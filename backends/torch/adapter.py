@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from backends.torch import DEVICES, nets
 from backends.torch.boltzmann import TorchBoltzmann
@@ -30,9 +30,22 @@ COMPILE_OPTIONS: dict[str, Any] = {"reorder_for_peak_memory": False}
 """Seen with 2.13.0 on the CPU: with this inductor pass on, as it is by default, the compiled backward pass of LeNet-5
 gives zero gradients for both convolutions, without a word, and only the dense layers learn. Can go when `evenbench
 parity --backend torch --mode graph` passes without it."""
+AS_GIVEN: dict[str, Any] = {"layout_optimization": False}
+"""Leaves pictures in the layout they have, where the compiler would set their channels last. Seen with 2.13.0 on a CPU
+without AVX-512: there oneDNN's backward pass of a strided 1 x 1 convolution of few channels (2 to 6, not 8) writes
+beyond its memory, and the process dies of it sooner or later (docs/findings.md)."""
 
 NO_COMPILING = ("TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE", "TORCH_COMPILE_OVERRIDE_BACKENDS")
 """Variables of the shell that turn the compiler off, or put another in its place."""
+
+
+def options(net: nn.Module) -> dict[str, Any]:
+    """Return the options that a net is compiled with."""
+    narrow = any(
+        isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1) and part.stride != (1, 1) and part.in_channels % 8
+        for part in net.modules()
+    )
+    return COMPILE_OPTIONS | AS_GIVEN if narrow else COMPILE_OPTIONS
 
 
 class TorchProgram:
@@ -47,7 +60,7 @@ class TorchProgram:
         self.net = nets.model(task, weights).to(self.device, **self.layout)
         if mode == "graph":
             nets.compile_or_raise()
-        self.compiled: Any = torch.compile(self.net, options=COMPILE_OPTIONS) if mode == "graph" else self.net
+        self.compiled: Any = torch.compile(self.net, options=options(self.net)) if mode == "graph" else self.net
         self.names = tuple(weights)
         self.updater = Updater(optimizer, self.net)
         self.data: dict[str, Tensor] = {}
