@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,8 +55,8 @@ class Forks:
 
 
 @contextmanager
-def forks(python: str, *modules: str) -> Iterator[Forks]:
-    """Start a process that imports `modules` in a backend's interpreter and waits for jobs."""
+def forks(python: str, *modules: str, settings: Mapping[str, str] | None = None) -> Iterator[Forks]:
+    """Start a process that imports `modules` in a backend's interpreter, with `settings`, and waits for jobs."""
     from harness.environments.machine import available_cores
     from harness.runs.launch import worker_environment, workplace
 
@@ -65,7 +65,7 @@ def forks(python: str, *modules: str) -> Iterator[Forks]:
         subprocess.Popen(
             [python, str(Path(__file__)), *modules],
             cwd=place / "empty",
-            env=worker_environment(place, available_cores(), HERE),
+            env=worker_environment(place, available_cores(), HERE) | dict(settings or {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance_tests import LESS_LLVM
 from forks import forks
 from msgspec.structs import replace
 from small_machines import BOTTOM, JOINT, machine_task
@@ -105,7 +106,8 @@ def one_import(framework: str, python_of: Callable[[str], str]) -> Iterator[None
     """Let one process import a framework for all its adapters."""
     launch = launching.launch
     imported = f"{framework}_faults", BROKEN[framework][1]
-    with forks(python_of(framework), *imported) as forked, pytest.MonkeyPatch.context() as patch:
+    settings = LESS_LLVM if framework == "jax" else {}
+    with forks(python_of(framework), *imported, settings=settings) as forked, pytest.MonkeyPatch.context() as patch:
 
         def of_its_kind(*job: Any, path: str | None = None, **limit: Any) -> Ended:
             return (launch if path is None else forked.launch)(*job, path=path, **limit)
