@@ -18,8 +18,8 @@ DEFAULT_PRESET = "quick"
 ENOUGH = 3
 """Repeats, where one process each shows nothing."""
 ABOUT_THE_STUDY = {
-    "--study": True, "--results": True, "--repeats": True, "--seed": True, "--turns": False, "--json": False,
-    "--until": True,
+    "--study": True, "--results": True, "--repeats": True, "--seed": True, "--turns": False, "--alone": False,
+    "--json": False, "--until": True,
 }  # fmt: skip
 """Options of `run` that another study does not take over, and whether they have a value."""
 
