@@ -48,7 +48,10 @@ class RayKills(Kills):
     def add(self) -> None:
         """Add a node with a home of its own."""
         self.count += 1
-        variables = OF_NODES | {"EVENBENCH_HOME": str(self.folder / f"node{self.count}")}
+        home = self.folder / f"node{self.count}"
+        home.mkdir()
+        # its lock lies in its folder for temporary files, as on a machine of its own
+        variables = OF_NODES | {"EVENBENCH_HOME": str(home), "TMPDIR": str(home)}
         self.nodes.append(
             self.cluster.add_node(
                 num_cpus=2, object_store_memory=100_000_000, env_vars=variables, include_dashboard=False
@@ -81,8 +84,13 @@ class RayKills(Kills):
             self._ended(process)
 
     def at_work(self) -> list[psutil.Process]:
-        """Return the processes that do a run."""
-        return [one for one in psutil.process_iter(["environ"]) if self._is_own(one)]
+        """Return the processes that do a run of a round, none of those that measure the limits before."""
+        return [one for one in psutil.process_iter(["environ"]) if self._is_own(one) and self._is_of_a_round(one)]
+
+    def _is_of_a_round(self, process: psutil.Process) -> bool:
+        with suppress(psutil.Error, IndexError):
+            return "_do_round" in psutil.Process(process.ppid()).cmdline()[0]
+        return False
 
     def _is_own(self, process: psutil.Process) -> bool:
         with suppress(psutil.Error):
