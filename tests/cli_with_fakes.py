@@ -8,7 +8,7 @@ from functools import partial
 from fakes import entries
 
 import backends
-from harness.cli.commands import run
+from harness.cli import planning
 from harness.runs import turns
 from harness.runs.conductor import Plan
 
@@ -17,7 +17,7 @@ FEW_TURNS = 4
 if __name__ == "__main__":
     backends.TABLE.update(entries())
     turns.MEASURES.update(dict.fromkeys(turns.MEASURES, FEW_TURNS))
-    vars(run)["Plan"] = partial(Plan, with_ceilings=False)
+    vars(planning)["Plan"] = partial(Plan, with_ceilings=False)
     from harness.cli.main import main
 
     main()

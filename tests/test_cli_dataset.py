@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_cli import call
 
-from harness.cli.commands.run import _chosen_file
+from harness.cli.planning import chosen_file
 from harness.data.text_files import TextFile
 from harness.errors import DataError, UsageError
 from harness.records.store import Store, Study
@@ -167,6 +167,6 @@ def test_what_is_remembered_of_a_file_leads_back_to_it(csv: Path) -> None:
 
 def test_a_name_is_no_file() -> None:
     asked: dict[str, Any] = {"text_column": None, "label_column": None, "encoding": None}
-    assert _chosen_file(asked | {"dataset": "imdb"}) == _chosen_file(asked | {"dataset": None}) == {}
+    assert chosen_file(asked | {"dataset": "imdb"}) == chosen_file(asked | {"dataset": None}) == {}
     with pytest.raises(UsageError, match="belong to a file"):
-        _chosen_file(asked | {"dataset": None, "encoding": "utf-8"})
+        chosen_file(asked | {"dataset": None, "encoding": "utf-8"})

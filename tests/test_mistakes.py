@@ -22,8 +22,8 @@ from test_failing_well import HERE_INTERPRETER, SETTING, new_store, plan_of, spe
 import backends
 from harness import mistakes, registry
 from harness.cli.commands.mistakes import mistakes as mistakes_command
-from harness.cli.commands.run import Ended
 from harness.cli.commands.run import run as run_command
+from harness.cli.conducting import Ended
 from harness.environments import installation
 from harness.environments.interpreters import Interpreter
 from harness.errors import UsageError
@@ -364,7 +364,7 @@ def test_a_run_makes_them_unless_it_is_to_be_short(
         plans.append(plan)
         return Ended(0)
 
-    monkeypatch.setattr("harness.cli.commands.run._conduct", kept)
+    monkeypatch.setattr("harness.cli.conducting._conduct", kept)
     args = ["--task", "xor", "--backend", "well", "--results", str(tmp_path), *given]
     CliRunner().invoke(run_command, args, catch_exceptions=False, standalone_mode=False)
     assert [plan.with_mistakes for plan in plans] == [asked]

@@ -1,17 +1,21 @@
 """Rounds on a Ray cluster: nodes and processes that die, nodes that differ, and the same answers as without it.
 
-The nodes are processes of this machine, each with a home of its own; a node's variables say what is wrong with it.
+The nodes are processes of this machine, each with a home of its own; a node's variables say what is wrong with it. To
+start a node or a process takes seconds, so that all tests share two nodes, in the order in which they stand here, and
+call the command line in this process, which has joined them, wherever it is not the process itself that they end.
 """
 
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +25,11 @@ import pytest
 from fakes import HERE, entries
 from msgspec.structs import replace
 from ray.cluster_utils import Cluster
-from ray.exceptions import ObjectStoreFullError
 from test_failing_well import SETTING, new_store, specs, study_of
 from test_twins import planned
 
 import backends
+from harness.cli import main, planning
 from harness.environments.interpreters import parse
 from harness.errors import EnvironmentFailure, UsageError
 from harness.record import Outcome, Record
@@ -41,33 +45,48 @@ ROOT = Path(HERE).parent
 HANGS = "EVENBENCH_FAKE_HANG"
 FAKES_ON_NODES = "import backends\nfrom fakes import entries\nbackends.TABLE.update(entries())\n"
 """What the nodes' interpreters do when they start; their workers do not, for those are told their adapter."""
+NO_MORE_THAN_NEEDED = {"RAY_worker_niceness": "0", "RAY_prestart_worker_first_driver": "0"}
+"""Of Ray: no process for each processor when a command joins."""
+NO_DISK = {"RAY_local_fs_capacity_threshold": "0"}
+"""For Ray every disk is full: what its store has no memory for it cannot put there."""
+STORE_BYTES = 100_000_000
 TIMEOUT_S = 180.0
 """For what takes some seconds where the machine has nothing else to do."""
 STARTS = 2
 """How often it is tried again to start a node."""
-ROUNDS = 8
-"""Of a study whose command is killed: so many that each of three nodes has one to do before it and after it."""
+ROUNDS = 6
+"""Of a study whose command is killed: so many that each of two nodes has one to do before it and after it."""
+Call = Callable[..., tuple[int, str, str]]
+"""Words of a command to its exit code, stdout and stderr."""
 
 
 class Nodes:
-    """A cluster of this machine."""
+    """A cluster of this machine.
+
+    On its second node, which a test kills, `hangs_there` hangs, and no environment can be made.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "sitecustomize.py").write_text(FAKES_ON_NODES)
         self.cluster = Cluster()
         self.count = 0
-        self.add()
-        self.add()
+        self.hanging = folder / "hangs"
+        """There as soon as a run hangs."""
+        self.first = self.add(**NO_DISK)
+        nowhere = {"EVENBENCH_INSTALLER": "pip", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
+        self.second = self.add(**{HANGS: str(self.hanging)}, **nowhere)
+        self.where = ("--executor", "ray", "--address", self.cluster.address)
 
     def add(self, *, path: Sequence[str] = (), **variables: str) -> Any:
         """Add a node with a home of its own and variables, and other code in front where a `path` is given."""
         self.count += 1
         home = self.folder / f"home{self.count}"
         home.mkdir()
-        found = {"EVENBENCH_HOME": str(home), "RAY_worker_niceness": "0", **variables}
+        own = {"EVENBENCH_HOME": str(home), "TMPDIR": str(home)}  # its lock lies there, as on a machine of its own
+        found = {**own, **NO_MORE_THAN_NEEDED, **variables}
         found["PYTHONPATH"] = os.pathsep.join((*path, str(self.folder), HERE, str(ROOT)))
-        given: dict[str, Any] = {"num_cpus": 2, "resources": {"evenbench": 1}, "object_store_memory": 100_000_000}
+        given: dict[str, Any] = {"num_cpus": 2, "resources": {"evenbench": 1}, "object_store_memory": STORE_BYTES}
         for _ in range(STARTS):
             with suppress(Exception):  # Ray's own class: a node gets 30 s to start, on a busy machine too
                 return self.cluster.add_node(**given, env_vars=found)
@@ -89,6 +108,26 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setattr(backends, "TABLE", backends.TABLE | entries())
+
+
+@pytest.fixture
+def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Return a function that calls the command line in this process."""
+    monkeypatch.setattr(planning, "Plan", partial(Plan, with_ceilings=False))
+    monkeypatch.setenv("EVENBENCH_RESULTS", str(tmp_path))
+
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["evenbench", *words])
+        return main._ended(), *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def inside(cluster: Nodes, called: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Return a function that calls it on the cluster, which this process has joined already."""
+    monkeypatch.setattr(ray_executor, "connected", lambda address: nullcontext())
+    return lambda *words: called(*words, *cluster.where)
 
 
 def looked_at(*names: str) -> tuple[Node, ...]:
@@ -209,22 +248,30 @@ def test_a_study_comes_out_as_it_does_without_a_cluster(
     assert arrived == [2, 2], "the arrays, and order and weights of the one seed"
 
 
-def test_a_killed_node_loses_its_round_alone_and_that_is_done_elsewhere(cluster: Nodes, tmp_path: Path) -> None:
-    marker = tmp_path / "hangs"
-    ill = cluster.add(**{HANGS: str(marker)})
-    wanted = specs("hangs_there", repeats=3)
-    store = new_store(tmp_path / "study", wanted)
-    thread = when(marker.exists, lambda: cluster.end(ill))
-    records = conducted(store, wanted, looked_at("well"))
-    thread.join()
-    assert sorted(record.spec.repeat for record in records) == [0, 1, 2]
-    assert {record.outcome.status for record in records} == {"ok"}
-    assert not workers()
+def test_a_dry_run_says_on_which_nodes(inside: Call) -> None:
+    code, out, err = inside("run", "xor", "--backend", "well", "--repeats", "2", "--dry-run")
+    assert code == 0
+    assert len(out.splitlines()) == 2
+    assert "on 2 nodes of " in err
+
+
+def test_a_device_that_no_node_has_is_one_sentence_at_once(inside: Call, tmp_path: Path) -> None:
+    code, out, err = inside("run", "xor", "--backend", "well", "--device", "gpu", "--dry-run")
+    assert (code, out) == (1, "")
+    assert "no node of the cluster has gpu: its nodes have 2 CPU" in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_node_that_can_make_no_environment_is_named(cluster: Nodes, tmp_path: Path) -> None:
+    wanted = planned("paddle")
+    bare = [node for node in looked_at("paddle") if node.id == cluster.second.node_id]
+    with pytest.raises(EnvironmentFailure, match="node .*: the environment paddle could not be built"):
+        conducted(new_store(tmp_path / "study", wanted), wanted, bare)
 
 
 def test_a_killed_worker_of_ours_is_a_record_and_one_of_rays_is_tried_twice(cluster: Nodes, tmp_path: Path) -> None:
     outcomes: dict[str, Outcome] = {}
-    for wanted in (specs("killed", "well"), specs("orphaned")):
+    for wanted in (specs("killed", "well"), specs("orphaned")):  # each one round
         found = conducted(new_store(tmp_path / wanted[0].backend, wanted), wanted, looked_at("well"))
         outcomes |= {record.spec.backend: record.outcome for record in found}
     statuses = {name: one.status for name, one in outcomes.items()}
@@ -234,29 +281,28 @@ def test_a_killed_worker_of_ours_is_a_record_and_one_of_rays_is_tried_twice(clus
     assert not workers()
 
 
-def test_a_killed_driver_and_ctrl_c_leave_no_worker_and_resume_finishes(cluster: Nodes, tmp_path: Path) -> None:
-    marker = tmp_path / "hangs"
-    address = cluster.cluster.address
-    ill = cluster.add(**{HANGS: str(marker)})
-    where = ("--executor", "ray", "--address", address, "--no-parity", "--results", str(tmp_path))
+def test_a_killed_driver_and_ctrl_c_leave_no_worker_and_resume_finishes(
+    cluster: Nodes, tmp_path: Path, inside: Call
+) -> None:
+    asked = (*cluster.where, "--no-parity")
     words = ("xor", "--backend", "hangs_there", "--preset", "smoke", "--repeats", str(ROUNDS), "--study", "s")
-    killed = command(tmp_path, "run", *words, *where)
-    wait_until(marker.exists, "a run hangs")
+    killed = command(tmp_path, "run", *words, *asked)
+    wait_until(cluster.hanging.exists, "a run hangs")
     killed.send_signal(signal.SIGKILL)
     killed.communicate(timeout=TIMEOUT_S)
     wait_until(lambda: not workers(), "its workers have ended")
-    marker.unlink()
+    cluster.hanging.unlink()
 
-    stopped = command(tmp_path, "run", "--resume", "s", *where)
-    wait_until(marker.exists, "a run hangs again")
+    stopped = command(tmp_path, "run", "--resume", "s", *asked)
+    wait_until(cluster.hanging.exists, "a run hangs again")
     stopped.send_signal(signal.SIGINT)
     code, _out, err = said(stopped)
     assert code == 1
     assert "--resume s --executor ray --address" in err
     wait_until(lambda: not workers(), "its workers have ended")
-    cluster.end(ill)
+    cluster.hanging.unlink()
 
-    code, _out, err = said(command(tmp_path, "run", "--resume", "s", *where))
+    code, _out, err = inside("run", "--resume", "s", "--no-parity", "--on", cluster.first.node_id)
     assert code == 0, err
     records, damaged = Store(tmp_path / "s").records()
     assert not damaged
@@ -264,40 +310,41 @@ def test_a_killed_driver_and_ctrl_c_leave_no_worker_and_resume_finishes(cluster:
     assert {record.outcome.status for record in records} == {"ok"}
 
 
-def test_a_node_with_other_code_or_another_version_is_named(cluster: Nodes, tmp_path: Path) -> None:
+def test_a_killed_node_loses_its_round_alone_and_that_is_done_elsewhere(cluster: Nodes, tmp_path: Path) -> None:
+    """The last test that finds the second node alive."""
+    wanted = specs("hangs_there", repeats=3)
+    store = new_store(tmp_path / "study", wanted)
+    thread = when(cluster.hanging.exists, lambda: cluster.end(cluster.second))
+    records = conducted(store, wanted, looked_at("well"))
+    thread.join()
+    assert sorted(record.spec.repeat for record in records) == [0, 1, 2]
+    assert {record.outcome.status for record in records} == {"ok"}
+    assert not workers()
+
+
+def test_a_node_with_other_code_or_another_version_is_named(cluster: Nodes, tmp_path: Path, inside: Call) -> None:
     for folder in ("harness", "backends", "tasks"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     init = tmp_path / "harness" / "__init__.py"
     init.write_text(init.read_text() + '\n__version__ = "0.0.9"\n')
     old = cluster.add(path=[str(tmp_path)])
-    code, out, err = said(
-        command(tmp_path, "run", "xor", "--backend", "well", "--executor", "ray", "--address", cluster.cluster.address)
-    )
+    code, out, err = inside("run", "xor", "--backend", "well")
     cluster.end(old)
     assert (code, out) == (1, "")
     assert "has Evenbench 0.0.9, and this command is" in err
     assert "install the same on both" in err
 
 
-def test_a_node_that_can_make_no_environment_is_named(cluster: Nodes, tmp_path: Path) -> None:
-    nowhere = {"EVENBENCH_INSTALLER": "pip", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
-    bare = cluster.add(**nowhere)
-    wanted = planned("paddle")
-    last = [node for node in looked_at("paddle") if node.id == bare.node_id]
-    with pytest.raises(EnvironmentFailure, match="node .*: the environment paddle could not be built"):
-        conducted(new_store(tmp_path / "study", wanted), wanted, last)
-    cluster.end(bare)
-
-
-def test_kinds_of_nodes_answer_the_whole_plan_and_stay_apart(cluster: Nodes, tmp_path: Path) -> None:
+def test_kinds_of_nodes_answer_the_whole_plan_and_stay_apart(
+    cluster: Nodes, tmp_path: Path, called: Call, inside: Call
+) -> None:
     other = cluster.add(MKL_CBWR="COMPATIBLE")
     words = ["xor", "--backend", "well", "--preset", "smoke", "--no-parity", "--repeats", "1", "--study", "s"]
-    where = ["--executor", "ray", "--address", cluster.cluster.address]
-    mixed = said(command(tmp_path, "run", *words, *where))
+    mixed = inside("run", *words)
     assert mixed[0] == 2
     assert "differ in MKL_CBWR (- / COMPATIBLE)" in mixed[2] or "differ in MKL_CBWR (COMPATIBLE / -)" in mixed[2]
-    code, out, err = said(command(tmp_path, "run", *words, *where, "--on", "all"))
-    shown = said(command(tmp_path, "cluster", *where[2:], "--json"))
+    code, out, err = inside("run", *words, "--on", "all")
+    shown = called("cluster", *cluster.where[2:], "--json")
     cluster.end(other)
     assert code == 0, err
     parts = sorted(path.name for path in tmp_path.glob("s-on-*"))
@@ -307,15 +354,6 @@ def test_kinds_of_nodes_answer_the_whole_plan_and_stay_apart(cluster: Nodes, tmp
     assert {record.spec.source for record in merged.records()[0]} == set(parts)
     assert out
     assert [f"s-on-{kind}" for kind in sorted(msgspec.json.decode(shown[1])["kinds"])] == parts
-
-
-def test_a_device_that_no_node_has_is_one_sentence_at_once(cluster: Nodes, tmp_path: Path) -> None:
-    where = ("--executor", "ray", "--address", cluster.cluster.address)
-    asked = command(tmp_path, "run", "xor", "--backend", "well", "--device", "gpu", *where, "--dry-run")
-    code, out, err = said(asked)
-    assert (code, out) == (1, "")
-    assert "no node of the cluster has gpu: its nodes have 2 CPU" in err
-    assert not list(tmp_path.iterdir())
 
 
 def test_without_ray_there_is_one_sentence(tmp_path: Path) -> None:
@@ -333,31 +371,44 @@ def test_without_ray_there_is_one_sentence(tmp_path: Path) -> None:
     assert done.stderr.startswith("Error: Ray is not installed where Evenbench runs: ")
 
 
-def test_options_of_a_cluster_and_of_this_machine_are_told_apart(tmp_path: Path) -> None:
+def test_options_of_a_cluster_and_of_this_machine_are_told_apart(called: Call) -> None:
     for words, sentence in {
         ("--on", "all"): "--on belongs to a cluster",
         ("--address", "auto"): "--address belongs to a cluster",
         ("--executor", "ray", "--profile", "tuned"): "a tuned profile belongs to a machine",
         ("--executor", "ray", "--wait-for-quiet", "1min"): "--wait-for-quiet looks at this machine",
     }.items():
-        code, out, err = said(command(tmp_path, "run", "xor", "--backend", "well", *words))
+        code, out, err = called("run", "xor", "--backend", "well", *words)
         assert (code, out) == (2, "")
         assert sentence in err
 
 
-def test_data_that_the_object_store_has_no_room_for_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_value: object) -> None:
-        raise ObjectStoreFullError("it is full")
-
-    monkeypatch.setattr("ray.put", full)
-    with pytest.raises(EnvironmentFailure, match=r"no room for 0\.1 GB of data .*a larger --object-store-memory"):
-        ray_executor._put({"train_x.npy": bytes(10**8)})
-
-
-def test_an_address_where_nothing_listens_is_one_sentence_at_once(tmp_path: Path) -> None:
-    code, out, err = said(command(tmp_path, "cluster", "--address", "127.0.0.1:1"))
+def test_an_address_where_nothing_listens_is_one_sentence_at_once(called: Call) -> None:
+    code, out, err = called("cluster", "--address", "127.0.0.1:1")
     assert (code, out) == (1, "")
     assert err.startswith("Error: no Ray cluster can be joined at 127.0.0.1:1: Connection refused; start one with")
+
+
+@pytest.mark.usefixtures("cluster")
+def test_data_that_the_object_store_has_no_room_for_are_one_sentence() -> None:
+    full = r"no room for 0\.1 GB of data \(Local disk is full\): .*a larger --object-store-memory"
+    with pytest.raises(EnvironmentFailure, match=full):
+        ray_executor._put({"train_x.npy": bytes(STORE_BYTES + 10**7)})
+
+
+def test_another_token_than_the_clusters_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refused(**_: object) -> None:
+        os.write(2, b"W gcs_client.cc:210: Failed to get cluster ID")
+        raise ConnectionError("Failed to connect to Ray cluster") from RuntimeError("InvalidAuthToken: missing")
+
+    monkeypatch.setattr("ray.init", refused)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = "{}:{}".format(*server.getsockname())
+        with pytest.raises(EnvironmentFailure, match=f"{address} wants another token"), ray_executor.connected(address):
+            pass
+    assert capfd.readouterr().err == ""
 
 
 LISTENING = """
@@ -382,14 +433,6 @@ def test_a_cluster_of_this_machine_listens_on_its_loopback_address_alone(tmp_pat
     assert set(done.stdout.split()) <= {"127.0.0.1", "::ffff:127.0.0.1"}
     assert done.stdout.strip()
     assert not (tmp_path / ".ray").exists(), "its token lives as long as it does"
-
-
-def test_a_dry_run_says_on_which_nodes(cluster: Nodes, tmp_path: Path) -> None:
-    where = ("--executor", "ray", "--address", cluster.cluster.address)
-    code, out, err = said(command(tmp_path, "run", "xor", "--backend", "well", "--repeats", "2", *where, "--dry-run"))
-    assert code == 0
-    assert len(out.splitlines()) == 2
-    assert "on 2 nodes of " in err
 
 
 def node(name: str, **resources: float) -> Node:

@@ -10,7 +10,6 @@ import logging
 import os
 import secrets
 import signal
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -27,13 +26,14 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from harness.data.prepare import Prepared
 from harness.environments.machine import available_cores
 from harness.environments.places import place
-from harness.errors import EnvironmentFailure, EvenbenchError, why
+from harness.errors import EnvironmentFailure, EvenbenchError
 from harness.language import Sentence, Words, _
 from harness.record import COMPLETED, Record
 from harness.records import same_seed
 from harness.runs.execute import Setting, lost
 from harness.runs.executors import node as on_node
 from harness.runs.executors.bench import Known, one_of_each, task_of
+from harness.runs.executors.joining import first_line, hushed, knock, not_joined
 from harness.runs.executors.node import Answer, Facts, Made, Order
 from harness.runs.executors.nodes import OURS, RESOURCES, Node, refuse_other_releases
 from harness.runs.executors.travel import Files, Luggage, digests
@@ -43,8 +43,6 @@ from harness.whole_files import write_whole
 if TYPE_CHECKING:
     from harness.runs.conductor import Conductor
 
-KNOCK_S = 5.0
-"""Within which something has to listen at the address of a cluster."""
 ANSWER_S = 120.0
 """Within which a node has to say what it is; its first process starts in that time."""
 LOOK_S = 1.0
@@ -61,10 +59,10 @@ def connected(address: str | None) -> Iterator[None]:
     """Join a cluster for the block; without an address start one on this machine, which nobody else can reach.
 
     Raises:
-        EnvironmentFailure: nothing answers there, or another release of Ray or Python.
+        EnvironmentFailure: nothing answers there, or another release of Ray or Python, or it wants another token.
     """
     if address is not None:
-        _knock(address)
+        knock(address)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     where: dict[str, Any] = {"address": address}
     if address is None:
@@ -78,35 +76,16 @@ def connected(address: str | None) -> Iterator[None]:
     # What its nodes report Ray 2.60.0 prints to stdout, whatever it is told, and stdout is for data.
     ray._private.worker.print_to_stdstream = lambda *_, **__: None
     try:
-        ray.init(**where, **quiet)
+        with hushed():
+            ray.init(**where, **quiet)
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
-        raise _not_joined(address or "127.0.0.1", _first_line(error)) from error
+        raise not_joined(address or "127.0.0.1", error) from error
     try:
         for number, handler in handlers.items():  # Ray has put its own in their place
             signal.signal(number, handler)
         yield
     finally:
         ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Raise at once if nothing listens at an address, if it has a port; Ray 2.60.0 tries for many minutes."""
-    host, _colon, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
-    except (OSError, OverflowError) as error:
-        raise _not_joined(address, why(error)) from error
-
-
-def _not_joined(address: str, reason: str) -> EnvironmentFailure:
-    return EnvironmentFailure(
-        "no Ray cluster can be joined at {address}: {reason}; start one with `ray start --head`, and give the address "
-        "that it prints",
-        address=address,
-        reason=reason,
-    )
 
 
 def nodes(backends: Sequence[str], pythons: Mapping[str, str]) -> tuple[Node, ...]:
@@ -253,7 +232,7 @@ class OnNodes:
         Raises:
             EnvironmentFailure: no node is left.
         """
-        one.lost[one.node.name] = f"{type(error).__name__}: {_first_line(error)}"
+        one.lost[one.node.name] = f"{type(error).__name__}: {first_line(error)}"
         self._forget_the_dead()
         others = {key: node for key, node in self.nodes.items() if node.name not in one.lost} or self.nodes
         if not others:
@@ -413,7 +392,7 @@ def _put(files: Files) -> object:
             "Ray's object store has no room for {size:.1f} GB of data ({reason}): start the head node with a larger "
             "--object-store-memory",
             size=size / 1e9,
-            reason=_first_line(error),
+            reason=first_line(error),
         ) from error
 
 
@@ -446,8 +425,4 @@ def _reason(error: Exception | Sentence) -> Words:
         return Sentence.of(cause)
     if isinstance(cause, Sentence):
         return cause
-    return f"{type(cause).__name__}: {_first_line(cause)}"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:300]
+    return f"{type(cause).__name__}: {first_line(cause)}"
