@@ -26,7 +26,7 @@ from benchmarks.random_kills import LONGEST_WAIT_S, RUNS, Broken, Kills
 from harness.environments.machine import ROOT
 from harness.records.store import Store
 
-OF_NODES = {"PYTHONPATH": str(ROOT), "RAY_worker_niceness": "0", "RAY_prestart_worker_first_driver": "0"}
+OF_NODES = {"PYTHONPATH": str(ROOT), "RAY_worker_niceness": "0"}
 
 
 class RayKills(Kills):

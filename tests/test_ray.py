@@ -45,8 +45,8 @@ ROOT = Path(HERE).parent
 HANGS = "EVENBENCH_FAKE_HANG"
 FAKES_ON_NODES = "import backends\nfrom fakes import entries\nbackends.TABLE.update(entries())\n"
 """What the nodes' interpreters do when they start; their workers do not, for those are told their adapter."""
-NO_MORE_THAN_NEEDED = {"RAY_worker_niceness": "0", "RAY_prestart_worker_first_driver": "0"}
-"""Of Ray: no process for each processor when a command joins."""
+NOT_BEHIND_OTHERS = {"RAY_worker_niceness": "0"}
+"""Of Ray: its tasks, and our workers with them, have the processors as other programs do."""
 NO_DISK = {"RAY_local_fs_capacity_threshold": "0"}
 """For Ray every disk is full: what its store has no memory for it cannot put there."""
 STORE_BYTES = 100_000_000
@@ -84,7 +84,7 @@ class Nodes:
         home = self.folder / f"home{self.count}"
         home.mkdir()
         own = {"EVENBENCH_HOME": str(home), "TMPDIR": str(home)}  # its lock lies there, as on a machine of its own
-        found = {**own, **NO_MORE_THAN_NEEDED, **variables}
+        found = {**own, **NOT_BEHIND_OTHERS, **variables}
         found["PYTHONPATH"] = os.pathsep.join((*path, str(self.folder), HERE, str(ROOT)))
         given: dict[str, Any] = {"num_cpus": 2, "resources": {"evenbench": 1}, "object_store_memory": STORE_BYTES}
         for _ in range(STARTS):

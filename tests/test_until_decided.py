@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fakes import entries
 from msgspec.structs import replace
-from records_factory import block, measured, record, write_study
+from records_factory import block, measured, of_task, record, write_study
 from test_failing_well import HERE_INTERPRETER
 
 import backends
@@ -210,6 +210,8 @@ def test_controls_that_do_not_come_out_take_verdicts_back(
     (found,) = group.comparisons
     assert found.verdict == verdict
     assert ("too noisy" in found.why) == (verdict == "no difference shown")
+    told = " ".join(sentences(named([("s", [group])])))
+    assert ("its controls did not come out as they are known to." in told) == (verdict == "no difference shown")
 
 
 def test_rows_that_memory_kept_apart_are_paired_by_round() -> None:
@@ -342,7 +344,7 @@ def test_where_the_budget_does_not_hold_the_rounds_of_quality_and_more_the_later
             return Clock.now - self.start
 
     class Ticks(Nobody):
-        def ranked(self, records: Sequence[Record]) -> None: ...
+        def ranked(self, records: Sequence[Record], ended: RunSpec) -> None: ...
 
         def started(self, spec: RunSpec) -> None:
             Clock.now += 50.0
@@ -393,11 +395,23 @@ def test_while_it_runs_every_task_has_a_line_of_how_its_rows_stand() -> None:
     steps = {"torch": 0.01, "tensorflow": 0.03}
     for rounds, end in ((1, "tensorflow eager 3.00× of its time"), (3, "tensorflow eager 3.00× of its time (slower)")):
         runs = [run(row, r, s * wobble(r, 0.001), rows=tuple(steps)) for r in range(rounds) for row, s in steps.items()]
-        (line,) = standing(runs)
+        (line,) = standing(runs, runs[0].spec)
         assert line.startswith(f"lenet-mnist, after {rounds} round")
         assert "torch eager fastest" in line
         assert line.endswith(end)
-    assert list(standing([run("torch", 0, 0.01)])) == []
+    alone = run("torch", 0, 0.01)
+    assert list(standing([alone], alone.spec)) == []
+
+
+def test_while_it_runs_a_task_is_judged_among_all_tasks_of_the_study() -> None:
+    """As at its end: what is shown of a task alone may not be shown of one task of several."""
+    steps = {"torch": lambda r: 0.01, "tensorflow": lambda r: 0.0112 * (1 + 0.0115 * (r % 3 - 1))}
+    runs = [run(row, r, step(r), rows=tuple(steps)) for r in range(3) for row, step in steps.items()]
+    others = [of_task(registry.task("xor"), one) for one in runs[:2]]
+    (alone,) = standing(runs, runs[0].spec)
+    (among,) = standing([*runs, *others], runs[0].spec)
+    assert "(slower)" in alone
+    assert among == alone.replace(" (slower)", "")
 
 
 def test_controls_measure_speed_alone_in_every_round() -> None:

@@ -80,11 +80,11 @@ class Progress:
         why = said(outcome.said or outcome.reason)
         self._say(_("{what}: {reason}").format(what=line, reason=why) if why else line)
 
-    def ranked(self, records: Sequence[Record]) -> None:
+    def ranked(self, records: Sequence[Record], ended: RunSpec) -> None:
         """Say how the rows of a task stand after another round."""
         from reports.content.standing import standing  # pandas: not before anything is done
 
-        for line in standing(records):
+        for line in standing(records, ended):
             self._say(line)
 
     def _time_left(self) -> str:

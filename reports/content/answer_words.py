@@ -10,6 +10,7 @@ from harness.records.studies import Loaded
 from reports.content.places import Found
 from reports.statistics.looks import LOOKS
 from reports.statistics.methods import EQUAL
+from reports.statistics.ranking import TOO_NOISY
 from reports.statistics.rows import Row
 from reports.words import text
 
@@ -80,6 +81,9 @@ def _speeds(found: Sequence[Found]) -> Iterator[str]:
     equal = [_in(pair, where.said(places)) for pair, (places, _shown) in where.tied(equal=True).items()]
     if equal:
         yield _("Equal within 5 %: {pairs}.").format(pairs=_listed(equal))
+    if unseen := where.tied(equal=False, why=TOO_NOISY):
+        pairs = [_in(pair, where.said(places)) for pair, (places, _shown) in unseen.items()]
+        yield _("{what}: {reason}.").format(what=_listed(pairs), reason=_(TOO_NOISY))
     if open_pairs := where.tied(equal=False):
         pairs = [_in(pair, where.said(places)) for pair, (places, _shown) in open_pairs.items()]
         largest = max((ratio for _places, shown in open_pairs.values() for ratio in shown), default=None)
@@ -139,8 +143,8 @@ class _Where:
                 ratios.append(row.times_slower or 1.0)
         return behind
 
-    def tied(self, *, equal: bool) -> Mapping[str, tuple[list[str], list[float]]]:
-        """Return the pairs with the fastest that are shown to be equal, or of which nothing is shown.
+    def tied(self, *, equal: bool, why: str = "") -> Mapping[str, tuple[list[str], list[float]]]:
+        """Return the pairs with the fastest that are shown to be equal, or of which nothing is shown for some reason.
 
         Returns:
             By the names of the two, where that is so and, of every place, the ratio that it would have shown.
@@ -149,6 +153,8 @@ class _Where:
         for item in self.found:
             for row in item.ties():
                 if row.to_fastest is None or row.to_fastest.p is None or (row.to_fastest.verdict == EQUAL) != equal:
+                    continue
+                if row.to_fastest.why != why:
                     continue
                 name = _("{a} and {b}").format(a=item.fastest(), b=row.label)
                 _name, places, shown = pairs.setdefault(frozenset((item.fastest(), row.label)), (name, [], []))

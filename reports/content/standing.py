@@ -4,22 +4,24 @@ from collections.abc import Iterator, Sequence
 
 from harness.language import _, ngettext
 from harness.record import Record
+from harness.spec import RunSpec
 from reports.content.cells import NOT_COMPARABLE
 from reports.frame.frame import frame
-from reports.statistics.rows import Group, Row
+from reports.statistics.rows import CELL, Group, Row
 from reports.statistics.summary import summarize
 from reports.words import text
 
 
-def standing(records: Sequence[Record]) -> Iterator[str]:
-    """Yield a line for every task: its fastest row, and how many times slower the others are so far.
+def standing(records: Sequence[Record], ended: RunSpec) -> Iterator[str]:
+    """Yield a line for a task: its fastest row, and how many times slower the others are so far.
 
     Args:
-        records: of one task or several, all that there are.
+        records: of the whole study, for all its pairs are judged together.
+        ended: a run of the task.
     """
     for group in summarize(frame(list(records))):
         rows = [row for row in group.rows if row.comparable]
-        if len(rows) < 2:
+        if len(rows) < 2 or any(getattr(group, name) != getattr(ended, name) for name in CELL):
             continue
         rounds = max(row.runs for row in rows)
         after = ngettext("after {rounds} round", "after {rounds} rounds", rounds).format(rounds=rounds)

@@ -26,8 +26,8 @@ class Listener(Protocol):
     def finished(self, record: Record) -> None:
         """Say that a run has ended and its record is stored."""
 
-    def ranked(self, records: Sequence[Record]) -> None:
-        """Say how the rows of a task stand, given all its records, after another round of it."""
+    def ranked(self, records: Sequence[Record], ended: RunSpec) -> None:
+        """Say how the rows of a task stand after another round of it, given all records and a run of that round."""
 
 
 class Nobody:
@@ -42,7 +42,7 @@ class Nobody:
     def finished(self, record: Record) -> None:
         """Say nothing."""
 
-    def ranked(self, records: Sequence[Record]) -> None:
+    def ranked(self, records: Sequence[Record], ended: RunSpec) -> None:
         """Say nothing."""
 
 
