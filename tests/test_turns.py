@@ -150,6 +150,30 @@ def test_a_disturbed_turn_is_made_again_in_its_own_order_while_there_is_budget()
         assert set(Counter(good).values()) == {4}
 
 
+def test_a_round_for_speed_alone_makes_a_third_as_many_turns_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Second:
+        def seconds(self) -> float:
+            return 1.0
+
+    class Disturbed:
+        alive = True
+
+        def __init__(self, speed_only: bool) -> None:
+            ready = readies("well")[0]
+            self.ready = replace(ready, spec=replace(ready.spec, noise_budget_s=15.0, speed_only=speed_only))
+            self.turns = 0
+
+        def ask(self, _words: str) -> str:
+            self.turns += 1
+            return "disturbed"
+
+    monkeypatch.setattr("harness.runs.turns.Stopwatch", Second)
+    for speed_only, again in ((False, 30), (True, 10)):
+        rows = [Disturbed(speed_only) for _ in range(2)]
+        take_turns(rows, seed=1)  # type: ignore[arg-type]
+        assert [row.turns - sum(MEASURES.values()) for row in rows] == [again - 1] * 2
+
+
 def test_a_worker_that_hangs_in_its_turn_is_ended_at_its_limit_in_which_waiting_is_not_counted(
     tmp_path: Path, setting: Setting
 ) -> None:

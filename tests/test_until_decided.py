@@ -405,6 +405,7 @@ def test_while_it_runs_every_task_has_a_line_of_how_its_rows_stand() -> None:
 
 def test_while_it_runs_a_task_is_judged_among_all_tasks_of_the_study() -> None:
     """As at its end: what is shown of a task alone may not be shown of one task of several."""
+    steps: dict[str, Callable[[int], float]]
     steps = {"torch": lambda r: 0.01, "tensorflow": lambda r: 0.0112 * (1 + 0.0115 * (r % 3 - 1))}
     runs = [run(row, r, step(r), rows=tuple(steps)) for r in range(3) for row, step in steps.items()]
     others = [of_task(registry.task("xor"), one) for one in runs[:2]]

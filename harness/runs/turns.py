@@ -32,6 +32,8 @@ from harness.worker.turns import DISTURBED, END, READY
 MEASURES = {"train": 24, "latency": 12, "inference": 12}
 """How many undisturbed turns are wanted of each at least, by the word that asks for a block."""
 
+AGAIN = 1 / 3
+"""Share of the noise budget in a round for speed alone: a further round says more than turns that are made again."""
 ROOM = 1.5
 """A further worker is started where so many times the largest so far is free: it may be larger, and grow."""
 
@@ -205,7 +207,7 @@ def take_turns(live: Sequence[Live], *, seed: int, probe: Probe | None = None) -
     probes: dict[int, float] = {}
     if not live:
         return probes
-    left_s = sum(one.ready.spec.noise_budget_s for one in live)
+    left_s = sum(one.ready.spec.noise_budget_s * (AGAIN if one.ready.spec.speed_only else 1.0) for one in live)
     numbers = count()
     orders = williams(len(live), seed)
     for word, wanted in MEASURES.items():
