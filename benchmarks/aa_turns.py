@@ -1,19 +1,22 @@
 """How much do rounds in turns see? A row, its twin and a twin with 10 % more work, over many rounds of new processes.
 
 .venv/bin/python benchmarks/aa_turns.py --backend torch --task lenet-mnist [--rounds 40] [--preset quick] [--mode MODE]
-.venv/bin/python benchmarks/aa_turns.py --study results/STUDY     # rounds that are there
+.venv/bin/python benchmarks/aa_turns.py --study results/STUDY ...     # rounds that are there
 
 All three workers are alive in every round and take turns, as in any study; rounds measure speed alone. Then, for the
 twin and the planted row against the row itself: the mean ratio, its standard deviation over rounds and over
 turns, and how often studies would have called them different that draw 5 or 10 of these rounds, look after 3, 5, 7,
 10, and have one pair or twelve. For slow-downs of 5 and 20 % the logarithms of the twin are shifted. The draws share
 their rounds: of the method itself the sign-flip test over all rounds says more, whose p is the share of sign patterns
-under which the twins' mean is as large.
+under which the twins' mean is as large. At last, over all rounds of all studies, how far a row moves from round to
+round and how much of it its twin does too: that is the state of the machine, the rest what each new process draws.
 """
 
 import argparse
 import math
 import sys
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -128,9 +131,33 @@ def show(study: Path) -> None:
                 print(f"  {name:>20}" + "  ".join(cells))
 
 
+def level(turns: looks.Turns) -> float:
+    """Return the logarithm of a round's seconds per example."""
+    return looks.middle_mean([turn.seconds for turn in turns.values()])
+
+
+def show_state(studies: Iterable[Path]) -> None:
+    """Print how far rows and their twins move from round to round, and how much of it they share."""
+    levels: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for group in (group for study in studies for group in summarize(load_frame(study))):
+        for control in (one for one in group.controls if one.row.profile == TWIN):
+            twin, wanted = control.row.turns["train"], (control.row.backend, control.row.mode)
+            row = next(one for one in group.rows if (one.backend, one.mode) == wanted)
+            levels[f"{group.heading}: {row.label}"] += [
+                (level(turns), level(twin[name])) for name, turns in row.turns["train"].items() if name in twin
+            ]
+    for name, found in levels.items():
+        own, twins = np.array(found).T
+        apart = (own - twins).std(ddof=1) / math.sqrt(2)
+        print(
+            f"{name}, {len(found)} rounds: moves by {own.std(ddof=1):.1%}, apart from its twin by {apart:.1%}, "
+            f"correlation {np.corrcoef(own, twins)[0, 1]:.2f}"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--study", type=Path, help="folder of a study that is there; none is collected then")
+    parser.add_argument("--study", type=Path, nargs="+", help="folders of studies that are there; none is collected")
     parser.add_argument("--backend", default="torch")
     parser.add_argument("--mode")
     parser.add_argument("--task", default="lenet-mnist")
@@ -139,7 +166,10 @@ def main() -> None:
     parser.add_argument("--results", default="results")
     parser.add_argument("--name", help="of the study that is collected")
     asked = parser.parse_args()
-    show(asked.study or collect(asked))
+    studies = asked.study or [collect(asked)]
+    for study in studies:
+        show(study)
+    show_state(studies)
 
 
 if __name__ == "__main__":

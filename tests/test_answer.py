@@ -23,6 +23,7 @@ from reports.frame.frame import frame
 from reports.statistics.power import RATIOS, needs, reachable
 from reports.statistics.rows import Group
 from reports.statistics.summary import summarize
+from reports.words import text
 
 TASKS = tuple(registry.task(name) for name in ("lenet-mnist", "lstm-text", "xor", "dbm-mnist"))
 MANY = ("torch", "tensorflow", "mindspore", "jax", "paddle", "one", "another", "third")
@@ -170,6 +171,7 @@ def test_a_study_in_turns_is_not_told_to_take_turns() -> None:
 
 
 def test_a_ratio_beyond_reason_is_said_as_such() -> None:
+    assert text.ratio(10_548_784.0, 0.1, 1e9) == "> 10,000×"
     items = [*runs("torch", 0.01, count=2, spread=0.9), *runs("tensorflow", 0.012, count=2, spread=0.5)]
     (found,) = groups_of(items)[0].comparisons
     assert found.smallest_ratio is not None

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from records_factory import FAIL, measured, record, write_study
+from msgspec.structs import replace
+from records_factory import FAIL, block, measured, record, write_study
 
 from harness.cli.commands.power import power
 from harness.cli.quantities import parse_share
@@ -115,3 +116,16 @@ def test_a_share_is_read_as_people_write_it(given: str) -> None:
 def test_another_share_is_one_sentence(given: str) -> None:
     with pytest.raises(UsageError, match="--power is a share above 0 and below 100%, such as 5% or 0.05; received"):
         parse_share("--power", given, most=1)
+
+
+def test_rounds_are_counted_less_far_than_processes(tmp_path: Path) -> None:
+    wild = {"torch": (0.01, 0.01, 0.01), "tensorflow": (0.01, 0.03, 0.2)}
+    records = []
+    for repeat in range(3):
+        ids = tuple(record(name, repeat=repeat).spec.run_id for name in wild)
+        for name, steps in wild.items():
+            turns = tuple(replace(block("steady", 10, 10 * steps[repeat]), turn=n) for n in range(24))
+            found = measured(blocks=turns, versions={name: "1"})
+            records.append(replace(record(name, repeat=repeat, found=found), live_with=ids))
+    said = CliRunner().invoke(power, [str(write_study(tmp_path / "s", records))], catch_exceptions=False).output
+    assert "For every pair: over 100 repeats." in " ".join(said.split())

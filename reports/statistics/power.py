@@ -31,7 +31,8 @@ class Need(Struct, frozen=True, kw_only=True):
     minutes: float | None = None
     """That so many rounds take, by the last one's time."""
     repeats: int | None
-    """Processes per row that would show the difference, null where more than `MOST_REPEATS` would be needed."""
+    """Processes per row that would show the difference, null where more than `MOST_REPEATS` would be needed, of rounds
+    more than `looks.MOST_ROUNDS_NEEDED`."""
     smallest_ratio: float
     """Ratio that the processes that there are would have shown."""
 

@@ -144,7 +144,9 @@ def _show(found: "Repeats") -> None:
             _(
                 "For every pair: {repeats} repeats. Level {level}: 5 % over {pairs} pairs, Holm's strictest. "
                 "The spread (of a process's seconds, pooled) comes from few processes and is itself uncertain."
-            ).format(repeats=_repeats(found.repeats()), level=text.number(found.alpha), pairs=len(found.pairs))
+            ).format(
+                repeats=_repeats(found.repeats(), found.pairs), level=text.number(found.alpha), pairs=len(found.pairs)
+            )
         )
     )
     for row in found.left_out:
@@ -165,11 +167,16 @@ def _spread(need: "Need") -> str:
 def _needs(need: "Need") -> str:
     """Return how many repeats a pair needs, and how long these take where that is known."""
     if need.minutes is None:
-        return _repeats(need.repeats)
-    return _("{repeats} ({minutes:.0f} min)").format(repeats=_repeats(need.repeats), minutes=need.minutes)
+        return _repeats(need.repeats, (need,))
+    return _("{repeats} ({minutes:.0f} min)").format(repeats=_repeats(need.repeats, (need,)), minutes=need.minutes)
 
 
-def _repeats(count: int | None) -> str:
+def _repeats(count: int | None, pairs: "Sequence[Need]") -> str:
+    """Return the number of repeats that some pairs need, or how far they were counted: rounds less far."""
+    from reports.statistics.looks import MOST_ROUNDS_NEEDED
     from reports.statistics.methods import MOST_REPEATS
 
-    return _("over {count:,}").format(count=MOST_REPEATS) if count is None else f"{count:,}"
+    if count is not None:
+        return f"{count:,}"
+    in_turns = any(need.round_sd is not None and need.repeats is None for need in pairs)
+    return _("over {count:,}").format(count=MOST_ROUNDS_NEEDED if in_turns else MOST_REPEATS)
