@@ -99,7 +99,7 @@ def main(argument: str) -> None:
     backend: Backend = resolve(entry(job.backend).adapter)()
     program = backend.build(case.task, case.optimizer, device="cpu", mode=job.mode, weights=case.weights, seed=0)
     program.load({"train_x": case.x, "train_y": case.y, "test_x": case.x[:1], "test_y": case.y[:1]})
-    loops = import_module(f"benchmarks.loops.{MODULES[job.task]}_{job.backend}")
+    loops = import_module(f"benchmarks.loops.on_{job.backend}.{MODULES[job.task]}")
     candidates: dict[str, Any] = {"harness": program} | loops.candidates(case)
     order = np.random.default_rng(1).integers(0, len(case.x), (4096, case.batch_size)).astype(np.int32)
     if job.task in ALIKE:

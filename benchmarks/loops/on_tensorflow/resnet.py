@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from benchmarks.loops.case import Case
-from benchmarks.loops.plain_tensorflow import all_three, fill
+from benchmarks.loops.on_tensorflow.plain import all_three, fill
 
 
 def resnet(case: Case) -> Any:

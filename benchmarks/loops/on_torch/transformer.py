@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.loops.case import Case, Encoder
-from benchmarks.loops.plain_torch import HandWritten, filled
+from benchmarks.loops.on_torch.plain import HandWritten, filled
 
 
 class Attention(nn.Module):

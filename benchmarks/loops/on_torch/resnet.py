@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.loops.case import Case
-from benchmarks.loops.plain_torch import HandWritten, filled
+from benchmarks.loops.on_torch.plain import HandWritten, filled
 
 
 class Block(nn.Module):

@@ -6,7 +6,7 @@ from paddle import nn
 from paddle.nn import functional
 
 from benchmarks.loops.case import Case
-from benchmarks.loops.plain_paddle import HandWritten, filled
+from benchmarks.loops.on_paddle.plain import HandWritten, filled
 
 
 class Block(nn.Layer):

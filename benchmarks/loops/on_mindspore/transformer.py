@@ -5,7 +5,7 @@ from typing import Any
 from mindspore import nn, ops
 
 from benchmarks.loops.case import Case, Encoder
-from benchmarks.loops.plain_mindspore import HandWritten, filled
+from benchmarks.loops.on_mindspore.plain import HandWritten, filled
 
 
 class Attention(nn.Cell):  # type: ignore[misc]

@@ -5,7 +5,7 @@ from typing import Any
 from paddle import nn
 
 from benchmarks.loops.case import Case, Encoder
-from benchmarks.loops.plain_paddle import HandWritten, filled
+from benchmarks.loops.on_paddle.plain import HandWritten, filled
 
 
 class Block(nn.Layer):

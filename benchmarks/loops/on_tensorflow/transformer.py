@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from benchmarks.loops.case import Case
-from benchmarks.loops.plain_tensorflow import all_three, fill
+from benchmarks.loops.on_tensorflow.plain import all_three, fill
 
 
 class WordsAndPlaces(layers.Layer):  # type: ignore[misc]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from benchmarks.loops.case import Case, Encoder
-from benchmarks.loops.xor_jax import both
+from benchmarks.loops.on_jax.xor import both
 
 
 def dense(w: Any, name: str, x: Any) -> Any:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax, random
 
 from benchmarks.loops.case import Case
-from benchmarks.loops.xor_jax import both
+from benchmarks.loops.on_jax.xor import both
 
 
 def dropped(x: Any, rate: float, key: Any) -> Any:
