@@ -47,6 +47,6 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else "Python 3.11 or 3.12 is needed, MindSpore has no wheel for others: make PYTHON=python3.11 ...")'
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	@if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --editable ".[dev]"; \
+	@if command -v uv >/dev/null; then uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable ".[dev]"; \
 	else $(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"; fi
 	touch $(STAMP)

@@ -279,7 +279,7 @@ def test_a_killed_worker_of_ours_is_a_record_and_one_of_rays_is_tried_twice(clus
     assert statuses == {"killed": "crashed", "orphaned": "crashed", "well": "ok"}
     assert "signal SIGKILL" in outcomes["killed"].reason
     assert "was lost 2 times" in outcomes["orphaned"].reason
-    assert not workers()
+    wait_until(lambda: not workers(), "its workers have ended")
 
 
 def test_a_killed_driver_and_ctrl_c_leave_no_worker_and_resume_finishes(
