@@ -1,7 +1,8 @@
 """The timed loop. The only file that reads the clock.
 
 A run trains in blocks of optimizer steps between two synchronisations. Blocks grow until one is so long that the
-clock's resolution and the cost of synchronising are below `MOST_OVERHEAD` of it; those before are `calibration`.
+clock's resolution and the cost of synchronising are below `MOST_OVERHEAD` of it, and what a call of `train` costs
+whatever its steps are below `MOST_CALL`; those before are `calibration`.
 Evaluation, copies of the losses, the noise guard's looks and everything else that is not training happen between the
 blocks, outside the clock.
 """
@@ -26,6 +27,10 @@ TARGET_BLOCK_S = 0.05
 """Seconds that a block takes at least, once it is calibrated."""
 MOST_OVERHEAD = 0.005
 """Largest share of a block that the clock's resolution and one synchronisation may have."""
+MOST_CALL = 0.1
+"""Largest share of a block that one call may cost beside its steps, as far as `LONGEST_BLOCK_S` allows."""
+LONGEST_BLOCK_S = 1.0
+"""Seconds that no block is made longer than for the sake of `MOST_CALL`."""
 BLOCKS_OF_ONE_LENGTH = 5000
 """After so many steady blocks they get twice as long, so that a training of hours leaves a record that can be read."""
 LEAD_IN_S = 0.01
@@ -132,6 +137,12 @@ def steps_for(target_s: float, block: Block) -> int:
     return min(math.ceil(block.steps * target_s / max(block.seconds, 1e-6)), 8 * block.steps)
 
 
+def call_share(fewer: Block, more: Block, of: Block) -> float:
+    """Return which share of a block its call costs beside its steps, by two blocks with fewer and with more steps."""
+    a_step_s = (more.seconds - fewer.seconds) / (more.steps - fewer.steps)
+    return 1 - a_step_s * of.steps / max(of.seconds, 1e-6)
+
+
 def clean_s(blocks: list[Block], cores: int) -> float:
     """Return the seconds of the steady blocks that nobody disturbed."""
     return sum(b.seconds for b in blocks if b.kind == "steady" and not disturbances(b, cores))
@@ -209,6 +220,8 @@ class Trainer:
         self._steps_per_block = 1
         self._blocks_of_this_length = 0
         self._calibrated = False
+        self._fewer: Block | None = None
+        """The last block of the calibration that was a whole one."""
 
     def first_step(self) -> float:
         """Make the very first step and return its seconds."""
@@ -320,12 +333,22 @@ class Trainer:
             if self._blocks_of_this_length == BLOCKS_OF_ONE_LENGTH:
                 self._steps_per_block, self._blocks_of_this_length = 2 * self._steps_per_block, 0
         elif whole:
-            if block.seconds >= self.target_s:
-                self._calibrated = True
-            else:
-                self._steps_per_block = min(steps_for(self.target_s, block), len(self.order))
-                # A block cannot be longer than the order.
-                self._calibrated = self._steps_per_block == len(self.order) == steps
+            self._calibrate_by(block)
+
+    def _calibrate_by(self, block: Block) -> None:
+        """Settle how many steps a block has, or what the next one of the calibration has, by one and the one before."""
+        fewer, self._fewer = self._fewer, block
+        longest = block.steps == len(self.order) or block.seconds >= LONGEST_BLOCK_S
+        if block.seconds < self.target_s and not longest:
+            self._steps_per_block = min(steps_for(self.target_s, block), len(self.order))
+        elif longest:
+            self._calibrated = True
+        elif fewer is None or call_share(fewer, block, block) > MOST_CALL:
+            self._steps_per_block = min(2 * block.steps, len(self.order))
+        else:
+            self._calibrated = True
+            if fewer.seconds >= self.target_s and call_share(fewer, block, fewer) <= 2 * MOST_CALL:
+                self._steps_per_block = fewer.steps  # what the other one was made for
 
     def _block(self, steps: int, kind: BlockKind, turn: int | None = None) -> Block:
         part = self.order[self.step : self.step + steps]
