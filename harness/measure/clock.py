@@ -137,10 +137,10 @@ def steps_for(target_s: float, block: Block) -> int:
     return min(math.ceil(block.steps * target_s / max(block.seconds, 1e-6)), 8 * block.steps)
 
 
-def call_share(fewer: Block, more: Block, of: Block) -> float:
-    """Return which share of a block its call costs beside its steps, by two blocks with fewer and with more steps."""
+def call_share(fewer: Block, more: Block) -> float:
+    """Return which share of a block with `more` steps its call costs beside them, by one that had fewer."""
     a_step_s = (more.seconds - fewer.seconds) / (more.steps - fewer.steps)
-    return 1 - a_step_s * of.steps / max(of.seconds, 1e-6)
+    return 1 - a_step_s * more.steps / max(more.seconds, 1e-6)
 
 
 def clean_s(blocks: list[Block], cores: int) -> float:
@@ -220,8 +220,8 @@ class Trainer:
         self._steps_per_block = 1
         self._blocks_of_this_length = 0
         self._calibrated = False
-        self._fewer: Block | None = None
-        """The last block of the calibration that was a whole one."""
+        self._shortest: Block | None = None
+        """The first block of the calibration, which has the fewest steps: what a call costs shows best beside it."""
 
     def first_step(self) -> float:
         """Make the very first step and return its seconds."""
@@ -336,19 +336,20 @@ class Trainer:
             self._calibrate_by(block)
 
     def _calibrate_by(self, block: Block) -> None:
-        """Settle how many steps a block has, or what the next one of the calibration has, by one and the one before."""
-        fewer, self._fewer = self._fewer, block
+        """Settle how many steps a block has, or what the next one of the calibration has, by what one took."""
+        shortest, self._shortest = self._shortest, self._shortest or block
         longest = block.steps == len(self.order) or block.seconds >= LONGEST_BLOCK_S
         if block.seconds < self.target_s and not longest:
             self._steps_per_block = min(steps_for(self.target_s, block), len(self.order))
         elif longest:
             self._calibrated = True
-        elif fewer is None or call_share(fewer, block, block) > MOST_CALL:
+        elif shortest is None or (share := call_share(shortest, block)) > MOST_CALL:
             self._steps_per_block = min(2 * block.steps, len(self.order))
         else:
             self._calibrated = True
-            if fewer.seconds >= self.target_s and call_share(fewer, block, fewer) <= 2 * MOST_CALL:
-                self._steps_per_block = fewer.steps  # what the other one was made for
+            if shortest.seconds >= self.target_s:  # the other steps were for the call's sake alone
+                enough = math.ceil(block.steps * share / MOST_CALL)
+                self._steps_per_block = min(max(shortest.steps, enough), block.steps)
 
     def _block(self, steps: int, kind: BlockKind, turn: int | None = None) -> Block:
         part = self.order[self.step : self.step + steps]
