@@ -14,7 +14,7 @@ import pytest
 from fakes import HERE
 
 from harness.environments.places import LOCK, PREFIX, place, sweep
-from harness.environments.signals import ALWAYS, ENDING, Ending, deferred, name
+from harness.environments.signals import ALWAYS, ENDING, Ending, deferred, heed, name
 from harness.records.store import Store
 
 
@@ -58,6 +58,18 @@ def test_what_was_ignored_stays_so(handler: Ending) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     Ending().install()
     signal.raise_signal(signal.SIGHUP)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_in_a_finalizer_is_heeded_later(handler: Ending) -> None:
+    class Finalized:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGQUIT)
+
+    heed()
+    Finalized()  # where an exception is reported, and not raised
+    with pytest.raises(KeyboardInterrupt):
+        heed()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -97,3 +97,13 @@ def deferred() -> Iterator[None]:
         return
     with handler.holding():
         yield
+
+
+def heed() -> None:
+    """Raise KeyboardInterrupt where a signal has asked the command to end and nobody met what its handler raised.
+
+    Python can only report an exception that is raised in a finalizer or a callback, and goes on.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if isinstance(handler, Ending) and handler.came:
+        raise KeyboardInterrupt

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from harness.data import datasets
 from harness.data.text_files import TextFile
-from harness.environments.signals import deferred
+from harness.environments.signals import deferred, heed
 from harness.measure.clock import Stopwatch
 from harness.record import Record
 from harness.records import same_seed
@@ -122,6 +122,7 @@ class Conductor:
         with self.executor.work(self.left):
             planned = self._rounds()
             while True:
+                heed()
                 while len(self._under_way) < self.executor.places and (together := next(planned, None)):
                     self._begin(together)
                 if not self._under_way or self._end_one():
