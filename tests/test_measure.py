@@ -75,29 +75,31 @@ def test_steady_blocks_are_long_enough_to_be_read() -> None:
 def test_the_blocks_of_a_long_training_get_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "BLOCKS_OF_ONE_LENGTH", 3)
     monkeypatch.setattr(clock, "MOST_CALL", np.inf)  # whatever else the machine does
-    timed = trainer(Clockwork(step_s=1.1 * TARGET_BLOCK_S), 25)
+    timed = trainer(Clockwork(step_s=1.1 * TARGET_BLOCK_S), 26)
     timed.first_step()
-    timed.train_until(25, lambda: None)
+    timed.train_until(26, lambda: None)
     steady = [block.steps for block in timed.blocks if block.kind == "steady"]
     assert steady == [1, 1, 1, 2, 2, 2, 4, 4, 4]
 
 
 @pytest.mark.parametrize(
-    ("call_s", "step_s", "expected"),
+    ("call_s", "step_s", "late_s", "expected"),
     [
-        (0.0, 0.08, 1),  # one step is long enough, and two take twice as long
-        (0.001, 0.001, 49),
-        (0.12, 0.005, 256),  # 9 % are the call's, and in half of it 16 %
-        (5.0, 0.005, 1),  # no block gets longer than a call that is too long by itself
-        (0.9, 0.001, 128),
+        (0.0, 0.08, 0.0, 1),  # one step is long enough, and two take twice as long
+        (0.0, 0.08, 0.2, 1),  # what the first block waited for is not its call's
+        (0.001, 0.001, 0.0, 49),
+        (0.12, 0.005, 0.0, 256),  # 9 % are the call's, and in half of it 16 %
+        (5.0, 0.005, 0.0, 1),  # no block gets longer than a call that is too long by itself
+        (0.9, 0.001, 0.0, 128),
     ],
 )
 def test_a_call_that_costs_beside_its_steps_gets_many_of_them(
-    monkeypatch: pytest.MonkeyPatch, call_s: float, step_s: float, expected: int
+    monkeypatch: pytest.MonkeyPatch, call_s: float, step_s: float, late_s: float, expected: int
 ) -> None:
     def timed_block(program: Clockwork, order: np.ndarray, kind: BlockKind, guard: Guard | None = None) -> Block:
+        late = late_s if program.steps == 1 else 0.0  # the first block after the first step
         program.train(order)
-        return Block(kind=kind, steps=len(order), seconds=call_s + len(order) * step_s, cpu_seconds=0.0)
+        return Block(kind=kind, steps=len(order), seconds=call_s + len(order) * step_s + late, cpu_seconds=0.0)
 
     monkeypatch.setattr(clock, "time_block", timed_block)
     timed = trainer(Clockwork(step_s=0.0), 1000)

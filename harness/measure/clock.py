@@ -221,7 +221,7 @@ class Trainer:
         self._blocks_of_this_length = 0
         self._calibrated = False
         self._shortest: Block | None = None
-        """The first block of the calibration, which has the fewest steps: what a call costs shows best beside it."""
+        """The block of the calibration with the fewest steps: what a call costs shows best beside it."""
 
     def first_step(self) -> float:
         """Make the very first step and return its seconds."""
@@ -337,13 +337,17 @@ class Trainer:
 
     def _calibrate_by(self, block: Block) -> None:
         """Settle how many steps a block has, or what the next one of the calibration has, by what one took."""
-        shortest, self._shortest = self._shortest, self._shortest or block
+        shortest = self._shortest
+        if shortest is None or (block.steps == shortest.steps and block.seconds < shortest.seconds):
+            self._shortest = block
         longest = block.steps == len(self.order) or block.seconds >= LONGEST_BLOCK_S
         if block.seconds < self.target_s and not longest:
             self._steps_per_block = min(steps_for(self.target_s, block), len(self.order))
         elif longest:
             self._calibrated = True
-        elif shortest is None or (share := call_share(shortest, block)) > MOST_CALL:
+        elif shortest is None:
+            pass  # once more: what else was slow in the first would pass for the cost of its call
+        elif block.steps == shortest.steps or (share := call_share(shortest, block)) > MOST_CALL:
             self._steps_per_block = min(2 * block.steps, len(self.order))
         else:
             self._calibrated = True
