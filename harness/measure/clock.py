@@ -2,7 +2,7 @@
 
 A run trains in blocks of optimizer steps between two synchronisations. Blocks grow until one is so long that the
 clock's resolution and the cost of synchronising are below `MOST_OVERHEAD` of it, and what a call of `train` costs
-whatever its steps are below `MOST_CALL`; those before are `calibration`.
+whatever its steps are is no large part of it; those before are `calibration`.
 Evaluation, copies of the losses, the noise guard's looks and everything else that is not training happen between the
 blocks, outside the clock.
 """
@@ -27,10 +27,13 @@ TARGET_BLOCK_S = 0.05
 """Seconds that a block takes at least, once it is calibrated."""
 MOST_OVERHEAD = 0.005
 """Largest share of a block that the clock's resolution and one synchronisation may have."""
-MOST_CALL = 0.1
-"""Largest share of a block that one call may cost beside its steps, as far as `LONGEST_BLOCK_S` allows."""
+MUCH_FOR_A_CALL = 0.3
+"""Share of a block that its call seems to cost beside its steps, above which blocks grow for its sake: two short blocks
+of a framework whose calls cost nothing can look like 0.2 on a busy machine."""
+MOST_FOR_A_CALL = 0.1
+"""They grow until it is so little, as far as `LONGEST_BLOCK_S` allows."""
 LONGEST_BLOCK_S = 1.0
-"""Seconds that no block is made longer than for the sake of `MOST_CALL`."""
+"""Seconds that no block is made longer than for the sake of its call."""
 BLOCKS_OF_ONE_LENGTH = 5000
 """After so many steady blocks they get twice as long, so that a training of hours leaves a record that can be read."""
 LEAD_IN_S = 0.01
@@ -222,6 +225,8 @@ class Trainer:
         self._calibrated = False
         self._shortest: Block | None = None
         """The block of the calibration with the fewest steps: what a call costs shows best beside it."""
+        self._for_its_call = False
+        """Whether blocks grow because a call costs much beside its steps."""
 
     def first_step(self) -> float:
         """Make the very first step and return its seconds."""
@@ -347,13 +352,17 @@ class Trainer:
             self._calibrated = True
         elif shortest is None:
             pass  # once more: what else was slow in the first would pass for the cost of its call
-        elif block.steps == shortest.steps or (share := call_share(shortest, block)) > MOST_CALL:
+        elif block.steps == shortest.steps:
             self._steps_per_block = min(2 * block.steps, len(self.order))
         else:
-            self._calibrated = True
-            if shortest.seconds >= self.target_s:  # the other steps were for the call's sake alone
-                enough = math.ceil(block.steps * share / MOST_CALL)
-                self._steps_per_block = min(max(shortest.steps, enough), block.steps)
+            share = call_share(shortest, block)
+            self._for_its_call = self._for_its_call or share > MUCH_FOR_A_CALL
+            if self._for_its_call and share > MOST_FOR_A_CALL:
+                self._steps_per_block = min(2 * block.steps, len(self.order))
+            else:
+                self._calibrated = True
+                if shortest.seconds >= self.target_s and not self._for_its_call:
+                    self._steps_per_block = shortest.steps  # more were made to look at the call alone
 
     def _block(self, steps: int, kind: BlockKind, turn: int | None = None) -> Block:
         part = self.order[self.step : self.step + steps]
