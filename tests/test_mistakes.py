@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conformance_tests import LESS_LLVM
 from fake_mistakes import NAMES as FAKES
 from fake_mistakes import entry as fake_entry
 from fakes import entries
+from forks import forks
 from msgspec.structs import replace
 from records_factory import record
 from test_failing_well import HERE_INTERPRETER, SETTING, new_store, plan_of, specs
@@ -63,10 +66,20 @@ def fakes(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setattr(backends, "TABLE", table)
 
 
+FORKED = ("torch", "tensorflow", "jax")
+"""Frameworks that are imported once for all of their mistakes, of which each has a process of its own all the same."""
+
+
 @cache
 def asked(name: str, python: str) -> tuple[Mistake, ...]:
     interpreter = Interpreter(python=python, source="current", reason="a test")
-    return provoke.provoke(name, "cpu", interpreter, available_cores(), remember=False)
+    step = str(registry.entry(name).mistakes).partition(":")[0]
+    with ExitStack() as undo:
+        if name in FORKED:
+            settings = LESS_LLVM if name == "jax" else {}
+            launch = undo.enter_context(forks(python, step, settings=settings)).launch
+            undo.enter_context(pytest.MonkeyPatch.context()).setattr(provoke, "launch", launch)
+        return provoke.provoke(name, "cpu", interpreter, available_cores(), remember=False)
 
 
 def made(name: str, mistake: str) -> Mistake:
