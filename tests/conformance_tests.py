@@ -60,10 +60,23 @@ def findings(backend: str, mode: Mode, python: str) -> dict[str, Finding]:
     return {one.check: one for one in found}
 
 
+REFUSED = {
+    ("torch", "graph"): (
+        "golden: rnn of ones",
+        "golden: lstm set by hand",
+        *(f"parity: {name}" for name in ("both ways", "rnn", "no bias")),
+    )
+}
+"""What a backend refuses in a mode: torch.compile leaves nets with a recurrent layer as they are."""
+
+
 def test_the_contract_is_kept(python_of: Callable[[str], str], backend: str, mode: Mode, check: str) -> None:
     found = findings(backend, mode, python_of(backend))
     assert check in found, f"not reached: {list(found.values())[-1:]}"
-    assert (found[check].state, str(found[check].words)) == ("passed", "")
+    refused = check in REFUSED.get((backend, mode), ())
+    assert (found[check].state, bool(str(found[check].words))) == ("refused" if refused else "passed", refused), found[
+        check
+    ].words
 
 
 def test_what_is_left_out_is_in_other_nets() -> None:

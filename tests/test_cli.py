@@ -257,6 +257,15 @@ def test_parity_prints_json_and_ends_with_1_when_one_fails(home: Path, tmp_path:
     assert {"error", "tolerance", "passed"} <= verdicts["well"]["levels"]["loss"].keys()
 
 
+def test_what_a_backend_refuses_fails_a_proof_only_where_it_was_named_or_is_all(home: Path, tmp_path: Path) -> None:
+    done = call("parity", "--task", "xor", "--backend", "well,refuses", home=home, cwd=tmp_path)
+    assert done.returncode == 0
+    assert re.search(r"refuses +eager.* refused", done.stdout)
+    assert "the wheel of this framework was built for another machine" in done.stdout
+    for named in (("--backend", "well,refuses", "--mode", "eager"), ("--backend", "refuses")):
+        assert call("parity", "--task", "xor", *named, home=home, cwd=tmp_path).returncode == 1, named
+
+
 def test_words_seeds_and_sizes_are_read_as_people_write_them() -> None:
     assert words(["a, b", "b", "c,"]) == ("a", "b", "c")
     assert parse_seeds(["0-3", "7", "2"]) == (0, 1, 2, 3, 7)

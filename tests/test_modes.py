@@ -1,5 +1,6 @@
 """A mode is what its name says: what the shell switches off is seen, and what compilers keep is cold, then warm."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from harness.contract import Entry
 from harness.data.prepare import prepare
 from harness.environments.interpreters import Interpreter
 from harness.environments.machine import available_cores, machine
+from harness.layers import Recurrent
+from harness.model import leaves, named_layers
 from harness.record import Phases, Record
 from harness.runs.execute import Ready, Setting, describe, execute
 from harness.runs.executors.bench import COMMAND_LINE
@@ -54,6 +57,37 @@ def test_a_mode_that_the_shell_switches_off_is_not_proven_and_doctor_names_the_v
     traps = {trap.name: trap for trap in describe(backend, interpreter).traps}
     assert variable in traps["no compiling"].sentence
     assert traps["no compiling"].harmful
+
+
+COMPILES_LSTM = """
+import torch
+from torch import nn
+
+net = nn.Sequential(nn.Linear(3, 4), nn.LSTM(4, 2))
+torch.compile(net)(torch.ones(2, 5, 3))
+inductor = __import__("sys").modules.get("torch._inductor.codecache")
+print(len(inductor.PyCodeCache.modules) if inductor else 0)
+torch._dynamo.reset()  # what it has passed over once it passes over in silence
+try:
+    torch.compile(net, fullgraph=True)(torch.ones(2, 5, 3))
+except Exception as error:
+    print("Dynamo does not support RNN, GRU, or LSTM" in str(error))
+"""
+
+
+def test_graph_mode_of_torch_refuses_just_the_nets_of_which_torch_compiles_nothing(
+    python_of: Callable[[str], str], home: Path
+) -> None:
+    python = python_of("torch")
+    done = subprocess.run([python, "-c", COMPILES_LSTM], capture_output=True, text=True, check=False, cwd=home)
+    assert done.stdout.split() == ["0", "True"], (
+        f"the sentence of the adapter can go: {done.stdout}{done.stderr[-500:]}"
+    )
+    tasks = tuple(registry.task(name) for name in registry.task_names())
+    refused = describe("torch", Interpreter(python=python, source="managed", reason=""), tasks).why_not
+    recurrent = {task.name for task in tasks if any(isinstance(x.layer, Recurrent) for x in leaves(named_layers(task)))}
+    assert {"lstm-text", "char-rnn"} < recurrent
+    assert {key for key in refused if key.endswith("/cpu/graph")} == {f"{name}/cpu/graph" for name in recurrent}
 
 
 def test_mindspores_cache_of_graphs_is_not_taken_over_from_the_shell(

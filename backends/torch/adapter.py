@@ -23,6 +23,8 @@ from backends.torch.optimizers import Updater
 from harness.boltzmann import Stage
 from harness.contract import Arrays, Backend, Device, DeviceMemory, Split, Trap
 from harness.language import Sentence, Words, noop
+from harness.layers import Recurrent
+from harness.model import leaves, named_layers
 from harness.optimizers import Optimizer
 from harness.spec import DeviceKind, Mode, Task
 
@@ -61,7 +63,7 @@ class TorchProgram:
         self.compiled: Any = self.net
         if mode == "graph":
             nets.compile_or_raise()
-            self.compiled = torch.compile(self.net, options=options(self.net, self.device))
+            self.compiled = torch.compile(self.net, fullgraph=True, options=options(self.net, self.device))
         self.names = tuple(weights)
         self.updater = Updater(optimizer, self.net)
         self.data: dict[str, Tensor] = {}
@@ -180,6 +182,11 @@ class TorchBackend:
         if device == "npu" and not npu_is_available():
             return noop(
                 "PyTorch reaches Ascend through the torch_npu plug-in, which finds no device or is not installed"
+            )
+        if mode == "graph" and any(isinstance(leaf.layer, Recurrent) for leaf in leaves(named_layers(task))):
+            return noop(
+                "torch.compile compiles nothing of a net with a recurrent layer (seen with 2.13.0), which then runs "
+                "op by op"
             )
         if mode == "graph" and device == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
             return noop("torch.compile needs a C++ compiler on the CPU and finds none: install g++")

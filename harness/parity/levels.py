@@ -75,6 +75,8 @@ class Parity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     versions: dict[str, str] = {}
     failure: Words = ""
     """Why nothing could be compared: the backend refused, crashed or took too long."""
+    refused: bool = False
+    """Whether it refused the task in this mode, with a sentence: nothing is proven, and nothing is wrong."""
     first_layer: str | None = None
     """The first layer whose output differs, where the forward pass does."""
     hint: Words = ""

@@ -43,10 +43,12 @@ Trace = Mapping[str, NDArray[Any]]
 class TraceFailed(Exception):
     """A worker could not compute its trace."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Words, *, refused: bool = False) -> None:
         super().__init__(str(words))
         self.words = words
         """Why."""
+        self.refused = refused
+        """Whether the backend said so itself, before it computed anything."""
 
 
 class Checker:
@@ -127,7 +129,7 @@ class Checker:
                 cut = self._trace(python, inputs, **job, prefixes=True)
                 first_layer = parity.first_difference(task, self._reference(task, preset, inputs, prefixes=True), cut)
         except TraceFailed as error:
-            return verdict(False, levels={}, failure=error.words)
+            return verdict(False, levels={}, failure=error.words, refused=error.refused)
         hint = hints.hint(task, preset, failed[0], reference, candidate, inputs)
         return verdict(False, levels=levels, versions=versions, first_layer=first_layer, hint=hint)
 
@@ -171,7 +173,7 @@ class Checker:
                 raise KeyboardInterrupt
             outcome = judge(ended, TIMEOUT_S)
             if outcome.status != "ok":
-                raise TraceFailed(outcome.said or outcome.reason)
+                raise TraceFailed(outcome.said or outcome.reason, refused=outcome.status == "unsupported")
             with np.load(place / "out" / TRACE, allow_pickle=False) as file:
                 found = dict(file)
         compiled: Any = {n.removeprefix(COMPILED): int(count) for n, count in found.items() if n.startswith(COMPILED)}
