@@ -75,32 +75,34 @@ def test_steady_blocks_are_long_enough_to_be_read() -> None:
 def test_the_blocks_of_a_long_training_get_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "BLOCKS_OF_ONE_LENGTH", 3)
     monkeypatch.setattr(clock, "MUCH_FOR_A_CALL", np.inf)  # whatever else the machine does
-    timed = trainer(Clockwork(step_s=1.1 * TARGET_BLOCK_S), 26)
+    timed = trainer(Clockwork(step_s=1.1 * TARGET_BLOCK_S), 28)
     timed.first_step()
-    timed.train_until(26, lambda: None)
+    timed.train_until(28, lambda: None)
     steady = [block.steps for block in timed.blocks if block.kind == "steady"]
     assert steady == [1, 1, 1, 2, 2, 2, 4, 4, 4]
 
 
 @pytest.mark.parametrize(
-    ("call_s", "step_s", "late_s", "expected"),
+    ("call_s", "step_s", "late", "expected"),
     [
-        (0.0, 0.08, 0.0, 1),  # one step is long enough, and two take twice as long
-        (0.01, 0.05, 0.0, 1),  # a sixth is the call's, which may as well be noise
-        (0.0, 0.08, 0.2, 1),  # what the first block waited for is not its call's
-        (0.001, 0.001, 0.0, 49),
-        (0.12, 0.005, 0.0, 256),  # 9 % are the call's, and in half of it 16 %
-        (5.0, 0.005, 0.0, 1),  # no block gets longer than a call that is too long by itself
-        (0.9, 0.001, 0.0, 128),
+        (0.0, 0.08, {}, 1),  # one step is long enough, and two take twice as long
+        (0.01, 0.05, {}, 1),  # a sixth is the call's, which may as well be noise
+        (0.0, 0.08, {1: 0.2}, 1),  # what the first block waited for is not its call's
+        (0.001, 0.001, {}, 49),
+        (0.12, 0.005, {}, 256),  # 9 % are the call's, and in half of it 16 %
+        (0.05, 0.002, {3: 0.03}, 256),  # the block of two steps waited, which hides what its call costs
+        (0.05, 0.002, {17: 0.3}, 256),  # and so one of eight
+        (5.0, 0.005, {}, 1),  # no block gets longer than a call that is too long by itself
+        (0.9, 0.001, {}, 128),
     ],
 )
 def test_a_call_that_costs_beside_its_steps_gets_many_of_them(
-    monkeypatch: pytest.MonkeyPatch, call_s: float, step_s: float, late_s: float, expected: int
+    monkeypatch: pytest.MonkeyPatch, call_s: float, step_s: float, late: dict[int, float], expected: int
 ) -> None:
     def timed_block(program: Clockwork, order: np.ndarray, kind: BlockKind, guard: Guard | None = None) -> Block:
-        late = late_s if program.steps == 1 else 0.0  # the first block after the first step
+        waited = late.get(program.steps, 0.0)  # by the steps that were made before the block
         program.train(order)
-        return Block(kind=kind, steps=len(order), seconds=call_s + len(order) * step_s + late, cpu_seconds=0.0)
+        return Block(kind=kind, steps=len(order), seconds=call_s + len(order) * step_s + waited, cpu_seconds=0.0)
 
     monkeypatch.setattr(clock, "time_block", timed_block)
     timed = trainer(Clockwork(step_s=0.0), 1000)

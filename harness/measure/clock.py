@@ -225,6 +225,8 @@ class Trainer:
         self._calibrated = False
         self._shortest: Block | None = None
         """The block of the calibration with the fewest steps: what a call costs shows best beside it."""
+        self._longer: Block | None = None
+        """The last one with more steps, the quicker of two alike."""
         self._for_its_call = False
         """Whether blocks grow because a call costs much beside its steps."""
 
@@ -355,11 +357,13 @@ class Trainer:
         elif block.steps == shortest.steps:
             self._steps_per_block = min(2 * block.steps, len(self.order))
         else:
-            share = call_share(shortest, block)
+            before = self._longer if self._longer and self._longer.steps == block.steps else None
+            self._longer = min(before or block, block, key=lambda one: one.seconds)
+            share = call_share(shortest, self._longer)
             self._for_its_call = self._for_its_call or share > MUCH_FOR_A_CALL
             if self._for_its_call and share > MOST_FOR_A_CALL:
                 self._steps_per_block = min(2 * block.steps, len(self.order))
-            else:
+            elif before:  # else once more: in a block that others held up a call seems to cost nothing
                 self._calibrated = True
                 if shortest.seconds >= self.target_s and not self._for_its_call:
                     self._steps_per_block = shortest.steps  # more were made to look at the call alone
