@@ -1,7 +1,7 @@
 """How fast is a Boltzmann machine's training, beside scikit-learn's BernoulliRBM and beside plain matrix products?
 
     .venv/bin/python benchmarks/rbm.py [--backend NAME] [--mode MODE] [--stage bottom|joint] [--rounds N]
-        [--updates N] [--preset NAME] [--dataset NAME] [--share] [--json]
+        [--updates N] [--preset NAME] [--dataset NAME] [--by-hand] [--share] [--json]
 
 The stage of `dbm-mnist` and scikit-learn's `fit` and `partial_fit` train blocks of equally many updates on the same
 pictures, in turns: each in a process of its own that lives as long as the study and is stopped while another one runs
@@ -10,11 +10,14 @@ medians are printed, so that a drift of the machine falls on all alike. Run it o
 
 What they compute is not quite equal, and the frameworks do more: they make the pixels binary at every visit, draw
 h from p0 (CD-1), and have momentum and weight decay; scikit-learn takes the pixels as they are, has persistent chains
-and none of the rest. Both have five matrix products per update. With `--share`, each framework's own rate of float32
-products is measured in the same rounds, and which share of it the whole update reaches (see `products.py`).
+and none of the rest. Both have five matrix products per update. With `--by-hand`, JAX's and Paddle's default modes
+have a loop by hand of the stage `bottom` beside them, which computes the same. With `--share`, each framework's own
+rate of float32 products is measured in the same rounds, and which share of it the whole update reaches (see
+`products.py`).
 """
 
 import argparse
+import importlib.util
 import json
 import random
 import statistics
@@ -28,7 +31,7 @@ import msgspec
 from msgspec import Struct
 
 from benchmarks.products import LARGE_PRODUCT, products
-from benchmarks.rbm_worker import RbmJob
+from benchmarks.rbm_worker import BY_HAND, RbmJob, machine_of
 from benchmarks.turns import Worker, started
 from harness import registry
 from harness.cli.names import words
@@ -52,10 +55,10 @@ class Candidate(Struct, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         """What it is called in the table."""
-        return self.program if self.program in RIVALS else f"{self.program} {self.mode}"
+        return self.program if self.program in RIVALS or BY_HAND in self.program else f"{self.program} {self.mode}"
 
 
-def candidates(backends: Sequence[str], modes: Sequence[str], *, rivals: bool) -> list[Candidate]:
+def candidates(backends: Sequence[str], modes: Sequence[str], *, rivals: bool, by_hand: bool) -> list[Candidate]:
     """Return what is to be compared; `all` stands for every mode, `default` for a backend's own, and it is the default.
 
     A backend is left out of a mode that it does not have.
@@ -66,7 +69,10 @@ def candidates(backends: Sequence[str], modes: Sequence[str], *, rivals: bool) -
         wanted = words(modes) or ("default",)
         named = [entry.default_mode if word == "default" else word for word in wanted]
         chosen = entry.modes if "all" in wanted else tuple(mode for mode in entry.modes if mode in named)
-        found += [Candidate(program=name, mode=mode, python=find(name, {}).python) for mode in chosen]
+        python = find(name, {}).python
+        found += [Candidate(program=name, mode=mode, python=python) for mode in chosen]
+        if by_hand and importlib.util.find_spec(machine_of(name)):
+            found.append(Candidate(program=name + BY_HAND, mode=entry.default_mode, python=python))
     return found
 
 
@@ -96,7 +102,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     task = registry.task(TASK)
     preset = task.preset(asked.preset)
     data = prepare(task.at(asked.preset), preset, dataset=asked.dataset or preset.dataset, seed=0, data_dir=None)
-    chosen = candidates(asked.backend, asked.mode, rivals=asked.stage == "bottom")
+    chosen = candidates(asked.backend, asked.mode, rivals=asked.stage == "bottom", by_hand=asked.by_hand)
     jobs = {candidate.label: job_for(candidate, asked, data) for candidate in chosen}
     seconds: dict[str, list[float]] = {label: [] for label in jobs}
     multiplied: dict[str, list[list[float]]] = {label: [] for label in jobs}
@@ -118,7 +124,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
             print(f"round {number} of {asked.rounds}", file=sys.stderr)
             for label in shuffle.sample(list(workers), len(workers)):
                 seconds[label].append(workers[label].ask("train")["seconds"])
-                if asked.share and not label.endswith("partial_fit"):
+                if asked.share and not label.endswith(("partial_fit", BY_HAND)):
                     multiplied[label].append(workers[label].ask("multiply")["seconds"])
     found: dict[str, Any] = {
         "stage": asked.stage,
@@ -130,6 +136,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         "candidates": {
             label: {"versions": versions[label], "idle_percent": idle[label], "seconds": seconds[label]}
             | speeds(seconds[label], seconds.get(RIVALS[0]), examples=asked.updates * preset.batch_size)
+            | by_hand(label, seconds)
             | (shares(jobs[label], seconds[label], multiplied[label], preset.batch_size) if multiplied[label] else {})
             for label in jobs
         },
@@ -143,6 +150,13 @@ def speeds(ours: Sequence[float], theirs: Sequence[float] | None, *, examples: i
     if theirs is not None:
         found["ratio"] = quartiles([their / own for own, their in zip(ours, theirs, strict=True)])
     return found
+
+
+def by_hand(label: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
+    """Return the ratio of a backend's speed to that of its loop by hand, round by round, as quartiles."""
+    if label in RIVALS or (loop := label.split()[0] + BY_HAND) == label or loop not in seconds:
+        return {}
+    return {"by_hand": quartiles([theirs / own for own, theirs in zip(seconds[label], seconds[loop], strict=True)])}
 
 
 def shares(job: RbmJob, seconds: Sequence[float], multiplied: Sequence[Sequence[float]], batch: int) -> dict[str, Any]:
@@ -179,6 +193,9 @@ def show(found: dict[str, Any]) -> None:
         if "ratio" in row:
             low, middle, high = row["ratio"]
             line += f"   {middle:.2f} ({low:.2f} to {high:.2f}) times {RIVALS[0]}"
+        if "by_hand" in row:
+            low, middle, high = row["by_hand"]
+            line += f"   {middle:.3f} ({low:.3f} to {high:.3f}) times its loop by hand"
         print(f"{line}   idle: {row['idle_percent']:.0f} % of a core")
     shared = {label: row for label, row in rows.items() if "share_of_large" in row}
     if not shared:
@@ -204,6 +221,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=320, help="of one block; 320 is five calls of MindSpore's loop")
     parser.add_argument("--preset", default="full")
     parser.add_argument("--dataset", help="default: the preset's own")
+    parser.add_argument("--by-hand", action="store_true", help="also the loops by hand of JAX and Paddle")
     parser.add_argument("--share", action="store_true", help="also measure the rates of plain matrix products")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()

@@ -4,6 +4,7 @@
 one update and one large product, and answers the seconds of each in the order of `products.py`, the large one last.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -24,6 +25,7 @@ from harness.spec import Mode
 from harness.worker.jobs import DescribeJob
 from harness.worker.process import bind
 
+BY_HAND = " by hand"
 RUN_UP = 16
 """Updates before each timed block: they fill the caches and wake the threads that were stopped."""
 
@@ -32,7 +34,7 @@ class RbmJob(Struct, frozen=True, kw_only=True):
     """What one worker is to train, all paths absolute."""
 
     program: str
-    """A backend's name, or `scikit-learn fit` or `scikit-learn partial_fit`."""
+    """A backend's name, one followed by ` by hand`, or `scikit-learn fit` or `scikit-learn partial_fit`."""
     mode: Mode
     stage: Stage
     updates: int
@@ -43,6 +45,11 @@ class RbmJob(Struct, frozen=True, kw_only=True):
     order: str
     """The .npy file of the mini-batches, (updates, B)."""
     cores: tuple[int, ...]
+
+
+def machine_of(backend: str) -> str:
+    """Return the module with the loop by hand of a framework."""
+    return f"benchmarks.loops.on_{backend}.machine"
 
 
 class ScikitLearn:
@@ -106,8 +113,12 @@ def build(job: RbmJob, order: NDArray[np.int32]) -> tuple[Trainable, dict[str, s
         return ScikitLearn(job.stage, pixels, order[: job.updates], partial=partial), versions
     from harness.worker.stages import StageProgram
 
-    backend: Backend = resolve(entry(job.program).adapter)()
+    name = job.program.removesuffix(BY_HAND)
+    backend: Backend = resolve(entry(name).adapter)()
     state = first_state(job, order.shape[1])
+    if name != job.program:
+        loop: Trainable = importlib.import_module(machine_of(name)).HandWritten(job.stage, pixels, state)
+        return loop, backend.versions()
     program = backend.build_boltzmann(job.stage, device="cpu", mode=job.mode, state=state, seed=0)
     program.load({"train_x": pixels, "test_x": pixels[:1]})
     program.synchronize()
