@@ -41,6 +41,11 @@ NO_COMPILING = ("TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE", "TORCH_COMPILE_O
 """Variables of the shell that turn the compiler off, or put another in its place."""
 
 
+def switched_off() -> tuple[str, ...]:
+    """Return the variables of the shell that keep torch.compile from compiling here."""
+    return tuple(name for name in NO_COMPILING if os.environ.get(name, "0") not in ("", "0"))
+
+
 def options(net: nn.Module, device: torch.device) -> dict[str, Any]:
     """Return the options that a net is compiled with."""
     narrow = device.type == "cpu" and any(
@@ -63,7 +68,9 @@ class TorchProgram:
         self.compiled: Any = self.net
         if mode == "graph":
             nets.compile_or_raise()
-            self.compiled = torch.compile(self.net, fullgraph=True, options=options(self.net, self.device))
+            # whole, or an error; where a variable turns it off, that nothing was compiled is said of what comes out
+            whole = not switched_off()
+            self.compiled = torch.compile(self.net, fullgraph=whole, options=options(self.net, self.device))
         self.names = tuple(weights)
         self.updater = Updater(optimizer, self.net)
         self.data: dict[str, Tensor] = {}
@@ -205,7 +212,7 @@ class TorchBackend:
                 "a recurrent net can run far slower for it (seen with 2.13.0): EVENBENCH_FLUSH_DENORMALS=1 flushes"
             )
             found.append(Trap(name="denormals", sentence=sentence, harmful=False))
-        for name in (name for name in NO_COMPILING if os.environ.get(name, "0") not in ("", "0")):
+        for name in switched_off():
             why = Sentence(
                 "{variable} turns torch.compile off, so that graph mode computes op by op: unset it", variable=name
             )
