@@ -49,6 +49,11 @@ GRADIENT_FLOOR = 1e-2
 UPDATE_FLOOR = 1e-3
 ROUNDING = 20.0
 """How many times further from float64 than the reference in float32 a framework may lie: sums of another order."""
+NUDGE = 1e-5
+"""By which share of itself a weight is moved, to see how fast the losses of a net part by themselves."""
+NUDGES = 3
+LOSSES_APART = 10.0
+"""How many times further from the reference's losses a framework's may lie than those of a nudged net."""
 Arrays = Mapping[str, NDArray[Any]]
 LEVELS: tuple[LevelName, ...] = get_args(LevelName)
 
@@ -200,6 +205,28 @@ def compare(
             errors[f"{stage}, {where}"] = error
         levels["stages"] = _worst(errors, tolerances.stages)
     return levels
+
+
+def nudged(given: Arrays, number: int) -> dict[str, NDArray[Any]]:
+    """Return what is handed to both sides with every weight moved by up to `NUDGE` of itself, another way each time."""
+    random = np.random.default_rng(number)
+    return {
+        name: (value * (1 + NUDGE * random.uniform(-1, 1, value.shape))).astype(np.float64)
+        if name.startswith("weights/")
+        else value
+        for name, value in given.items()
+    }
+
+
+def losses_level(reference: Arrays, candidate: Arrays, tolerance: float, apart: NDArray[np.float64]) -> Level:
+    """Return the level of losses, where each may also lie as far from the reference's as rounding can take it there.
+
+    `apart` (steps,) is how far nudged weights part the reference's own losses, up to each step. While they have not
+    parted, the tolerance holds: a fault of the schedule or of the order shows in the first steps.
+    """
+    expected, came = reference["losses/all"], candidate["losses/all"]
+    scale = np.maximum(np.abs(expected).max(), LOSSES_APART * apart / tolerance)
+    return _worst({"losses/all": float((np.abs(came - expected) / scale).max())}, tolerance)
 
 
 def _parameters_level(task: Task, candidate: Arrays, weights: Arrays) -> Level:
