@@ -17,7 +17,6 @@ rate of float32 products is measured in the same rounds, and which share of it t
 """
 
 import argparse
-import importlib.util
 import json
 import random
 import statistics
@@ -31,7 +30,7 @@ import msgspec
 from msgspec import Struct
 
 from benchmarks.products import LARGE_PRODUCT, products
-from benchmarks.rbm_worker import BY_HAND, RbmJob, machine_of
+from benchmarks.rbm_worker import BY_HAND, RbmJob
 from benchmarks.turns import Worker, started
 from harness import registry
 from harness.cli.names import words
@@ -58,7 +57,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
         return self.program if self.program in RIVALS or BY_HAND in self.program else f"{self.program} {self.mode}"
 
 
-def candidates(backends: Sequence[str], modes: Sequence[str], *, rivals: bool, by_hand: bool) -> list[Candidate]:
+def candidates(backends: Sequence[str], modes: Sequence[str], *, rivals: bool, loops: bool) -> list[Candidate]:
     """Return what is to be compared; `all` stands for every mode, `default` for a backend's own, and it is the default.
 
     A backend is left out of a mode that it does not have.
@@ -71,7 +70,7 @@ def candidates(backends: Sequence[str], modes: Sequence[str], *, rivals: bool, b
         chosen = entry.modes if "all" in wanted else tuple(mode for mode in entry.modes if mode in named)
         python = find(name, {}).python
         found += [Candidate(program=name, mode=mode, python=python) for mode in chosen]
-        if by_hand and importlib.util.find_spec(machine_of(name)):
+        if loops and (WORKER.parent / "loops" / f"on_{name}" / "machine.py").is_file():
             found.append(Candidate(program=name + BY_HAND, mode=entry.default_mode, python=python))
     return found
 
@@ -102,7 +101,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     task = registry.task(TASK)
     preset = task.preset(asked.preset)
     data = prepare(task.at(asked.preset), preset, dataset=asked.dataset or preset.dataset, seed=0, data_dir=None)
-    chosen = candidates(asked.backend, asked.mode, rivals=asked.stage == "bottom", by_hand=asked.by_hand)
+    chosen = candidates(asked.backend, asked.mode, rivals=asked.stage == "bottom", loops=asked.by_hand)
     jobs = {candidate.label: job_for(candidate, asked, data) for candidate in chosen}
     seconds: dict[str, list[float]] = {label: [] for label in jobs}
     multiplied: dict[str, list[list[float]]] = {label: [] for label in jobs}
@@ -225,6 +224,8 @@ def main() -> None:
     parser.add_argument("--share", action="store_true", help="also measure the rates of plain matrix products")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    if asked.by_hand and asked.stage != "bottom":
+        parser.error("--by-hand: the loops by hand are of the stage bottom, leave out --stage joint")
     found = measure(asked)
     if asked.json:
         print(json.dumps(found))

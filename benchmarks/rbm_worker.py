@@ -47,11 +47,6 @@ class RbmJob(Struct, frozen=True, kw_only=True):
     cores: tuple[int, ...]
 
 
-def machine_of(backend: str) -> str:
-    """Return the module with the loop by hand of a framework."""
-    return f"benchmarks.loops.on_{backend}.machine"
-
-
 class ScikitLearn:
     """BernoulliRBM by public calls; the pixels are as they are, not made binary, and gathered outside of the clock.
 
@@ -117,7 +112,9 @@ def build(job: RbmJob, order: NDArray[np.int32]) -> tuple[Trainable, dict[str, s
     backend: Backend = resolve(entry(name).adapter)()
     state = first_state(job, order.shape[1])
     if name != job.program:
-        loop: Trainable = importlib.import_module(machine_of(name)).HandWritten(job.stage, pixels, state)
+        loop: Trainable = importlib.import_module(f"benchmarks.loops.on_{name}.machine").HandWritten(
+            job.stage, pixels, state
+        )
         return loop, backend.versions()
     program = backend.build_boltzmann(job.stage, device="cpu", mode=job.mode, state=state, seed=0)
     program.load({"train_x": pixels, "test_x": pixels[:1]})
