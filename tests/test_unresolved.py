@@ -4,7 +4,8 @@ import numpy as np
 
 from backends.numpy.adapter import NumpyBackend
 from harness import registry
-from harness.optimizers import SGD, Adam, Optimizer
+from harness.layers import Activation, BatchNorm, Dense
+from harness.optimizers import SGD, AdaGrad, Adam, Optimizer
 from harness.parity import levels
 from harness.parity.levels import unresolved
 from harness.parity.zoo import case, dense_net
@@ -40,11 +41,19 @@ def test_clipping_brings_gradients_down_to_epsilon() -> None:
     assert left_out(Adam(learning_rate=0.1, clip_norm=1e-4), norm=1.0) == [[False, True], [True, False]]
 
 
-def trained(task: Task, given: dict[str, np.ndarray], order: np.ndarray) -> dict[str, np.ndarray]:
+def test_an_exact_zero_is_left_out_where_float32_has_another_number() -> None:
+    rounded = np.array([[1e-2, -3e-3], [1e-5, 1e-9]])
+    found = unresolved(GRADIENT, BEFORE, TASK, Adam(learning_rate=0.1), 0.01, 0.0, rounded)
+    assert found.tolist() == [[False, False], [False, True]]
+
+
+def trained(
+    task: Task, given: dict[str, np.ndarray], order: np.ndarray, dtype: type = np.float64
+) -> dict[str, np.ndarray]:
     """Return the losses of the reference's training in some order of the mini-batches."""
-    program = NumpyBackend().build(
+    program = NumpyBackend(dtype).build(
         task,
-        task.preset("quick").optimizer,
+        next(iter(task.presets.values())).optimizer,
         device="cpu",
         mode="eager",
         weights={name.removeprefix("weights/"): value for name, value in given.items() if name.startswith("weights/")},
@@ -55,18 +64,40 @@ def trained(task: Task, given: dict[str, np.ndarray], order: np.ndarray) -> dict
     return {"losses/all": program.losses()}
 
 
+def apart(task: Task, given: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> np.ndarray:
+    """Return how far the losses part by themselves."""
+    moved = [trained(task, levels.nudged(given, n), given["order"], np.float32)["losses/all"] for n in (1, 2, 3)]
+    return levels.apart(reference["losses/all"], np.stack(moved))
+
+
 def test_losses_may_lie_apart_as_far_as_a_trifle_takes_them_and_a_wrong_order_lies_further() -> None:
     task = registry.task("resnet").at("quick")
     given = levels.inputs(task, task.preset("quick"))
     reference = trained(task, given, given["order"])
-    moved = [trained(task, levels.nudged(given, number), given["order"])["losses/all"] for number in (1, 2, 3)]
-    apart = np.maximum.accumulate(np.max([np.abs(losses - reference["losses/all"]) for losses in moved], axis=0))
-    assert apart[0] < 1e-5 < 1e-3 < apart[-1], "the net does not part by itself: take another for this test"
+    found = apart(task, given, reference)
+    assert found[0] < 1e-5 < 1e-3 < found[-1], "the net does not part by itself: take another for this test"
     other = trained(task, levels.nudged(given, 4), given["order"])
     assert not np.allclose(other["losses/all"], reference["losses/all"], atol=0, rtol=1e-4)
-    assert levels.losses_level(reference, other, 1e-4, apart).passed
+    assert levels.losses_level(reference, other, 1e-4, found).passed
     late = given["order"].copy()
     late[[3, 4]] = late[[4, 3]]
-    found = levels.losses_level(reference, trained(task, given, late), 1e-4, apart)
-    assert not found.passed
-    assert found.where == "losses/all"
+    level = levels.losses_level(reference, trained(task, given, late), 1e-4, found)
+    assert not level.passed
+    assert level.where == "losses/all"
+
+
+def test_losses_may_lie_apart_as_far_as_steps_along_rounding_take_them() -> None:
+    kink = Activation(kind="leaky_relu", slope=0.1)
+    layers = (Dense(units=6), kink, Dense(units=5), BatchNorm(), Dense(units=3))
+    task = case("steps along rounding", layers, AdaGrad(learning_rate=0.02), loss="softmax_cross_entropy")
+    given = levels.inputs(task, task.presets["only"], 1)
+    reference = trained(task, given, given["order"])
+    single = trained(task, given, given["order"], np.float32)
+    assert not np.allclose(single["losses/all"], reference["losses/all"], atol=0, rtol=1e-3)
+    nudged = trained(task, levels.nudged(given, 1), given["order"])
+    assert np.allclose(nudged["losses/all"], reference["losses/all"], atol=0, rtol=1e-5), "float64 feels it too"
+    found = apart(task, given, reference)
+    assert levels.losses_level(reference, single, 1e-4, found).passed
+    late = given["order"].copy()
+    late[[3, 4]] = late[[4, 3]]
+    assert not levels.losses_level(reference, trained(task, given, late, np.float32), 1e-4, found).passed

@@ -61,6 +61,16 @@ class LeakyReLULayer(nn.Layer):  # type: ignore[misc]
         return functional.prelu(x, self.slope)
 
 
+class PReLULayer(nn.PReLU):  # type: ignore[misc]
+    """Paddle's layer, which ends the process where its input wants no gradient, as a net's own does (seen in 3.3.1)."""
+
+    def forward(self, x: Any) -> Any:
+        if x.stop_gradient:
+            x = x.detach()
+            x.stop_gradient = False
+        return super().forward(x)
+
+
 class MaxoutLayer(nn.Linear):  # type: ignore[misc]
     """The largest of `pieces` affine maps per unit; `functional.maxout` takes pictures alone."""
 
@@ -218,7 +228,7 @@ def layer_module(named: NamedLayer) -> Any:
             # Paddle's momentum is the weight of the old value, as the task's is
             return BatchNormLayer(inputs, momentum=momentum, epsilon=epsilon)
         case PReLU():
-            return nn.PReLU(inputs)
+            return PReLULayer(inputs)
         case Maxout(units=units, pieces=pieces):
             return MaxoutLayer(inputs, units, pieces)
         case Embedding(vocabulary=vocabulary, units=units):

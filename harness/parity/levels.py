@@ -218,10 +218,20 @@ def nudged(given: Arrays, number: int) -> dict[str, NDArray[Any]]:
     }
 
 
+def apart(losses: NDArray[Any], moved: NDArray[Any]) -> NDArray[np.float64]:
+    """Return how far losses (steps,) part by themselves, up to each step, from those of nudged nets (nudges, steps).
+
+    What is moved is trained in float32 too: where a gradient is zero by nature, as that of a bias in front of a batch
+    normalisation, an optimizer that divides by its size makes whole steps of its rounding, which a kink may then feel.
+    """
+    away = np.abs(moved.astype(np.float64) - losses)
+    return np.asarray(np.maximum.accumulate(np.where(np.isfinite(away), away, 0.0).max(axis=0)), np.float64)
+
+
 def losses_level(reference: Arrays, candidate: Arrays, tolerance: float, apart: NDArray[np.float64]) -> Level:
     """Return the level of losses, where each may also lie as far from the reference's as rounding can take it there.
 
-    `apart` (steps,) is how far nudged weights part the reference's own losses, up to each step. While they have not
+    `apart` (steps,) is how far the reference's own losses part by themselves, up to each step. While they have not
     parted, the tolerance holds: a fault of the schedule or of the order shows in the first steps.
     """
     expected, came = reference["losses/all"], candidate["losses/all"]
@@ -265,15 +275,23 @@ def _update_level(task: Task, optimizer: Optimizer, reference: Arrays, candidate
             came = candidate.get(key)
             if group == "update" and is_trained(name) and came is not None and came.shape == before.shape:
                 gradient, noise = reference[f"gradients/{name}"], rounding(reference, f"gradients/{name}")
-                came = np.where(unresolved(gradient, before, task, optimizer, norm, noise), reference[key], came)
+                single = reference.get(f"single/gradients/{name}", gradient)
+                same = unresolved(gradient, before, task, optimizer, norm, noise, single)
+                came = np.where(same, reference[key], came)
             errors[key] = _difference(reference[key], came, scale)
     return _worst(errors, task.tolerances.update)
 
 
 def unresolved(
-    gradient: NDArray[Any], before: NDArray[Any], task: Task, optimizer: Optimizer, norm: float, noise: float = 0.0
+    gradient: NDArray[Any],
+    before: NDArray[Any],
+    task: Task,
+    optimizer: Optimizer,
+    norm: float,
+    noise: float = 0.0,
+    single: NDArray[Any] | None = None,
 ) -> NDArray[np.bool_]:
-    """Return where an optimizer steps along a number that is not zero, but too small to be known in float32.
+    """Return where an optimizer steps along a number that is too small to be known in float32, but not zero there.
 
     That number is the gradient, clipped and with its penalties (which may cancel it). It is too small where it is below
     the error that the level of gradients allows, below the array's rounding (`noise`), or below a hundred times the
@@ -287,8 +305,9 @@ def unresolved(
     allowed = max(task.tolerances.gradients * np.abs(clipped).max(initial=0.0), noise)
     size = np.abs(along)
     unknown = size < max(allowed, 100 * getattr(optimizer, "epsilon", 0.0))
-    # an exact zero is that of a unit which nothing reaches, unless all of the array is rounding
-    return np.asarray(unknown & ((size > 0) | bool(np.abs(clipped).max(initial=0.0) < noise)))
+    # an exact zero is that of a unit which nothing reaches, unless float32 has another (`single`) or all is rounding
+    rounded = False if single is None else single != 0
+    return np.asarray(unknown & ((size > 0) | rounded | bool(np.abs(clipped).max(initial=0.0) < noise)))
 
 
 def _level(reference: Arrays, candidate: Arrays, names: list[str], tolerance: float, floor: float = 0.0) -> Level:

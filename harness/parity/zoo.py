@@ -158,7 +158,7 @@ def zoo() -> tuple[Task, ...]:
         case("momentum", dense_net(), Momentum(learning_rate=0.05, schedule=halving), loss="sigmoid_cross_entropy"),
         case("nesterov", dense_net(), Nesterov(learning_rate=0.05, l2=0.1, schedule=halving), loss=softmax),
         case("adagrad", dense_net(Activation(kind="tanh")), AdaGrad(learning_rate=0.05, l1=0.01), loss=softmax),
-        case("rmsprop", dense_net(PReLU()), RMSprop(learning_rate=0.01, l2=0.01), loss=softmax),
+        case("rmsprop", (PReLU(), *dense_net(PReLU())), RMSprop(learning_rate=0.01, l2=0.01), loss=softmax),
         case("stacked", stacked, Adam(learning_rate=0.01, clip_norm=0.5), shape=words, loss=softmax),
         case("both ways", both_ways, SGD(learning_rate=0.1), shape=words, loss=softmax),
         case("gru", (GRU(units=6, sequence=True), GRU(units=5), Dense(units=2)), clipped, shape=(6, 4), loss=softmax),

@@ -155,18 +155,14 @@ class Checker:
         return parity.compare(task, preset.optimizer, reference, candidate, inputs), reference, candidate
 
     def _apart(self, task: Task, preset: Preset, inputs: Trace, reference: Trace) -> NDArray[np.float64]:
-        """Return how far the reference's losses part, up to each step, when its weights are moved by a trifle."""
-        moved = (
-            self._reference(task, preset, parity.nudged(inputs, number), nudge=number)["losses/all"]
-            for number in range(1, parity.NUDGES + 1)
-        )
-        largest = np.max([np.abs(losses - reference["losses/all"]) for losses in moved], axis=0)
-        return np.asarray(np.maximum.accumulate(largest), np.float64)
+        """Return how far the reference's losses part, up to each step, in float32 with weights moved by a trifle."""
+        moved = self._reference(task, preset, inputs, nudges=parity.NUDGES)["losses/nudged"]
+        return parity.apart(reference["losses/all"], moved)
 
     def _reference(
-        self, task: Task, preset: Preset, inputs: Trace, *, seed: int = 0, prefixes: bool = False, nudge: int = 0
+        self, task: Task, preset: Preset, inputs: Trace, *, seed: int = 0, prefixes: bool = False, nudges: int = 0
     ) -> Trace:
-        name = f"{parity.key(task, preset)}{seed}{prefixes}{nudge}"
+        name = f"{parity.key(task, preset)}{seed}{prefixes}{nudges}"
         if name not in self._references:
             entry = registry.entry(registry.reference_name())
             self._references[name] = self._trace(
@@ -178,6 +174,7 @@ class Checker:
                 device="cpu",
                 mode=entry.default_mode,
                 prefixes=prefixes,
+                nudges=nudges,
             )
         return self._references[name]
 

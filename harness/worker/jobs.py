@@ -70,7 +70,9 @@ class TraceJob(_Job, frozen=True, kw_only=True):
     inputs: str
     """Path of the .npz file with arrays, order and weights (see `harness/parity/levels.py`)."""
     prefixes: bool = False
-    """Also compute the outputs of the model cut off after each layer, to find the first that differs."""
+    """Compute the outputs of the model cut off after each layer instead, to find the first that differs."""
+    nudges: int = 0
+    """Compute the losses alone instead, in float32 and so many times with every weight moved by a trifle."""
 
 
 class CeilingJob(_Job, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from harness.language import told
 from harness.layers import Dropout, Layer
 from harness.model import cuts, each, parameter_shapes
 from harness.parity import stages
+from harness.parity.levels import nudged
 from harness.record import Outcome
 from harness.registry import resolve
 from harness.spec import Task
@@ -32,7 +33,8 @@ def trace(job: TraceJob) -> Outcome:
     with np.load(job.inputs, allow_pickle=False) as file:
         inputs = dict(file)
     found: dict[str, Any] = {f"versions/{name}": np.array(version) for name, version in backend.versions().items()}
-    found |= prefixes(job, backend, inputs) if job.prefixes else levels(job, backend, inputs)
+    compute = nudged_losses if job.nudges else prefixes if job.prefixes else levels
+    found |= compute(job, backend, inputs)
     found |= {f"{COMPILED}{mode}": np.array(count) for mode, count in backend.compiled().items()}
     np.savez(Path(job.out, TRACE), **found)
     return Outcome(status="ok")
@@ -88,6 +90,16 @@ def prefixes(job: TraceJob, backend: Backend, inputs: Arrays) -> dict[str, Any]:
         program = start(job, backend, inputs, task, cut.sources)
         found[f"prefix/{cut.name}"] = program.host(program.predict("train", inputs["order"][0]))
     return found
+
+
+def nudged_losses(job: TraceJob, backend: Any, inputs: Arrays) -> dict[str, Any]:
+    """Return the reference's losses of 20 steps in float32, (nudges, steps), its weights moved another way each."""
+    still, found = without_dropout(job.task), []
+    for number in range(1, job.nudges + 1):
+        program = start(job, backend.single(), nudged(inputs, number), still)
+        program.train(inputs["order"])
+        found.append(program.losses())
+    return {"losses/nudged": np.stack(found)}
 
 
 def start(
