@@ -254,7 +254,9 @@ def wake_sleep() -> Task:
         {
             "smoke": preset(stages(1), dataset="digits", epochs=1, measure_s=0.2, fewest_updates=10),
             "quick": preset(stages(20), dataset="digits", epochs=20, target=0.9),
-            "full": preset(stages(10), dataset="mnist", epochs=10, labels=FEW, timeout_s=14_400),
+            "full": preset(
+                stages(10), dataset="mnist", epochs=10, labels=FEW, temperatures=TEMPERATURES, timeout_s=14_400
+            ),
         },
     )
 

@@ -10,7 +10,7 @@ from PIL import Image
 from small_machines import BOTTOM, FIRST, JOINT, PER_EPOCH, PIXELS, SECOND, STAGES, TEST, TOP, machine_task, run_job
 
 from backends.numpy.boltzmann import NumpyBoltzmann
-from harness.boltzmann import Rbm, Stage, state_shapes, statistics_names
+from harness.boltzmann import Rbm, Stage, WakeSleep, state_shapes, statistics_names
 from harness.contract import Arrays
 from harness.record import Measured, Outcome
 from harness.records import machines, pictures
@@ -138,6 +138,18 @@ def test_other_machines_go_through_as_well(stages: tuple[Rbm, ...], shown: set[s
     assert set(measured.quality) == {"probe_accuracy", "accuracy", "random_start_accuracy"}
     with np.load(tmp_path / "run" / "out" / pictures.ARRAYS) as file:
         assert set(file.files) == shown
+
+
+def test_a_belief_net_is_judged_before_and_after_it_is_untied(tmp_path: Path) -> None:
+    up_down = WakeSleep(
+        name="up-down", epochs=2, learning_rate=0.01, weight_decay=0, visible=PIXELS, hidden1=FIRST, hidden2=SECOND
+    )
+    task = machine_task((BOTTOM, TOP, up_down), temperatures=50, sampling_runs=10)
+    _, measured = go(tmp_path / "run", task)
+    found = {stage.name: stage.quality for stage in measured.stages}
+    told = {"bound", "bound_is_reliable", "log_z", "sample_size_uniform", "sample_size_rates"}
+    assert set(found["up-down, untied"]) == set(found["up-down, trained"]) == told
+    assert measured.quality["bound"] == found["up-down, trained"]["bound"] != found["up-down, untied"]["bound"]
 
 
 def test_a_machine_is_judged_and_kept_on_its_way(tmp_path: Path) -> None:

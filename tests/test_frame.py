@@ -29,7 +29,7 @@ from records_factory import (
 import harness
 import reports
 from harness import registry
-from harness.boltzmann import Joint, Rbm, initial_state, statistics_names
+from harness.boltzmann import Joint, Rbm, Stage, WakeSleep, initial_state, statistics_names
 from harness.contract import Trap
 from harness.errors import UsageError
 from harness.language import Sentence
@@ -42,6 +42,7 @@ from reports.frame.frame import evaluations, frame, load_frame, losses, samples
 
 JOINT = Joint(name="j", epochs=1, learning_rate=0.1, weight_decay=0.0, visible=4, hidden1=3, hidden2=2, chains=2)
 RBM = Rbm(name="r", epochs=1, learning_rate=0.1, weight_decay=0.0, visible=4, hidden=3)
+UP_DOWN = WakeSleep(name="w", epochs=1, learning_rate=0.1, weight_decay=0.0, visible=4, hidden1=3, hidden2=2)
 GOLDEN = sorted((Path(__file__).parent / "records").glob("schema-*.json"))
 
 
@@ -278,8 +279,8 @@ def test_every_column_of_the_stages_has_its_type(records: list[Record]) -> None:
     assert len(found) == sum(len(item.measured.stages) for item in records)
 
 
-@pytest.mark.parametrize("stage", [JOINT, RBM])
-def test_whatever_is_reported_of_a_machine_has_a_column(stage: Joint | Rbm) -> None:
+@pytest.mark.parametrize("stage", [JOINT, RBM, UP_DOWN])
+def test_whatever_is_reported_of_a_machine_has_a_column(stage: Stage) -> None:
     state = initial_state(stage, 2, seed=0)
     x = np.full((3, 4), 0.5, np.float32)
     found, _ = quality.of(stage, state, pixel_means=x[0], test=x, temperatures=3, runs=4, seed=0)

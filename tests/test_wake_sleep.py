@@ -9,7 +9,7 @@ from test_boltzmann_learning import bars_and_stripes, flat, gradient_of, random_
 
 from backends.numpy.boltzmann import NumpyBoltzmann
 from harness.boltzmann import State, WakeSleep
-from harness.measure import exact
+from harness.measure import exact, likelihood
 from harness.measure.exact import Doubles, Model
 from harness.model import initial_weights
 from harness.registry import task
@@ -101,6 +101,16 @@ def test_it_raises_the_bound_of_a_net_that_was_trained_greedily() -> None:
     after = bound(program.state(), pictures)
     assert before < -6
     assert after > before + 1.5
+
+
+def test_the_bound_that_is_drawn_is_the_exact_one_on_average() -> None:
+    x = bars_and_stripes(2)
+    w = random_state(STAGE, len(x), deviation=1)
+    log_z = exact.log_z(likelihood.top_of(w))
+    found = [likelihood.belief_elbo(w, x, log_z, np.random.default_rng(seed)).mean() for seed in range(2000)]
+    deviation = np.std(found, ddof=1) / np.sqrt(len(found))
+    assert deviation < 0.02
+    assert abs(np.mean(found) - bound(w, x.astype(np.float64))) < 4 * deviation
 
 
 def test_the_net_above_begins_with_what_recognises() -> None:

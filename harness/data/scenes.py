@@ -26,9 +26,9 @@ def arrays(images: Images, *, seed: int = 0) -> dict[str, NDArray[Any]]:
     # RandomState, not default_rng: only the old generator promises the same numbers from every version of NumPy.
     random = np.random.RandomState(seed)
     for split, most in MOST.items():
-        digits, labels = images.arrays[f"{split}_x"], images.arrays[f"{split}_y"]
+        digits, labels = halved(images.arrays[f"{split}_x"]), images.arrays[f"{split}_y"]
         count = min(most, 2 * len(digits) // 3)
-        scenes = [scene(halved(digits), labels, random) for _ in range(count)]
+        scenes = [scene(digits, labels, random) for _ in range(count)]
         pictures = np.stack([picture for picture, _classes in scenes])
         found[f"{split}_x"] = ((pictures / 255 - images.mean) / images.deviation).astype(np.float32)[:, np.newaxis]
         found[f"{split}_y"] = np.stack([classes for _picture, classes in scenes])

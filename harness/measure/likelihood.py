@@ -197,6 +197,26 @@ def elbo(model: Model, v: Floats, log_z: float, *, steps: int = 50) -> Doubles:
     return np.concatenate([_bound(model, v[i : i + ROWS], steps) for i in range(0, len(v), ROWS)]) - log_z
 
 
+def belief_elbo(net: Model, v: Floats, log_z: float, random: np.random.Generator) -> Doubles:
+    """Return an estimate of a lower bound of log p for every row of v `(B, V)`, of a belief net that is untied.
+
+    The bound is `E_q[log p(v | h) - F(h)] - log Z + H(q)` with q as recognition has it, and F and log Z those of the
+    machine on top (Hinton, Osindero & Teh 2006, section 3); one h is drawn for each row, so that the mean is unbiased.
+    """
+    inputs = v @ net["recognition"] + net["recognition_bias"]
+    means: Doubles = sigmoid(inputs).astype(np.float64)
+    h = _draw(inputs, random)
+    generated = (h @ net["generation"].T + net["visible_bias"]).astype(np.float64)
+    log_v = (v * generated - softplus(generated)).sum(axis=1)
+    bound: Doubles = log_v - free_energy(top_of(net), h) + _entropy(means) - log_z
+    return bound
+
+
+def top_of(net: Model) -> Model:
+    """Return the machine on top of a belief net."""
+    return {"weight": net["weight2"], "visible_bias": net["hidden1_bias"], "hidden_bias": net["hidden2_bias"]}
+
+
 def _bound(model: Model, v: Floats, steps: int) -> Doubles:
     v, m1, m2 = (array.astype(np.float64) for array in (v, *mean_field(model, v, steps)))
     bound: Doubles = ((v @ model["weight1"] + model["hidden1_bias"]) * m1).sum(axis=1) + v @ model["visible_bias"]

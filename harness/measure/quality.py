@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.boltzmann import Joint, Stage, State, WakeSleep
+from harness.boltzmann import Joint, Rbm, Stage, State
 from harness.contract import Split
 from harness.language import Sentence, Words, noop
 from harness.measure import likelihood
@@ -115,27 +115,31 @@ def of(
     """Return the figures on a machine and remarks on them.
 
     An RBM gets the pseudo-log-likelihood (nats per picture) of its weights as a plain machine, whichever side was
-    doubled in training. A joint stage gets the mean number of mean-field steps to a mean change below 1e-5 and, if
-    `temperatures` is not 0, the variational bound (nats per picture) with the effective sample sizes behind it. Of an
-    untied net nothing is said without labels.
+    doubled in training. A joint stage gets the mean number of mean-field steps to a mean change below 1e-5. It and an
+    untied net get the variational bound (nats per picture) with the effective sample sizes behind it, if `temperatures`
+    is not 0.
     """
-    if isinstance(stage, WakeSleep):
-        return {}, {}
     random = np.random.default_rng([seed, 8])
     v = (random.random(test.shape) < test).astype(np.float32)
-    if not isinstance(stage, Joint):
+    if isinstance(stage, Rbm):
         if stage.recognise:
             p = sigmoid(stage.recognise_copies * (v @ state["below.weight"] + state["below.bias"]))
             v = (random.random(p.shape) < p).astype(np.float32)
         return {"pseudo_log_likelihood": _finite(likelihood.pseudo_log_likelihood(state, v, seed))}, {}
-    found: dict[str, float | None] = {
-        "mean_field_iterations": likelihood.mean_field_iterations(state, v, CONVERGED, MOST_ITERATIONS)
-    }
+    found: dict[str, float | None] = {}
+    if isinstance(stage, Joint):
+        found["mean_field_iterations"] = likelihood.mean_field_iterations(state, v, CONVERGED, MOST_ITERATIONS)
     if not temperatures:
         return found, {"bound": NO_TEMPERATURES}
-    estimate = likelihood.log_z_of(state, pixel_means, temperatures, runs, seed)
+    if isinstance(stage, Joint):
+        estimate = likelihood.log_z_of(state, pixel_means, temperatures, runs, seed)
+        bound = likelihood.elbo(state, v, estimate.value)
+    else:
+        means = sigmoid(v @ state["recognition"] + state["recognition_bias"]).mean(axis=0)
+        estimate = likelihood.log_z_of(likelihood.top_of(state), means, temperatures, runs, seed)
+        bound = likelihood.belief_elbo(state, v, estimate.value, random)
     found |= {
-        "bound": _finite(float(likelihood.elbo(state, v, estimate.value).mean())),
+        "bound": _finite(float(bound.mean())),
         "bound_is_reliable": float(estimate.reliable),
         "log_z": _finite(estimate.value),
         "sample_size_uniform": _finite(estimate.uniform.effective_sample_size),

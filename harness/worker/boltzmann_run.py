@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import stage_sequence
-from harness.boltzmann import Joint, Stage, State
+from harness.boltzmann import Joint, Rbm, Stage, State
 from harness.contract import Backend, BoltzmannProgram, Split, Trap
 from harness.language import apart, finished, noop
 from harness.measure import quality as machine_quality
@@ -82,8 +82,9 @@ class BoltzmannRun(Run):
         state, epoch = stage_sequence.start(self.machine.stages, number, self.drawn, self.done), 0
         if self.checkpoint.stage == stage.name:
             state, epoch = self.checkpoint.state, self.checkpoint.epoch
-        elif isinstance(stage, Joint):
-            self.judge_machine(f"{stage.name}, composed", stage, state)
+        elif not isinstance(stage, Rbm):
+            made = "composed" if isinstance(stage, Joint) else "untied"
+            self.judge_machine(f"{stage.name}, {made}", stage, state)
         # No two stages, and no two starts from a checkpoint, are to draw the same numbers.
         program = self.build_stage(stage, state, seed=self.job.spec.seed * 1_000_000 + number * 10_000 + epoch)
         updates = StageProgram(stage, program, per_epoch=self.per_epoch, update=epoch * self.per_epoch)

@@ -25,8 +25,8 @@ WORDS = (
     noop("first"), noop("calibration"), noop("steady"), noop("short"), noop("train"), noop("test"),
     noop("validation"), noop("accuracy"), noop("mean squared error"),
     # stages of a Boltzmann machine and of its net
-    noop("bottom"), noop("top"), noop("joint"), noop("trained"), noop("composed"), noop("fine-tuned"),
-    noop("fine-tuning"), noop("random start"), noop("linear probe"), noop("all labels"),
+    noop("bottom"), noop("top"), noop("joint"), noop("up-down"), noop("trained"), noop("composed"), noop("untied"),
+    noop("fine-tuned"), noop("fine-tuning"), noop("random start"), noop("linear probe"), noop("all labels"),
     # settings of the frameworks
     noop("computed"), noop("flushed to zero"), noop("allocated as needed"), noop("channels last"), noop("as given"),
     noop("torch's choice"), noop("fused"),
