@@ -139,7 +139,7 @@ class SelfAttentionLayer(nn.Cell):  # type: ignore[misc]
         q = self.query(x).reshape(self.split).transpose(0, 2, 1, 3)
         k = self.key(x).reshape(self.split).transpose(0, 2, 3, 1)
         v = self.value(x).reshape(self.split).transpose(0, 2, 1, 3)
-        scores = ops.matmul(q, k) * self.scale
+        scores = ops.matmul(q * self.scale, k)  # fewer numbers than the scores
         if self.causal:
             scores = scores + self.hidden
         y = ops.matmul(ops.softmax(scores, -1), v).transpose(0, 2, 1, 3)

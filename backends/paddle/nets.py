@@ -148,7 +148,7 @@ class SelfAttentionLayer(nn.Layer):  # type: ignore[misc]
 
     def forward(self, x: Any) -> Any:
         q, k, v = (of(x).reshape(self.split).transpose([0, 2, 1, 3]) for of in (self.query, self.key, self.value))
-        scores = paddle.matmul(q, k, transpose_y=True) * self.scale
+        scores = paddle.matmul(q * self.scale, k, transpose_y=True)  # fewer numbers than the scores
         if self.causal:
             scores = scores + self.hidden
         y = paddle.matmul(functional.softmax(scores), v).transpose([0, 2, 1, 3])
