@@ -117,7 +117,7 @@ class Checker:
                 if resolved.passed:
                     remark = Sentence(
                         "the losses of 20 steps differ by {error:.1e}, where {allowed:.0e} is allowed, and the "
-                        "reference's own by {apart:.1e} when its weights are moved by {moved:.0e}",
+                        "reference's own by {apart:.1e} in float32, its weights moved by {moved:.0e}",
                         error=first.error,
                         allowed=first.tolerance,
                         apart=float(apart[-1] / np.abs(reference["losses/all"]).max()),
