@@ -247,6 +247,16 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise unknown_name(Sentence("preset of {name}", name=self.name), base, tuple(self.presets))
         return variant_of(self.presets[base], changes_in(name), of=f"{self.name} {base}")
 
+    def target(self, preset: str, dataset: str) -> Target | None:
+        """Return what a run has to reach: the preset's target, if the data are its own or the target was asked for.
+
+        What must be reached on one data set says nothing of another; a variant has a target only by `--set target=`.
+        """
+        found = self.presets.get(preset)
+        if found is None or (dataset != found.dataset and preset == base_preset(preset)):
+            return None
+        return found.target
+
     def at(self, name: str) -> "Task":
         """Return the task with the model of one of its presets, and with that preset if it is a variant.
 

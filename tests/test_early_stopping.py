@@ -72,9 +72,11 @@ def run(
     validation: list[float] | None,
     patience: int = 2,
     target: float = 0.0,
+    dataset: str = "none",
+    asked: bool = False,
 ) -> tuple[Outcome, Measured, Scripted]:
     """Do a run with as many evaluations as the script has."""
-    program = Scripted(test, validation or [])
+    program, called = Scripted(test, validation or []), f"only+target={target}" if asked else "only"
 
     class Backend(NumpyBackend):
         def build(self, *_: Any, **__: Any) -> Any:
@@ -102,7 +104,7 @@ def run(
         layers=(Dense(units=2),),
         loss="softmax_cross_entropy",
         datasets=("none",),
-        presets={"only": preset},
+        presets={called: preset},
     )
     sizes = {"train_x": (TRAIN, 1), "train_y": (TRAIN,), "test_x": (TEST, 1), "test_y": (TEST,)}
     for name, shape in sizes.items():
@@ -116,8 +118,8 @@ def run(
         out=str(folder / "out"),
         cores=(0,),
         spec=RunSpec(
-            task="scripted", task_version=1, backend="numpy", mode="eager", preset="only", dataset="none",
-            seed=0, repeat=0, timeout_s=60,
+            task="scripted", task_version=1, backend="numpy", mode="eager", preset=called, dataset=dataset, seed=0,
+            repeat=0, timeout_s=60,
         ),
         task=task,
         preset=preset,
@@ -162,6 +164,19 @@ def test_the_best_on_validation_counts_even_if_another_was_better_on_the_test_sp
     assert answers.counts == ((2, 6), (0, 0)), "evidence is of the evaluation that counts, too"
     assert outcome.status == "missed_target"
     assert "0.2500" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("dataset", "asked", "status"),
+    [("none", False, "missed_target"), ("others", False, "ok"), ("others", True, "missed_target")],
+)
+def test_a_target_is_that_of_the_presets_own_data_unless_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, asked: bool, status: str
+) -> None:
+    how: dict[str, Any] = {"test": [0.25], "validation": None, "target": 0.9, "dataset": dataset, "asked": asked}
+    outcome, measured, _ = run(tmp_path, monkeypatch, **how)
+    assert measured.quality == {"accuracy": 0.25}
+    assert outcome.status == status
 
 
 def test_an_equal_evaluation_is_no_improvement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,7 +229,8 @@ class Run:
 
     def judge(self) -> Outcome:
         """Compare the last quality with the target."""
-        target, reached = self.job.preset.target, self.best().quality
+        spec, reached = self.job.spec, self.best().quality
+        target = self.job.task.target(spec.preset, spec.dataset)
         if target is None or target.reached(reached):
             return Outcome(status="ok")
         came = reached[target.metric]

@@ -89,12 +89,12 @@ def facts_of(records: Iterable[Record], runs: pd.DataFrame) -> dict[str, Facts]:
 
 def time_to_target(record: Record) -> float | None:
     """Return the seconds of training until the preset's target was first seen, None if it has none or was missed."""
-    preset = record.task.presets.get(record.spec.preset)
-    if preset is None or preset.target is None:
+    target = record.task.target(record.spec.preset, record.spec.dataset)
+    if target is None:
         return None
     for evaluation in record.measured.evaluations:
-        value = evaluation.quality.get(preset.target.metric)
-        if value is not None and value >= preset.target.at_least:
+        value = evaluation.quality.get(target.metric)
+        if value is not None and value >= target.at_least:
             return evaluation.train_seconds
     return None
 

@@ -93,8 +93,7 @@ class RowOf:
 
 def _identity(record: Record, digest: str) -> Row:
     spec, parity = record.spec, record.parity
-    preset = record.task.presets.get(spec.preset)
-    target = preset.target if preset else None
+    target = record.task.target(spec.preset, spec.dataset)
     return {
         "run_id": spec.run_id,
         "source": spec.source,

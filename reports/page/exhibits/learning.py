@@ -79,9 +79,9 @@ def _drawn(place: Place, records: dict[str, Record], read: Callable[[Record], Po
 
 
 def _target(metric: str, record: Record) -> float | None:
-    """Return the quality that the runs' preset asks for, None where it asks for none or for another metric."""
-    preset = record.task.presets.get(record.spec.preset)
-    return preset.target.at_least if preset and preset.target and preset.target.metric == metric else None
+    """Return the quality that the runs have to reach, None where nothing is asked or another metric."""
+    target = record.task.target(record.spec.preset, record.spec.dataset)
+    return target.at_least if target and target.metric == metric else None
 
 
 def _exhibit(anchor: str, title: str, place: Place, drawn: Sequence[Drawn], subject: Subject) -> Exhibit:
