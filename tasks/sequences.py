@@ -31,7 +31,7 @@ def characters_layers(units: int) -> tuple[Layer, ...]:
 
 def char_rnn() -> Task:
     """Return the lectures' task: having read C, H, I, N, say A (Karpathy 2015); every place is one example."""
-    quick = Adam(learning_rate=0.005, clip_norm=1.0)
+    quick = Adam(learning_rate=0.01, clip_norm=1.0)
     return Task(
         name="char-rnn",
         version=1,
@@ -51,7 +51,7 @@ def char_rnn() -> Task:
                 dataset="rt-polarity",
                 epochs=10,
                 batch_size=64,
-                optimizer=Adam(learning_rate=0.003, clip_norm=1.0, schedule=StepSchedule(every=1500, factor=0.5)),
+                optimizer=Adam(learning_rate=0.005, clip_norm=1.0, schedule=StepSchedule(every=1500, factor=0.5)),
                 evaluations=5,
                 timeout_s=36_000,
                 layers=characters_layers(256),
