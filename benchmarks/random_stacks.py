@@ -10,7 +10,6 @@ out.
 """
 
 import argparse
-import importlib
 import io
 import os
 import subprocess
@@ -28,19 +27,13 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.stacks import stack  # noqa: E402  (in either environment)
 from harness.contract import Arrays, Backend, Entry  # noqa: E402
+from harness.registry import resolve  # noqa: E402
 from harness.spec import Mode  # noqa: E402
 from harness.worker.jobs import TraceJob  # noqa: E402
 from harness.worker.parity import levels, nudged_losses, prefixes  # noqa: E402
 
 RENEW = 100
 """Stacks after which a process is replaced: what a framework compiled stays in its memory."""
-
-
-def load(adapter: str) -> Backend:
-    """Return the backend of an adapter's name."""
-    module, _, function = adapter.partition(":")
-    backend: Backend = getattr(importlib.import_module(module), function)()
-    return backend
 
 
 def trace(backend: Backend, seed: int, mode: Mode, inputs: Arrays, *, cut: bool, nudges: int = 0) -> Arrays:
@@ -77,7 +70,7 @@ def unpacked(content: bytes) -> dict[str, Any]:
 
 def work(adapter: str, mode: Mode, ends: Connection) -> None:
     """Trace what comes over the connection, in the backend's environment, until it is closed."""
-    backend = load(adapter)
+    backend: Backend = resolve(adapter)()
     while True:
         try:
             seed, cut = ends.recv()
@@ -177,7 +170,7 @@ def judge(asked: argparse.Namespace) -> None:
     from harness.runs.parity import Checker, Trace, TraceFailed
     from harness.spec import Choice
 
-    reference = load(registry.entry(registry.reference_name()).adapter)
+    reference = resolve(registry.entry(registry.reference_name()).adapter)()
 
     class Held(Checker):
         """The gate, with processes that stay: starting one costs more than the trace of a stack."""

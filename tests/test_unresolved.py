@@ -43,7 +43,7 @@ def test_clipping_brings_gradients_down_to_epsilon() -> None:
 
 def test_an_exact_zero_is_left_out_where_float32_has_another_number() -> None:
     rounded = np.array([[1e-2, -3e-3], [1e-5, 1e-9]])
-    found = unresolved(GRADIENT, BEFORE, TASK, Adam(learning_rate=0.1), 0.01, 0.0, rounded)
+    found = unresolved(GRADIENT, BEFORE, TASK, Adam(learning_rate=0.1), 0.01, rounded)
     assert found.tolist() == [[False, False], [False, True]]
 
 

@@ -52,6 +52,7 @@ ROUNDING = 20.0
 NUDGE = 1e-5
 """By which share of itself a weight is moved, to see how fast the losses of a net part by themselves."""
 NUDGES = 3
+"""How often they are moved."""
 LOSSES_APART = 10.0
 """How many times further from the reference's losses a framework's may lie than those of a nudged net."""
 Arrays = Mapping[str, NDArray[Any]]
@@ -253,10 +254,13 @@ def _parameters_level(task: Task, candidate: Arrays, weights: Arrays) -> Level:
 
 def rounding(reference: Arrays, name: str) -> float:
     """Return how far an array may lie from the reference for float32's rounding alone; 0 if nothing is known."""
-    single = reference.get(f"single/{name}")
+    return _noise(reference[name], reference.get(f"single/{name}"))
+
+
+def _noise(array: NDArray[Any], single: NDArray[Any] | None) -> float:
     if single is None or not np.isfinite(single).all():
         return 0.0
-    return ROUNDING * float(np.abs(single.astype(np.float64) - reference[name]).max(initial=0.0))
+    return ROUNDING * float(np.abs(single.astype(np.float64) - array).max(initial=0.0))
 
 
 def _update_level(task: Task, optimizer: Optimizer, reference: Arrays, candidate: Arrays, weights: Arrays) -> Level:
@@ -274,9 +278,8 @@ def _update_level(task: Task, optimizer: Optimizer, reference: Arrays, candidate
             scale = max(moved, UPDATE_FLOOR * float(np.abs(before).max()))
             came = candidate.get(key)
             if group == "update" and is_trained(name) and came is not None and came.shape == before.shape:
-                gradient, noise = reference[f"gradients/{name}"], rounding(reference, f"gradients/{name}")
-                single = reference.get(f"single/gradients/{name}", gradient)
-                same = unresolved(gradient, before, task, optimizer, norm, noise, single)
+                gradient, single = reference[f"gradients/{name}"], reference.get(f"single/gradients/{name}")
+                same = unresolved(gradient, before, task, optimizer, norm, single)
                 came = np.where(same, reference[key], came)
             errors[key] = _difference(reference[key], came, scale)
     return _worst(errors, task.tolerances.update)
@@ -288,20 +291,20 @@ def unresolved(
     task: Task,
     optimizer: Optimizer,
     norm: float,
-    noise: float = 0.0,
     single: NDArray[Any] | None = None,
 ) -> NDArray[np.bool_]:
     """Return where an optimizer steps along a number that is too small to be known in float32, but not zero there.
 
     That number is the gradient, clipped and with its penalties (which may cancel it). It is too small where it is below
-    the error that the level of gradients allows, below the array's rounding (`noise`), or below a hundred times the
-    optimizer's epsilon: an optimizer that divides by the gradient's own size makes a full step of it, or none, by its
-    rounding.
+    the error that the level of gradients allows, below the array's rounding, known from the gradient in float32
+    (`single`), or below a hundred times the optimizer's epsilon: an optimizer that divides by the gradient's own size
+    makes a full step of it, or none, by its rounding.
     """
     clipped = gradient * min(1.0, optimizer.clip_norm / norm) if optimizer.clip_norm else gradient
     along = clipped
     if is_penalised(before.shape):
         along = along + optimizer.l2 * before + optimizer.l1 * np.sign(before)
+    noise = _noise(gradient, single)
     allowed = max(task.tolerances.gradients * np.abs(clipped).max(initial=0.0), noise)
     size = np.abs(along)
     unknown = size < max(allowed, 100 * getattr(optimizer, "epsilon", 0.0))
