@@ -5,7 +5,7 @@ import pytest
 
 from harness.measure import exact, likelihood
 from harness.measure.exact import Doubles
-from harness.measure.likelihood import Ais
+from harness.measure.likelihood import Ais, Base
 
 Machine = dict[str, Doubles]
 
@@ -130,12 +130,23 @@ def test_the_bound_does_not_depend_on_how_many_examples_are_taken_at_a_time(monk
     np.testing.assert_allclose(likelihood.elbo(model, v, 0.0), whole, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("base", ["uniform", "rates"])
+def likely(model: Machine, *, pixels: int = 20, rows: int = 200) -> Doubles:
+    """Return pictures (rows, pixels) near to what a machine shows, by some Gibbs steps from fair coins."""
+    two, random = exact.sides(model, np.float32), np.random.default_rng(0)
+    h1 = random.integers(0, 2, (rows, len(two.middle_bias))).astype(np.float32)
+    for _ in range(50):
+        h1 = likelihood.gibbs_step(two, h1 @ two.weight.T + two.outer_bias, 1.0, random)
+    inputs = h1 @ two.weight.T + two.outer_bias
+    return (random.random(inputs.shape) < exact.sigmoid(inputs)).astype(np.float64)[:, :pixels]
+
+
+@pytest.mark.parametrize("base", ["uniform", "rates", "rates of other pictures"])
 @pytest.mark.parametrize("deviation", [0.3, 1.0, 2.0])
 def test_annealed_importance_sampling_finds_the_exact_log_z(deviation: float, base: str) -> None:
     model = dbm(20, 15, 12, deviation=deviation, seed=3)
-    pixel_means = None if base == "uniform" else np.random.default_rng(0).random(20)
-    estimate = likelihood.ais(model, pixel_means, temperatures=1000, runs=100, seed=0)
+    v = likely(model) if base == "rates" else np.random.default_rng(0).integers(0, 2, (50, 20)).astype(np.float64)
+    start = None if base == "uniform" else likelihood.rates_of(model, v)
+    estimate = likelihood.ais(model, start, temperatures=1000, runs=100, seed=0)
     assert estimate.log_z == pytest.approx(exact.log_z(model), abs=0.1)
     assert estimate.effective_sample_size > 80
     assert 0 < estimate.log_weight_deviation < 0.5
@@ -143,17 +154,38 @@ def test_annealed_importance_sampling_finds_the_exact_log_z(deviation: float, ba
 
 def test_annealed_importance_sampling_of_an_rbm_is_as_good() -> None:
     model = rbm(20, 15, seed=3)
-    estimate = likelihood.log_z_of(model, np.full(20, 0.2), temperatures=1000, runs=100, seed=0)
+    estimate = likelihood.log_z_of(model, likely(model), temperatures=1000, runs=100, seed=0)
     assert estimate.reliable
     assert estimate.value == pytest.approx(exact.log_z(model), abs=0.1)
 
 
 def test_a_base_that_is_the_model_gives_log_z_at_once() -> None:
-    means = np.linspace(0.1, 0.9, 6)
-    model = dbm(6, 5, 4, deviation=0.0) | {"visible_bias": np.log(means / (1 - means))}
-    estimate = likelihood.ais(model, means, temperatures=2, runs=10, seed=0)
-    assert estimate.log_z == pytest.approx(exact.log_z(model), abs=1e-6)
+    model = dbm(6, 5, 4) | {"weight1": np.zeros((6, 5)), "weight2": np.zeros((5, 4))}
+    biases = np.concatenate([model["visible_bias"], model["hidden2_bias"]]).astype(np.float32)
+    base = Base(biases, model["hidden1_bias"].astype(np.float32))
+    estimate = likelihood.ais(model, base, temperatures=2, runs=10, seed=0)
+    assert estimate.log_z == pytest.approx(exact.log_z(model), abs=1e-5)
     assert estimate.effective_sample_size == pytest.approx(10)
+
+
+def test_the_base_of_the_rates_has_the_means_of_all_layers_given_the_pictures() -> None:
+    model, v = dbm(6, 5, 4, deviation=0.5), pictures(6)[:9]
+    base = likelihood.rates_of(model, v)
+    m1, m2 = likelihood.mean_field(model, v, 50)
+    means = np.clip(np.concatenate([v.mean(axis=0), m2.mean(axis=0)]), 0.01, 0.99)
+    np.testing.assert_allclose(exact.sigmoid(base.outer), means, atol=1e-6)
+    np.testing.assert_allclose(exact.sigmoid(base.middle), m1.mean(axis=0), atol=1e-6)
+
+
+def test_a_base_that_knows_the_hidden_units_needs_fewer_temperatures() -> None:
+    model = dbm(20, 15, 12, deviation=2.0, seed=5)
+    model |= {"hidden1_bias": model["hidden1_bias"] - 8, "hidden2_bias": model["hidden2_bias"] - 8}
+    rates = likelihood.rates_of(model, likely(model))
+    pixels = Base(np.concatenate([rates.outer[:20], np.zeros(12, np.float32)]), np.zeros(15, np.float32))
+    found = [likelihood.ais(model, base, temperatures=20, runs=200, seed=0) for base in (rates, pixels)]
+    errors = [abs(estimate.log_z - exact.log_z(model)) for estimate in found]
+    assert errors[0] < errors[1]
+    assert found[0].effective_sample_size > 2 * found[1].effective_sample_size
 
 
 def test_single_precision_gives_the_same_estimate() -> None:
@@ -166,7 +198,7 @@ def test_single_precision_gives_the_same_estimate() -> None:
 
 def test_too_few_temperatures_for_a_hard_model_are_called_unreliable() -> None:
     model = dbm(20, 15, 12, deviation=4.0, seed=3)
-    estimate = likelihood.log_z_of(model, np.full(20, 0.5), temperatures=10, runs=100, seed=0)
+    estimate = likelihood.log_z_of(model, np.full((1, 20), 0.5), temperatures=10, runs=100, seed=0)
     assert not estimate.reliable
     assert "more temperatures" in str(estimate.reason)
 
@@ -174,7 +206,7 @@ def test_too_few_temperatures_for_a_hard_model_are_called_unreliable() -> None:
 def test_a_model_that_diverged_is_called_unreliable() -> None:
     for value in (np.nan, np.inf, 1e300):
         model = dbm(6, 5, 4) | {"weight1": np.full((6, 5), value)}
-        estimate = likelihood.log_z_of(model, np.full(6, 0.5), temperatures=10, runs=5, seed=0)
+        estimate = likelihood.log_z_of(model, np.full((1, 6), 0.5), temperatures=10, runs=5, seed=0)
         assert "diverged" in str(estimate.reason)
 
 
@@ -196,7 +228,7 @@ def test_estimates_are_reliable_if_both_have_enough_runs_and_agree(
 
 def test_the_larger_estimate_counts_so_that_a_bound_errs_low() -> None:
     model = dbm(20, 15, 12, deviation=3.0, seed=3)
-    estimate = likelihood.log_z_of(model, np.full(20, 0.5), temperatures=30, runs=20, seed=0)
+    estimate = likelihood.log_z_of(model, np.full((1, 20), 0.5), temperatures=30, runs=20, seed=0)
     assert estimate.uniform.log_z != estimate.rates.log_z
     assert estimate.value == max(estimate.uniform.log_z, estimate.rates.log_z)
 

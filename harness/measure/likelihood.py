@@ -28,7 +28,8 @@ from harness.measure.exact import (
 LEAST_SAMPLE_SIZE = 20
 MOST_NATS_APART = 1.0
 CLIPPED_MEANS = 0.01, 0.99
-"""The pixel means of a base are clipped to these: a pixel that is always white would have a bias of minus infinity."""
+"""The means of a base are clipped to these: a pixel that is always white would have a bias of minus infinity."""
+MEAN_FIELD_STEPS = 50
 ROWS = 1000
 """Examples at a time."""
 
@@ -42,6 +43,15 @@ class Ais(Struct, frozen=True):
     effective_sample_size: float
     """`sum(w)**2 / sum(w**2)`: the number of runs if all weigh the same, 1 if one of them outweighs the rest."""
     log_weight_deviation: float
+
+
+class Base(Struct, frozen=True):
+    """Independent units that annealing starts from, by the logits of their means."""
+
+    outer: Singles
+    """Of the pixels and of h2, `(V + H2,)`."""
+    middle: Singles
+    """Of h1, `(H1,)`."""
 
 
 class LogZ(Struct, frozen=True):
@@ -64,13 +74,30 @@ class LogZ(Struct, frozen=True):
         return self.reason is None
 
 
-def log_z_of(model: Model, pixel_means: Floats, temperatures: int, runs: int, seed: int) -> LogZ:
-    """Estimate log Z of an RBM or a deep machine from both bases, and judge the estimates."""
+def log_z_of(model: Model, v: Floats, temperatures: int, runs: int, seed: int) -> LogZ:
+    """Estimate log Z of an RBM or a deep machine from both bases, and judge the estimates; for v see `rates_of`."""
     uniform = ais(model, None, temperatures=temperatures, runs=runs, seed=seed)
     # Other random numbers, so that agreement is no echo.
-    rates = ais(model, pixel_means, temperatures=temperatures, runs=runs, seed=seed + 1)
+    rates = ais(model, rates_of(model, v), temperatures=temperatures, runs=runs, seed=seed + 1)
     larger = max(uniform.log_z, rates.log_z)
     return LogZ(larger, uniform, rates, why_unreliable(uniform, rates))
+
+
+@np.errstate(over="ignore", invalid="ignore")  # of a model that diverged
+def rates_of(model: Model, v: Floats) -> Base:
+    """Return the base whose units have the means that those of the model have given pictures v `(B, V)`.
+
+    Pixels alone, as Salakhutdinov & Murray 2008 have it, leave the hidden units at a half: far from where they are in a
+    deep machine, and the runs then weigh next to nothing.
+    """
+    m1, m2 = mean_field(model, v, MEAN_FIELD_STEPS)
+    outer, middle = np.concatenate([v.mean(axis=0), m2.mean(axis=0)]), m1.mean(axis=0)
+    return Base(_logits(outer), _logits(middle))
+
+
+def _logits(means: Floats) -> Singles:
+    clipped = np.clip(means, *CLIPPED_MEANS)
+    return np.log(clipped / (1 - clipped)).astype(np.float32)
 
 
 def why_unreliable(uniform: Ais, rates: Ais) -> Words | None:
@@ -101,21 +128,21 @@ def why_unreliable(uniform: Ais, rates: Ais) -> Words | None:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of a model that diverged: the estimate is then not a number
-def ais(model: Model, pixel_means: Floats | None, *, temperatures: int, runs: int, seed: int) -> Ais:
+def ais(model: Model, base: Base | None, *, temperatures: int, runs: int, seed: int) -> Ais:
     """Estimate log Z by annealed importance sampling (Salakhutdinov & Murray 2008), with h1 as the state.
 
-    The other layers are summed out: with o the outer layers (v, h2),
+    The other layers are summed out: with o the outer layers (v, h2), and p and q the logits of the base,
 
-        log p_beta(h1) = beta b'h1 + sum(softplus(z)),  z = beta (W h1 + bias of o) + (1 - beta) base
+        log p_beta(h1) = (beta b + (1 - beta) q)'h1 + sum(softplus(beta (W h1 + bias of o) + (1 - beta) p))
 
-    beta goes from 0 to 1 in equal steps. The base is 0 everywhere, or the logit of the pixel means at the pixels.
+    beta goes from 0 to 1 in equal steps.
 
     Only the logarithms of the runs' weights are float64. All else is float32: rounding differs from unit to unit and
     from temperature to temperature, so that little adds up (in 784-500-1000 units at 3,000 temperatures: 2e-4 nats).
 
     Args:
         model: An RBM or a deep machine.
-        pixel_means: Of the training pictures, in [0, 1]; none for the base that is 0 everywhere.
+        base: None is the one whose units are all fair coins.
         temperatures: How many values beta takes, both ends included.
         runs: How many independent estimates the mean is taken of.
         seed: The same one gives the same estimate, on the same processor and threads.
@@ -123,28 +150,28 @@ def ais(model: Model, pixel_means: Floats | None, *, temperatures: int, runs: in
     if temperatures < 2 or runs < 1:
         raise ValueError(f"Expected at least 2 temperatures and 1 run. Received: {temperatures} and {runs}")
     two = sides(model, np.float32)
-    base = np.zeros_like(two.outer_bias)
-    if pixel_means is not None:
-        mean = np.clip(pixel_means, *CLIPPED_MEANS)
-        base[: len(mean)] = np.log(mean / (1 - mean))
+    if base is None:
+        base = Base(np.zeros_like(two.outer_bias), np.zeros_like(two.middle_bias))
     random = np.random.default_rng([seed, 8])
-    h1 = _draw(np.zeros((runs, len(two.middle_bias)), np.float32), random)
+    h1 = _draw(np.tile(base.middle, (runs, 1)), random)
     log_w = np.zeros(runs)
     # Python's own numbers: NumPy's float64 would make the arrays float64 (NEP 50).
     betas = np.linspace(0, 1, temperatures).astype(np.float32).tolist()
     for colder, warmer in pairwise(betas):
-        inputs = h1 @ two.weight.T + two.outer_bias - base
-        before, after = colder * inputs + base, warmer * inputs + base
+        inputs = h1 @ two.weight.T + two.outer_bias - base.outer
+        before, after = colder * inputs + base.outer, warmer * inputs + base.outer
         log_w += (softplus(after) - softplus(before)).sum(axis=1, dtype=np.float64)
-        log_w += (warmer - colder) * (h1 @ two.middle_bias)
-        h1 = gibbs_step(two, after, warmer, random)
-    return _estimate(log_w, softplus(base.astype(np.float64)).sum() + len(two.middle_bias) * np.log(2))
+        log_w += (warmer - colder) * (h1 @ (two.middle_bias - base.middle))
+        h1 = gibbs_step(two, after, warmer, random, base.middle)
+    return _estimate(log_w, sum(softplus(logits.astype(np.float64)).sum() for logits in (base.outer, base.middle)))
 
 
-def gibbs_step(two: Sides, outer_inputs: Floats, beta: float, random: np.random.Generator) -> Singles:
-    """Draw the outer layers from their inputs, and h1 from the outer layers."""
+def gibbs_step(
+    two: Sides, outer_inputs: Floats, beta: float, random: np.random.Generator, base: Floats | float = 0.0
+) -> Singles:
+    """Draw the outer layers from their inputs, and h1 from the outer layers; `base` are the logits of h1 at beta 0."""
     outer = _draw(outer_inputs, random)
-    return _draw(beta * (outer @ two.weight + two.middle_bias), random)
+    return _draw(beta * (outer @ two.weight + two.middle_bias) + (1 - beta) * base, random)
 
 
 def _draw(inputs: Floats, random: np.random.Generator) -> Singles:
@@ -187,7 +214,7 @@ def _mean_field(model: Model, v: Floats) -> Iterator[tuple[Floats, Floats]]:
         m1 = sigmoid(below + m2 @ model["weight2"].T + model["hidden1_bias"])
 
 
-def elbo(model: Model, v: Floats, log_z: float, *, steps: int = 50) -> Doubles:
+def elbo(model: Model, v: Floats, log_z: float, *, steps: int = MEAN_FIELD_STEPS) -> Doubles:
     """Return a lower bound of log p for every row of v `(B, V)`, which holds zeros and ones.
 
     It is the variational bound with the hidden units independent given v, at their mean-field means: for an RBM, log p

@@ -106,7 +106,6 @@ def of(
     stage: Stage,
     state: State,
     *,
-    pixel_means: NDArray[np.float32],
     test: NDArray[np.float32],
     temperatures: int,
     runs: int,
@@ -132,11 +131,11 @@ def of(
     if not temperatures:
         return found, {"bound": NO_TEMPERATURES}
     if isinstance(stage, Joint):
-        estimate = likelihood.log_z_of(state, pixel_means, temperatures, runs, seed)
+        estimate = likelihood.log_z_of(state, v, temperatures, runs, seed)
         bound = likelihood.elbo(state, v, estimate.value)
     else:
-        means = sigmoid(v @ state["recognition"] + state["recognition_bias"]).mean(axis=0)
-        estimate = likelihood.log_z_of(likelihood.top_of(state), means, temperatures, runs, seed)
+        h = sigmoid(v @ state["recognition"] + state["recognition_bias"])
+        estimate = likelihood.log_z_of(likelihood.top_of(state), h, temperatures, runs, seed)
         bound = likelihood.belief_elbo(state, v, estimate.value, random)
     found |= {
         "bound": _finite(float(bound.mean())),

@@ -183,12 +183,10 @@ class BoltzmannRun(Run):
     def judge_machine(self, name: str, stage: Stage, state: State, told: dict[str, float | None] | None = None) -> None:
         """Take what can be said of a machine without labels, outside of the training clock; `told` is known before."""
         watch = Stopwatch()
-        means = np.asarray(self.arrays["train_x"]).mean(axis=0)
         test = np.asarray(self.arrays["test_x"][:PICTURES])
         found, remarks = machine_quality.of(
             stage,
             state,
-            pixel_means=means,
             test=test,
             temperatures=self.machine.temperatures,
             runs=self.machine.sampling_runs,

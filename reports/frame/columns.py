@@ -209,7 +209,7 @@ STAGES: dict[str, Column] = {
     "bound_is_reliable": Column("whole", "1 if the estimate of log_z behind the bound can be relied on, 0 if not."),
     "log_z": Column("real", "Logarithm of the partition function, by annealed importance sampling."),
     "sample_size_uniform": Column("real", "Effective sample size of its runs from the uniform start."),
-    "sample_size_rates": Column("real", "Effective sample size of its runs from the base-rate start."),
+    "sample_size_rates": Column("real", "Effective sample size of its runs from the start at the rates of all units."),
     "accuracy": Column("real", "Share of right answers of the net on the test split."),
     "remarks": Column("text", "Sentences on these figures, as a JSON object."),
 }
