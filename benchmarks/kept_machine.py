@@ -111,7 +111,8 @@ def fine_tune(asked: argparse.Namespace) -> None:
             with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as worker:
                 for number, line in enumerate(worker.stdout or (), start=1):
                     error = 100 * (1 - json.loads(line)["accuracy"])
-                    print(f"    epoch {number * asked.every}: {error:.2f} %", file=sys.stderr, flush=True)
+                    epoch = min(number * asked.every, preset.epochs)
+                    print(f"    epoch {epoch}: {error:.2f} %", file=sys.stderr, flush=True)
             if worker.returncode:
                 sys.exit(f"{asked.backend} ended with {worker.returncode}")
             errors.append(error)
