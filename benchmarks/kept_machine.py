@@ -8,6 +8,7 @@ MACHINE.npz is a copy that a watched run of `dbm-mnist` keeps beside its record 
 fine-tuning draws the output layer and the order of the mini-batches; the machine below is the same. With `--hold-out`,
 the last N training pictures are not trained on, and the error is theirs instead of the test pictures': a recipe is
 chosen so. The error is told every few epochs, and at the end with its 95 % interval (Student's) over the seeds.
+The learning rate falls three times, after each quarter of the epochs, as in the preset, however many there are.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +56,11 @@ def train(job: dict[str, Any]) -> None:
     weights = stage_sequence.net_weights(dbm, (stage,), {stage.name: machines.read(Path(job["machine"]))}, drawn)
     backend: Backend = resolve(entry(job["backend"]).adapter)()
     net = stage_sequence.fine_tuned_task(dbm, stage)
-    program = backend.build(net, preset.optimizer, device="cpu", mode=job["mode"], weights=weights, seed=job["seed"])
+    rule = preset.optimizer
+    if rule.schedule is not None:
+        quarter = max(1, preset.epochs * job["per_epoch"] // 4)
+        rule = replace(rule, schedule=replace(rule.schedule, every=quarter))
+    program = backend.build(net, rule, device="cpu", mode=job["mode"], weights=weights, seed=job["seed"])
     arrays = {name: np.load(path) for name, path in job["arrays"].items()}
     program.load(arrays)
     order = np.load(job["order"])
