@@ -112,7 +112,7 @@ class Memory(_Data, frozen=True, kw_only=True):
 class StageMeasured(_Data, frozen=True, kw_only=True):
     """One stage of a Boltzmann machine, or one training of its net, as it was done and what came out of it.
 
-    After a checkpoint, `train_s`, `blocks` and `statistics` are those of the updates since.
+    After a checkpoint, `blocks` and `statistics` are those of the updates since; `train_s` is that of all of them.
     """
 
     name: str

@@ -128,6 +128,9 @@ def test_a_run_stopped_in_its_second_stage_goes_on_and_does_not_begin_again(
     total = run.train_seconds()
     assert total is not None
     assert total > kept.train_s > 0
+    found = {stage.name: stage.train_s for stage in run.measured().stages}
+    assert sum(found[stage.name] for stage in STAGES) == pytest.approx(total)
+    assert found[str(kept.stage)] >= kept.train_s - sum(stage.train_s for stage in kept.measured)
     assert not path.exists()
 
 

@@ -120,12 +120,13 @@ class BoltzmannRun(Run):
             self.keep_outcome(trainer, {**self.done, stage.name: state})
             asked = Features(program, steps=self.machine.mean_field_steps)
             self.measure(trainer, asked)
+        earlier_stages_s = sum(told.train_s for told in self.stages)
         self.stages.append(
             StageMeasured(
                 name=stage.name,
                 updates=stage.epochs * self.per_epoch,
                 first_step_s=first_step_s,
-                train_s=trainer.train_seconds,
+                train_s=self.train_seconds() - earlier_stages_s,
                 blocks=tuple(trainer.blocks),
                 statistics=means,
             )
